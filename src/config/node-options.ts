@@ -1,0 +1,49 @@
+/**
+ * What a node is made from, after validation. Every default stands in `options.ts`, with unit, range and reason.
+ */
+export interface NodeOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Limit for items, index and ghosts together. */
+  readonly memoryBytes: number;
+  readonly eviction: EvictionPolicy;
+  /** Unit of memory reclamation, a power of two; 0: chosen from `memoryBytes`. */
+  readonly segmentBytes: number;
+  /** What AUTH must give; empty: no password. */
+  readonly password: string;
+  /** Whether DEBUG is answered, and to whom. */
+  readonly debugCommand: 'no' | 'local' | 'yes';
+  readonly transport: 'auto' | 'bun' | 'node';
+  /** Where the background drain runs: a thread of its own, or the data thread between batches. */
+  readonly janitor: 'thread' | 'inline';
+  readonly limits: Limits;
+}
+
+export type EvictionPolicy = 's3fifo' | 'noeviction';
+
+/** Each limit has a stated reply; see docs/COMPATIBILITY.md. Some can be changed while the node runs (CONFIG SET). */
+export interface Limits {
+  /** Open client connections; one more is answered `-ERR max number of clients reached` and closed. */
+  connectionCountMax: number;
+  /** Arguments of one command (Redis's multibulk length). */
+  argumentCountMax: number;
+  /** Longest argument, so also the longest value taken over the wire (proto-max-bulk-len). */
+  bulkBytesMax: number;
+  /** Longest inline command, and longest length line. */
+  inlineBytesMax: number;
+  keyBytesMax: number;
+  valueBytesMax: number;
+  /** Unprocessed bytes kept for one connection (client-query-buffer-limit); over it the connection is closed. */
+  inputBufferBytesMax: number;
+  /** Unsent reply bytes above which no more requests of that connection are processed until it reads. */
+  outputPauseBytes: number;
+  /** Unsent bytes above which the connection is closed. */
+  outputBufferBytesMax: number;
+  /** A connection paused by `outputPauseBytes` that reads nothing for this long is closed. */
+  outputStallTimeoutMs: number;
+  /** A connection without a request for this long is closed; 0: never. */
+  idleTimeoutMs: number;
+  /** Bytes of commands queued by one MULTI. */
+  transactionBytesMax: number;
+}

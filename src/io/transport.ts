@@ -1,0 +1,68 @@
+/**
+ * Bytes in and bytes out, whatever moves them: `Bun.listen`, `node:net`, later epoll. One contract suite
+ * (test/contracts) runs over each implementation.
+ *
+ * A transport owns the sockets; the handler owns what the bytes mean. All callbacks of a listener come on the thread that
+ * called `listen`, never inside a call that the handler makes to the connection, except `onClose`
+ * from `destroy` (which may come at once). After `onClose` no callback comes for that connection and every call on it is
+ * a no-op.
+ */
+
+/** `Connection.write`: the connection is closed, nothing was taken. */
+export const WRITE_CLOSED = -1;
+/**
+ * `Connection.write`: all was taken, and the transport still reads the buffer: the caller must not write to it any more
+ * and goes on with another one. `onDrain` follows.
+ */
+export const WRITE_RETAINED = -2;
+
+export interface Connection {
+  /** The peer, as `host:port`; `[host]:port` for IPv6. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  /** Free for the handler: what it knows of this connection. */
+  context: unknown;
+  /**
+   * Offers `bytes[start..end)` in one write. Returns how many were taken (0 up to all; the rest is the caller's to keep
+   * and offer again at `onDrain`), and the buffer is free for use again; or WRITE_RETAINED; or WRITE_CLOSED.
+   */
+  write(bytes: Uint8Array, start: number, end: number): number;
+  /** Stops reading; at most what the kernel had handed over already may still arrive. */
+  pause(): void;
+  resume(): void;
+  /** Closes in order: what was taken by `write` is sent, then FIN. `onClose` follows. */
+  end(): void;
+  /** Closes at once; unsent bytes are lost. `onClose` follows. */
+  destroy(): void;
+}
+
+export interface ConnectionHandler {
+  onOpen(connection: Connection): void;
+  /** `bytes[0..length)` arrived; they are valid until this call returns. */
+  onData(connection: Connection, bytes: Uint8Array, length: number): void;
+  /** The connection takes bytes again. */
+  onDrain(connection: Connection): void;
+  /** Closed, by either side; `error` where a fault was the reason. A peer's half-close (FIN) counts as close once what was written is sent. */
+  onClose(connection: Connection, error: Error | null): void;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port; see `Listener.port`. */
+  readonly port: number;
+}
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting; open connections live on. */
+  stopAccepting(): void;
+  /** Stops accepting and destroys what is open. Resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+export interface Transport {
+  readonly name: string;
+  /** Rejects with a ShoalError `LISTEN_FAILED` that names host, port and reason. */
+  listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener>;
+}
