@@ -59,9 +59,13 @@ export interface StoreApi {
   resetStats(): void;
 }
 
+/** A watched key as it was. The last three are the store's own. */
 export interface WatchHandle {
   readonly key: Uint8Array;
   readonly database: number;
+  readonly entry: number;
+  readonly version: number;
+  readonly existed: boolean;
 }
 
 /** Sums over all threads. Bytes and counts; a moment's view. */

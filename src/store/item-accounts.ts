@@ -1,0 +1,75 @@
+/**
+ * Bookkeeping of what lives and what is dead: each change to the index that adds, moves or removes an item goes through here, so that
+ * the sums agree: live bytes of all threads' counters = bytes of all items in the index, and dead bytes of the counters
+ * = dead bytes of all segments. The bucket is locked by the caller and its `item` is the one meant.
+ */
+import type { BucketIndex } from './bucket-index.ts';
+import type { ItemView } from './item.ts';
+import {
+  COUNTER_DATABASE_EXPIRING,
+  COUNTER_DATABASE_ITEMS,
+  COUNTER_DEAD_BYTES,
+  COUNTER_EXPIRED,
+  COUNTER_ITEMS,
+  COUNTER_LIVE_BYTES,
+  ITEM_DEAD,
+  SEGMENT_DEAD,
+} from './layout.ts';
+import type { StoreMemory } from './memory.ts';
+
+export class ItemAccounts {
+  private readonly memory: StoreMemory;
+
+  constructor(memory: StoreMemory) {
+    this.memory = memory;
+  }
+
+  /** A new item of `size` bytes was written. */
+  added(item: ItemView, size: number): void {
+    this.memory.count(COUNTER_ITEMS, 1);
+    this.memory.count(COUNTER_LIVE_BYTES, size);
+    this.memory.count(COUNTER_DATABASE_ITEMS + item.database, 1);
+    if (item.expiresAtMs !== 0) this.memory.count(COUNTER_DATABASE_EXPIRING + item.database, 1);
+  }
+
+  /** An item's expiry went from `beforeMs` to `afterMs`. */
+  expiryChanged(database: number, beforeMs: number, afterMs: number): void {
+    const delta = (afterMs === 0 ? 0 : 1) - (beforeMs === 0 ? 0 : 1);
+    if (delta !== 0) this.memory.count(COUNTER_DATABASE_EXPIRING + database, delta);
+  }
+
+  /** The found item goes: its slot is emptied. */
+  removed(index: BucketIndex): void {
+    const item = index.item;
+    this.memory.count(COUNTER_ITEMS, -1);
+    this.memory.count(COUNTER_DATABASE_ITEMS + item.database, -1);
+    if (item.expiresAtMs !== 0) this.memory.count(COUNTER_DATABASE_EXPIRING + item.database, -1);
+    this.bury(item);
+    index.remove();
+  }
+
+  /** The found item has expired and goes. */
+  expired(index: BucketIndex): void {
+    this.removed(index);
+    this.memory.count(COUNTER_EXPIRED, 1);
+  }
+
+  /** The found item is about to be relocated, as an item of `size` bytes: the copy left behind is dead. */
+  moved(index: BucketIndex, size: number): void {
+    this.bury(index.item);
+    this.memory.count(COUNTER_LIVE_BYTES, size);
+  }
+
+  /** A segment with `deadBytes` was freed. */
+  segmentFreed(deadBytes: number): void {
+    this.memory.count(COUNTER_DEAD_BYTES, -deadBytes);
+  }
+
+  private bury(item: ItemView): void {
+    const size = item.size;
+    this.memory.count(COUNTER_LIVE_BYTES, -size);
+    this.memory.count(COUNTER_DEAD_BYTES, size);
+    Atomics.add(this.memory.control, this.memory.record(this.memory.segmentAt(item.arena, item.word)) + SEGMENT_DEAD, size);
+    item.setFlag(ITEM_DEAD, true);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Walking the keys. The index only grows, and a split moves keys to a bucket of a higher number: so who visits the buckets in order meets
+ * every key that is there throughout, whatever happens meanwhile (some twice).
+ */
+import type { KeyBatch } from './key-batch.ts';
+import { copyBytes } from './item.ts';
+import type { StoreParts } from './store-parts.ts';
+
+/** Buckets tried at random before the rest is walked. */
+const RANDOM_TRIES = 64;
+
+/** Fills `batch` with the live keys of `database` in bucket `cursor`; returns the next bucket, 0 at the end. */
+export function scanBucket(parts: StoreParts, cursor: number, database: number, batch: KeyBatch, nowMs: number): number {
+  batch.clear();
+  if (cursor < 0 || cursor >= parts.index.bucketCount) return 0;
+  collect(parts, cursor, database, batch, nowMs);
+  return cursor + 1 < parts.index.bucketCount ? cursor + 1 : 0;
+}
+
+/** Fills `batch` with one live key of `database`; false where there is none. */
+export function randomKey(parts: StoreParts, database: number, random01: () => number, batch: KeyBatch, nowMs: number): boolean {
+  const count = parts.index.bucketCount;
+  let bucket = 0;
+  for (let tries = 0; tries < RANDOM_TRIES; tries += 1) {
+    bucket = Math.floor(random01() * count);
+    if (collectOne(parts, bucket, database, batch, random01, nowMs)) return true;
+  }
+  for (let step = 1; step <= count; step += 1) {
+    if (collectOne(parts, (bucket + step) % count, database, batch, random01, nowMs)) return true;
+  }
+  return false;
+}
+
+function collectOne(
+  parts: StoreParts, bucket: number, database: number, batch: KeyBatch, random01: () => number, nowMs: number,
+): boolean {
+  batch.clear();
+  if (parts.index.looksEmpty(bucket)) return false;
+  collect(parts, bucket, database, batch, nowMs);
+  if (batch.count === 0) return false;
+  const chosen = Math.floor(random01() * batch.count);
+  batch.starts[0] = batch.starts[chosen]!;
+  batch.lengths[0] = batch.lengths[chosen]!;
+  batch.count = 1;
+  return true;
+}
+
+function collect(parts: StoreParts, bucket: number, database: number, batch: KeyBatch, nowMs: number): void {
+  const { index } = parts;
+  for (;;) {
+    index.lockBucket(bucket);
+    let lacking = 0;
+    for (index.startSlots(); lacking === 0 && index.nextSlot(); ) {
+      index.viewSlot();
+      const item = index.item;
+      if (item.database !== database || item.isExpired(nowMs)) continue;
+      if (batch.fits(item.keyLength)) copyBytes(item.bytes, item.keyStart, batch.bytes, batch.add(item.keyLength), item.keyLength);
+      else lacking = item.keyLength;
+    }
+    index.unlock();
+    if (lacking === 0) return;
+    batch.clear();
+    batch.grow(lacking);
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The layout of the store's shared memory: every offset, width and mask. No other file indexes raw memory by a literal.
+ *
+ * Memory is ARENAS of at most 1 GiB (`SharedArrayBuffer`s, committed by the kernel as they are touched), cut into SEGMENTS
+ * (1 MiB unless the store is small). A segment holds items, buckets, overflow buckets or ghosts; so the limit on memory is
+ * one number, the count of segments.
+ *
+ *   item, 4-byte aligned, anywhere in a segment after its first 8 bytes
+ *     compact   | flags 8 | key length 8 | value length 16 |
+ *     extended  | flags 8 | key length 24 || value length 32 |
+ *               [ expiry, ms since 1970, low 32 || high 32 ]   by flag EXPIRY; 0 = none
+ *               [ database 32 ]                                by flag DATABASE; absent = database 0
+ *               key bytes, value bytes, 0-3 bytes of padding
+ *
+ *   bucket, 64 bytes, one cache line
+ *     | lock 1, overflow bucket 31 || version 32 |  then 7 slots of 8 bytes:
+ *     | location, low 32 || tag 26 (hash low 18, hash high 8), frequency 2, location, high 4 |
+ *     A location counts in words of 4 bytes over all arenas: bits 0-27 are the word in its arena, the 8 above the arena.
+ *     It is never 0 (segments begin with 8 unused bytes), so a location of 0 is an empty slot.
+ *
+ *   ghost bucket, 16 bytes, one for each bucket: 6 fingerprints of 16 bits, newest first; 0 = none; the last word is unused
+ *
+ *   control    the words shared by all threads: see below
+ */
+import { assert } from '../base/assert.ts';
+
+export const WORD_BYTES = 4;
+export const WORD_SHIFT = 2;
+
+// Arenas and locations.
+export const ARENA_SHIFT = 30;
+export const ARENA_BYTES: number = 2 ** ARENA_SHIFT;
+export const ARENA_COUNT_MAX = 256;
+/** A location's low word: the bits that are the word in its arena. */
+export const LOCATION_WORD_MASK = 0x0fff_ffff;
+export const LOCATION_ARENA_SHIFT = 28;
+
+// Segments.
+export const SEGMENT_BYTES_DEFAULT: number = 2 ** 20;
+export const SEGMENT_BYTES_MIN = 4096;
+/** Unused bytes at the start of each segment, so that no item has location 0. */
+export const SEGMENT_PREFIX_BYTES = 8;
+
+// Items.
+export const ITEM_EXTENDED = 0x01;
+export const ITEM_EXPIRY = 0x02;
+export const ITEM_DATABASE = 0x04;
+/** Built by APPEND or SETRANGE. */
+export const ITEM_RAW = 0x08;
+/** No longer in the index. Written under the lock of the bucket that let go of it; a hint that saves the walk a look-up. */
+export const ITEM_DEAD = 0x10;
+/** The flags that decide where key and value stand. */
+export const ITEM_LAYOUT_FLAGS: number = ITEM_EXTENDED | ITEM_EXPIRY | ITEM_DATABASE;
+export const ITEM_KEY_SHIFT = 8;
+export const ITEM_COMPACT_KEY_MASK = 0xff;
+export const ITEM_COMPACT_KEY_MAX = 0xff;
+export const ITEM_COMPACT_VALUE_SHIFT = 16;
+export const ITEM_COMPACT_VALUE_MAX = 0xffff;
+export const ITEM_EXPIRY_WORDS = 2;
+
+// Buckets.
+export const BUCKET_BYTES = 64;
+export const BUCKET_BYTES_SHIFT = 6;
+export const BUCKET_WORDS = 16;
+export const BUCKET_CONTROL = 0;
+export const BUCKET_VERSION = 1;
+export const BUCKET_SLOTS = 2;
+export const SLOT_COUNT = 7;
+export const SLOT_WORDS = 2;
+export const SLOT_LOCATION = 0;
+export const SLOT_META = 1;
+export const BUCKET_LOCK = 0x8000_0000 | 0;
+export const BUCKET_OVERFLOW_MASK = 0x7fff_ffff;
+
+// A slot's second word.
+export const META_LOCATION_HIGH_MASK = 0xf;
+export const META_FREQUENCY_SHIFT = 4;
+export const META_FREQUENCY_MASK = 0x30;
+export const FREQUENCY_MAX = 3;
+export const META_TAG_MASK = ~0x3f;
+export const META_TAG_HIGH_SHIFT = 6;
+export const META_TAG_HIGH_BITS = 8;
+export const META_TAG_LOW_SHIFT = 14;
+export const META_TAG_LOW_BITS = 18;
+
+// Ghosts.
+export const GHOST_BUCKET_SHIFT = 4;
+export const GHOST_BUCKET_WORDS = 4;
+/**
+ * Words in use, two fingerprints each. Six ghosts for a bucket's 5.6 items: S3-FIFO wants about as many ghosts as items (0.9 to 1.2
+ * times), and half as many or twice as many cost hits.
+ */
+export const GHOST_WORDS = 3;
+export const GHOST_FINGERPRINT_BITS = 16;
+export const GHOST_FINGERPRINT_MASK = 0xffff;
+
+// Control words: one Int32Array.
+const CACHE_LINE_WORDS = 16;
+export const CONTROL_BUCKET_COUNT: number = 0 * CACHE_LINE_WORDS;
+export const CONTROL_SPLIT_LOCK: number = 1 * CACHE_LINE_WORDS;
+export const CONTROL_POOL_LOCK: number = 2 * CACHE_LINE_WORDS;
+export const CONTROL_DRAIN_LOCK: number = 3 * CACHE_LINE_WORDS;
+export const CONTROL_OVERFLOW_LOCK: number = 4 * CACHE_LINE_WORDS;
+export const CONTROL_OVERFLOW_NEXT: number = CONTROL_OVERFLOW_LOCK + 1;
+export const CONTROL_OVERFLOW_FREE: number = CONTROL_OVERFLOW_LOCK + 2;
+export const CONTROL_EXCLUSIVE: number = 5 * CACHE_LINE_WORDS;
+export const CONTROL_JANITOR_WAKE: number = 6 * CACHE_LINE_WORDS;
+export const CONTROL_JANITOR_STOP: number = CONTROL_JANITOR_WAKE + 1;
+export const CONTROL_WATCH_LOCK: number = 7 * CACHE_LINE_WORDS;
+export const CONTROL_WATCH_COUNT: number = 8 * CACHE_LINE_WORDS;
+/** Writes seen while a watch found no entry of its own. */
+export const CONTROL_WATCH_ANY_VERSION: number = CONTROL_WATCH_COUNT + 1;
+// Guarded by the pool's lock:
+export const CONTROL_FREE_HEAD: number = CONTROL_POOL_LOCK + 1;
+export const CONTROL_FREE_COUNT: number = CONTROL_POOL_LOCK + 2;
+export const CONTROL_FREE_COUNT_LEAST: number = CONTROL_POOL_LOCK + 3;
+export const CONTROL_INDEX_SEGMENTS: number = CONTROL_POOL_LOCK + 4;
+export const CONTROL_GHOST_SEGMENTS: number = CONTROL_POOL_LOCK + 5;
+/** Segments owned by each queue, the open ones too; indexed by queue. */
+export const CONTROL_QUEUE_COUNT: number = CONTROL_POOL_LOCK + 6;
+export const CONTROL_QUEUE_HEAD: number = CONTROL_QUEUE_COUNT + 3;
+export const CONTROL_QUEUE_TAIL: number = CONTROL_QUEUE_HEAD + 3;
+/** Where the search for segments that are mostly dead goes on. */
+export const CONTROL_DRAIN_HAND: number = CONTROL_DRAIN_LOCK + 1;
+/** Where the search for segments with expired items goes on. */
+export const CONTROL_EXPIRY_HAND: number = CONTROL_DRAIN_LOCK + 2;
+export const CONTROL_HASH_SEED: number = 9 * CACHE_LINE_WORDS;
+export const CONTROL_EVICTION: number = CONTROL_HASH_SEED + 2;
+export const CONTROL_FIXED_WORDS: number = 10 * CACHE_LINE_WORDS;
+
+// Per thread: one cache line of control words.
+export const THREAD_WORDS: number = CACHE_LINE_WORDS;
+/** 1 while the thread is inside a batch of commands. */
+export const THREAD_INSIDE = 0;
+/** Open segment of each queue (0: none) and the byte in it where the next item goes; indexed by queue. */
+export const THREAD_OPEN_SEGMENT = 1;
+export const THREAD_OPEN_BYTES = 4;
+
+// Per segment: one record of control words.
+export const SEGMENT_WORDS = 8;
+export const SEGMENT_STATE = 0;
+export const SEGMENT_QUEUE = 1;
+/** Bytes in use, the prefix included; 0 while open (see THREAD_OPEN_BYTES). A large item's head: the whole item's bytes. */
+export const SEGMENT_USED = 2;
+/** Bytes of dead items. */
+export const SEGMENT_DEAD = 3;
+export const SEGMENT_NEXT = 4;
+/** Lower bound of the expiries in it, in ticks (see expiry.ts). */
+export const SEGMENT_EXPIRY = 5;
+/** The segment in which a large item goes on; 0: it ends here. */
+export const SEGMENT_CONTINUED = 6;
+export const SEGMENT_PREVIOUS = 7;
+
+export const SegmentState = { free: 0, open: 1, sealed: 2, large: 3, continuation: 4, index: 5, overflow: 6, ghost: 7 } as const;
+export const Queue = { none: 0, small: 1, main: 2 } as const;
+export type Queue = (typeof Queue)[keyof typeof Queue];
+
+// Watch table: a fixed count of entries.
+export const WATCH_ENTRY_WORDS = 4;
+export const WATCH_HASH_LOW = 0;
+export const WATCH_HASH_HIGH = 1;
+export const WATCH_REFERENCES = 2;
+export const WATCH_VERSION = 3;
+export const WATCH_CAPACITY = 4096;
+
+/** Where the variable parts of the control words begin, for a store of so many segments and threads. */
+export class ControlMap {
+  readonly threads: number;
+  readonly segments: number;
+  readonly indexDirectory: number;
+  readonly overflowDirectory: number;
+  readonly ghostDirectory: number;
+  readonly watches: number;
+  readonly words: number;
+
+  constructor(segmentCount: number, threadRowCount: number) {
+    this.threads = CONTROL_FIXED_WORDS;
+    this.segments = this.threads + threadRowCount * THREAD_WORDS;
+    this.indexDirectory = this.segments + segmentCount * SEGMENT_WORDS;
+    this.overflowDirectory = this.indexDirectory + segmentCount;
+    this.ghostDirectory = this.overflowDirectory + segmentCount;
+    this.watches = this.ghostDirectory + segmentCount;
+    this.words = this.watches + WATCH_CAPACITY * WATCH_ENTRY_WORDS;
+  }
+}
+
+// Counters: one row of doubles per thread, written by that thread alone and summed by readers.
+export const COUNTER_ROW = 64;
+export const COUNTER_HITS = 0;
+export const COUNTER_MISSES = 1;
+export const COUNTER_EXPIRED = 2;
+export const COUNTER_EVICTED = 3;
+export const COUNTER_ITEMS = 4;
+export const COUNTER_LIVE_BYTES = 5;
+export const COUNTER_DEAD_BYTES = 6;
+/** Items of each database, then those of them that have an expiry. */
+export const COUNTER_DATABASE_ITEMS = 16;
+export const COUNTER_DATABASE_EXPIRING = 32;
+
+assert(BUCKET_SLOTS + SLOT_COUNT * SLOT_WORDS === BUCKET_WORDS, 'slots fill the bucket');
+assert(BUCKET_WORDS * WORD_BYTES === BUCKET_BYTES && 1 << BUCKET_BYTES_SHIFT === BUCKET_BYTES, 'bucket sizes agree');
+assert(META_TAG_LOW_SHIFT + META_TAG_LOW_BITS === 32, 'the tag reaches the top bit');
+assert(META_TAG_HIGH_SHIFT + META_TAG_HIGH_BITS === META_TAG_LOW_SHIFT, 'the two parts of the tag touch');
+assert(ARENA_BYTES / WORD_BYTES === LOCATION_WORD_MASK + 1, 'a word of an arena fits a location');
+assert(CONTROL_QUEUE_TAIL + 3 <= CONTROL_DRAIN_LOCK, 'the words of the pool stay on its cache line');
+assert(THREAD_OPEN_BYTES + 3 <= THREAD_WORDS, 'a thread fits its row');
+assert(COUNTER_DATABASE_EXPIRING + 16 <= COUNTER_ROW, 'the counters fit their row');

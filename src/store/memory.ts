@@ -1,0 +1,167 @@
+/**
+ * The shared memory of one store, as a thread sees it: the arenas, the control words and the counters. A `StoreHandle` is what
+ * travels to another thread; each thread makes its own views of it.
+ */
+import { assert } from '../base/assert.ts';
+import {
+  ARENA_BYTES,
+  ARENA_COUNT_MAX,
+  ARENA_SHIFT,
+  COUNTER_ROW,
+  ControlMap,
+  LOCATION_ARENA_SHIFT,
+  LOCATION_WORD_MASK,
+  META_LOCATION_HIGH_MASK,
+  SEGMENT_BYTES_DEFAULT,
+  SEGMENT_BYTES_MIN,
+  SEGMENT_WORDS,
+  THREAD_WORDS,
+  WORD_SHIFT,
+} from './layout.ts';
+
+/** What a store is made with. */
+export interface StoreGeometry {
+  /** Limit for items, index and ghosts together, in bytes. Rounded down to whole segments. */
+  readonly memoryBytes: number;
+  /** A power of two from 4 KiB to 1 GiB; 0: 1 MiB, or less where the store is small. */
+  readonly segmentBytes: number;
+  /** Threads that run commands. The janitor has a row of its own beside them. */
+  readonly threadCount: number;
+}
+
+/** The store as it travels between threads (`postMessage`, `workerData`). */
+export interface StoreHandle {
+  readonly arenas: readonly SharedArrayBuffer[];
+  readonly control: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  readonly segmentBytes: number;
+  readonly segmentCount: number;
+  readonly threadCount: number;
+}
+
+/** Below this many segments the unit of reclamation is too coarse: a small store gets smaller segments. */
+const SEGMENT_COUNT_WANTED = 64;
+/** Segments this small still hold the longest key with its header. */
+const SEGMENT_BYTES_AUTO_MIN = 131_072;
+export const SEGMENT_COUNT_MIN = 16;
+
+/** The segment size for a store of `memoryBytes`: 1 MiB, and less below 64 MiB. */
+export function chooseSegmentBytes(memoryBytes: number): number {
+  let bytes = SEGMENT_BYTES_DEFAULT;
+  while (bytes > SEGMENT_BYTES_AUTO_MIN && memoryBytes / bytes < SEGMENT_COUNT_WANTED) bytes /= 2;
+  return bytes;
+}
+
+/** Reserves the memory of a store; the kernel commits it as it is touched. */
+export function allocateStoreMemory(geometry: StoreGeometry): StoreHandle {
+  const segmentBytes = geometry.segmentBytes === 0 ? chooseSegmentBytes(geometry.memoryBytes) : geometry.segmentBytes;
+  assert(Number.isInteger(Math.log2(segmentBytes)), 'a segment is a power of two');
+  assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes <= ARENA_BYTES, 'a segment is 4 KiB to 1 GiB');
+  const segmentCount = Math.floor(geometry.memoryBytes / segmentBytes);
+  const segmentCountMin = Math.max(SEGMENT_COUNT_MIN, 8 + 4 * geometry.threadCount);
+  assert(segmentCount >= segmentCountMin, `a store for ${geometry.threadCount} threads has at least ${segmentCountMin} segments`);
+  const arenas: SharedArrayBuffer[] = [];
+  for (let left = segmentCount * segmentBytes; left > 0; left -= ARENA_BYTES) {
+    arenas.push(new SharedArrayBuffer(Math.min(left, ARENA_BYTES)));
+  }
+  assert(arenas.length <= ARENA_COUNT_MAX, `a store has at most ${ARENA_COUNT_MAX} GiB`);
+  const rows = geometry.threadCount + 1;
+  const control = new SharedArrayBuffer(new ControlMap(segmentCount, rows).words * Int32Array.BYTES_PER_ELEMENT);
+  const counters = new SharedArrayBuffer(rows * COUNTER_ROW * Float64Array.BYTES_PER_ELEMENT);
+  return { arenas, control, counters, segmentBytes, segmentCount, threadCount: geometry.threadCount };
+}
+
+export class StoreMemory {
+  readonly handle: StoreHandle;
+  readonly map: ControlMap;
+  readonly control: Int32Array;
+  readonly counters: Float64Array;
+  /** Views of each arena: words for headers, buckets and ghosts, bytes for keys and values. */
+  readonly words: readonly Int32Array[];
+  readonly bytes: readonly Buffer[];
+  readonly segmentBytes: number;
+  readonly segmentCount: number;
+  /** log2 of a segment's size in bytes. */
+  readonly segmentShift: number;
+  /** This thread's row: 0 … threadCount - 1, and threadCount for the janitor. */
+  readonly thread: number;
+  /** Where this thread's control words and counters begin. */
+  readonly threadWord: number;
+  readonly counterRow: number;
+  private readonly arenaSegmentShift: number;
+
+  constructor(handle: StoreHandle, thread: number) {
+    assert(thread >= 0 && thread <= handle.threadCount, 'the thread has a row');
+    this.handle = handle;
+    this.map = new ControlMap(handle.segmentCount, handle.threadCount + 1);
+    this.control = new Int32Array(handle.control);
+    this.counters = new Float64Array(handle.counters);
+    this.words = handle.arenas.map((arena) => new Int32Array(arena));
+    this.bytes = handle.arenas.map((arena) => Buffer.from(arena));
+    this.segmentBytes = handle.segmentBytes;
+    this.segmentCount = handle.segmentCount;
+    this.segmentShift = Math.log2(handle.segmentBytes);
+    this.arenaSegmentShift = ARENA_SHIFT - this.segmentShift;
+    this.thread = thread;
+    this.threadWord = this.map.threads + thread * THREAD_WORDS;
+    this.counterRow = thread * COUNTER_ROW;
+  }
+
+  /** Adds to one of this thread's counters. */
+  count(counter: number, delta: number): void {
+    this.counters[this.counterRow + counter]! += delta;
+  }
+
+  /** A counter's sum over all threads. */
+  total(counter: number): number {
+    let sum = 0;
+    for (let index = counter; index < this.counters.length; index += COUNTER_ROW) sum += this.counters[index]!;
+    return sum;
+  }
+
+  /** Where the record of `segment` begins in the control words. */
+  record(segment: number): number {
+    return this.map.segments + segment * SEGMENT_WORDS;
+  }
+
+  /** The arena that holds `segment`. */
+  arenaOf(segment: number): number {
+    return segment >> this.arenaSegmentShift;
+  }
+
+  /** The first byte of `segment` in its arena. */
+  segmentStart(segment: number): number {
+    return (segment & ((1 << this.arenaSegmentShift) - 1)) << this.segmentShift;
+  }
+
+  /** The segment that word `word` of `arena` lies in. */
+  segmentAt(arena: number, word: number): number {
+    return (arena << this.arenaSegmentShift) | (word >> (this.segmentShift - WORD_SHIFT));
+  }
+
+  /** Fills a whole segment with zeros. */
+  clearSegment(segment: number): void {
+    const start = this.segmentStart(segment);
+    this.bytes[this.arenaOf(segment)]!.fill(0, start, start + this.segmentBytes);
+  }
+}
+
+/** The low word of the location of `word` in `arena`. */
+export function locationLow(arena: number, word: number): number {
+  return word | (arena << LOCATION_ARENA_SHIFT);
+}
+
+/** The high bits of a location in `arena`, in their place in a slot's second word. */
+export function locationHigh(arena: number): number {
+  return arena >> 4;
+}
+
+/** The arena of a slot's location. */
+export function slotArena(low: number, meta: number): number {
+  return (low >>> LOCATION_ARENA_SHIFT) | ((meta & META_LOCATION_HIGH_MASK) << 4);
+}
+
+/** The word in its arena of a slot's location. */
+export function slotWord(low: number): number {
+  return low & LOCATION_WORD_MASK;
+}

@@ -1,0 +1,310 @@
+/**
+ * Makes free segments: S3-FIFO over segments (Yang et al., SOSP 2023), compaction, and removal of what has expired.
+ *
+ * Draining a segment walks its items. Each live one is copied to the reclaiming thread's open segment or let go of, under the lock
+ * of its bucket, so no reader is ever inside a segment that is freed. From the oldest small segment, items used twice
+ * go to the main queue and the rest leave a ghost; from the oldest main segment, items used since the last pass go round again
+ * with one use less. A segment that is mostly dead is compacted instead, whatever its age. Under `noeviction` there is
+ * only compaction.
+ *
+ * One thread at a time reclaims (CONTROL_DRAIN_LOCK, the outermost lock). A drain takes at most one segment before it frees one:
+ * that is what the pool's reserve is for.
+ */
+import { assert } from '../base/assert.ts';
+import type { BucketIndex } from './bucket-index.ts';
+import { expiryTick, NEVER_TICK, noteExpiry } from './expiry-tick.ts';
+import type { Ghosts } from './ghosts.ts';
+import type { KeyHash } from './hash.ts';
+import { copyBytes, ItemView } from './item.ts';
+import type { ItemLog } from './item-log.ts';
+import {
+  CONTROL_DRAIN_HAND,
+  CONTROL_DRAIN_LOCK,
+  CONTROL_EXPIRY_HAND,
+  COUNTER_EVICTED,
+  ITEM_DEAD,
+  Queue,
+  SEGMENT_DEAD,
+  SEGMENT_EXPIRY,
+  SEGMENT_PREFIX_BYTES,
+  SEGMENT_QUEUE,
+  SEGMENT_STATE,
+  SEGMENT_USED,
+  SegmentState,
+  THREAD_OPEN_BYTES,
+  THREAD_OPEN_SEGMENT,
+  THREAD_WORDS,
+  WORD_SHIFT,
+} from './layout.ts';
+import type { ItemAccounts } from './item-accounts.ts';
+import type { StoreMemory } from './memory.ts';
+import { DRAIN_RESERVE_SEGMENTS, NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
+import { lock, unlock } from './spin-lock.ts';
+
+/** Uses after which an item leaves the small queue for the main one. The exact S3-FIFO's; 1 costs more copies and no fewer misses. */
+const PROMOTION_FREQUENCY = 2;
+/** Share of the segments that the small queue keeps. */
+const SMALL_SHARE = 0.1;
+/** A segment with this share of dead bytes is compacted before anything is evicted. */
+const COMPACT_DEAD_SHARE = 0.5;
+/** Under `noeviction`, a segment with less dead than this share is not worth copying. */
+const COMPACT_DEAD_SHARE_MIN = 1 / 16;
+/** Segments looked at in one search for dead bytes. */
+const SEARCH_SEGMENTS_MAX = 1024;
+/** Drains in a row that freed nothing, every item having been used, after which uses no longer count. */
+const FRUITLESS_DRAINS_MAX = 256;
+
+export class Reclaimer {
+  private readonly memory: StoreMemory;
+  private readonly control: Int32Array;
+  private readonly pool: SegmentPool;
+  private readonly log: ItemLog;
+  private readonly index: BucketIndex;
+  private readonly hash: KeyHash;
+  private readonly accounts: ItemAccounts;
+  private readonly ghosts: Ghosts | null;
+  /** The walk's cursor; the index's own view is for what a look-up finds. */
+  private readonly walked: ItemView;
+  private fruitlessDrains = 0;
+
+  constructor(
+    memory: StoreMemory,
+    parts: {
+      readonly pool: SegmentPool;
+      readonly log: ItemLog;
+      readonly index: BucketIndex;
+      /** Of its own: the store's holds the key of the command that waits. */
+      readonly hash: KeyHash;
+      readonly accounts: ItemAccounts;
+      /** Null: `noeviction`. */
+      readonly ghosts: Ghosts | null;
+    },
+  ) {
+    this.memory = memory;
+    this.control = memory.control;
+    this.pool = parts.pool;
+    this.log = parts.log;
+    this.index = parts.index;
+    this.hash = parts.hash;
+    this.accounts = parts.accounts;
+    this.ghosts = parts.ghosts;
+    this.walked = new ItemView(memory);
+  }
+
+  /** Reclaims until `segments` can be taken beside the drain's reserve. False where nothing more can be freed. No bucket may be locked. */
+  makeRoom(segments: number, nowMs: number): boolean {
+    lock(this.control, CONTROL_DRAIN_LOCK);
+    let progress = true;
+    while (progress && this.pool.freeCount < segments + DRAIN_RESERVE_SEGMENTS) progress = this.reclaim(nowMs);
+    unlock(this.control, CONTROL_DRAIN_LOCK);
+    return progress;
+  }
+
+  /** One step of the same kind, for the janitor: frees about one segment. */
+  reclaimOnce(nowMs: number): boolean {
+    lock(this.control, CONTROL_DRAIN_LOCK);
+    const progress = this.reclaim(nowMs);
+    unlock(this.control, CONTROL_DRAIN_LOCK);
+    return progress;
+  }
+
+  /** Looks at `segmentsMax` segments at most and removes expired items from those that have some. Returns how many were walked. */
+  removeExpired(segmentsMax: number, nowMs: number): number {
+    lock(this.control, CONTROL_DRAIN_LOCK);
+    const due = expiryTick(nowMs);
+    let walkedCount = 0;
+    let segment = this.control[CONTROL_EXPIRY_HAND]!;
+    for (let looked = 0; looked < this.memory.segmentCount && walkedCount < segmentsMax; looked += 1) {
+      segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
+      if (this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due && this.removeExpiredFrom(segment, nowMs)) walkedCount += 1;
+    }
+    this.control[CONTROL_EXPIRY_HAND] = segment;
+    unlock(this.control, CONTROL_DRAIN_LOCK);
+    return walkedCount;
+  }
+
+  private reclaim(nowMs: number): boolean {
+    const deadest = this.findDeadest();
+    if (deadest !== NO_SEGMENT) {
+      const share = this.deadShare(deadest);
+      if (share === 1) {
+        this.forget(deadest);
+        return true;
+      }
+      if (share >= (this.ghosts === null ? COMPACT_DEAD_SHARE_MIN : COMPACT_DEAD_SHARE)) {
+        this.drain(deadest, false, nowMs);
+        return true;
+      }
+    }
+    if (this.ghosts === null) return this.removeExpiredSomewhere(nowMs);
+    const smallShare = this.pool.queueCount(Queue.small) / this.memory.segmentCount;
+    let oldest = this.pool.oldest(smallShare > SMALL_SHARE ? Queue.small : Queue.main);
+    if (oldest === NO_SEGMENT) oldest = this.pool.oldest(smallShare > SMALL_SHARE ? Queue.main : Queue.small);
+    if (oldest === NO_SEGMENT) return this.sealOwnSegments();
+    const freeBefore = this.pool.freeCount;
+    this.drain(oldest, true, nowMs);
+    this.fruitlessDrains = this.pool.freeCount > freeBefore ? 0 : this.fruitlessDrains + 1;
+    return true;
+  }
+
+  /** With nothing sealed, what this thread holds open is all that can be evicted. */
+  private sealOwnSegments(): boolean {
+    this.log.seal(Queue.small);
+    this.log.seal(Queue.main);
+    return this.pool.oldest(Queue.small) !== NO_SEGMENT || this.pool.oldest(Queue.main) !== NO_SEGMENT;
+  }
+
+  private removeExpiredSomewhere(nowMs: number): boolean {
+    const due = expiryTick(nowMs);
+    for (let segment = 1; segment < this.memory.segmentCount; segment += 1) {
+      const record = this.memory.record(segment);
+      if (this.control[record + SEGMENT_EXPIRY]! >= due) continue;
+      const deadBefore = this.control[record + SEGMENT_DEAD]!;
+      if (this.removeExpiredFrom(segment, nowMs) && this.control[record + SEGMENT_DEAD]! > deadBefore) {
+        if (this.deadShare(segment) >= COMPACT_DEAD_SHARE_MIN) return true;
+      }
+    }
+    return false;
+  }
+
+  /** The sealed segment with the largest share of dead bytes, as far as one search goes. */
+  private findDeadest(): number {
+    let best = NO_SEGMENT;
+    let bestShare = 0;
+    let segment = this.control[CONTROL_DRAIN_HAND]!;
+    const looks = Math.min(this.memory.segmentCount, SEARCH_SEGMENTS_MAX);
+    for (let looked = 0; looked < looks && bestShare < 1; looked += 1) {
+      segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
+      const share = this.deadShare(segment);
+      if (share > bestShare) {
+        best = segment;
+        bestShare = share;
+      }
+    }
+    this.control[CONTROL_DRAIN_HAND] = segment;
+    return best;
+  }
+
+  /** 0 for what is not a sealed segment or a large item. */
+  private deadShare(segment: number): number {
+    const record = this.memory.record(segment);
+    const state = this.control[record + SEGMENT_STATE]!;
+    if (state !== SegmentState.sealed && state !== SegmentState.large) return 0;
+    const used = this.control[record + SEGMENT_USED]! - SEGMENT_PREFIX_BYTES;
+    return used <= 0 ? 1 : this.control[record + SEGMENT_DEAD]! / used;
+  }
+
+  /** Frees a segment in which nothing lives. */
+  private forget(segment: number): void {
+    this.accounts.segmentFreed(this.control[this.memory.record(segment) + SEGMENT_DEAD]!);
+    this.pool.release(segment);
+  }
+
+  /** Empties a sealed segment, evicting what S3-FIFO gives up if `evict`, and frees it. */
+  private drain(segment: number, evict: boolean, nowMs: number): void {
+    const record = this.memory.record(segment);
+    const isLarge = this.control[record + SEGMENT_STATE] === SegmentState.large;
+    const fromMain = this.control[record + SEGMENT_QUEUE] === Queue.main;
+    const arena = this.memory.arenaOf(segment);
+    const start = this.memory.segmentStart(segment);
+    const end = isLarge ? start + SEGMENT_PREFIX_BYTES + 1 : start + this.control[record + SEGMENT_USED]!;
+    let position = start + SEGMENT_PREFIX_BYTES;
+    while (position < end) {
+      const item = this.walked;
+      item.at(arena, position >> WORD_SHIFT);
+      const size = item.size;
+      position += size;
+      if ((item.flags & ITEM_DEAD) !== 0) continue;
+      const target = evict || fromMain ? Queue.main : Queue.small;
+      if (!isLarge) assert(this.log.ensure(target, size, 0), 'the reserve has a segment for survivors');
+      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.database);
+      this.index.lock(this.hash);
+      if (!this.index.findLocation(arena, item.word)) {
+        this.index.unlock();
+      } else if (this.index.item.isExpired(nowMs)) {
+        this.accounts.expired(this.index);
+        this.index.unlock();
+      } else if (evict && !this.isKept(fromMain)) {
+        this.accounts.removed(this.index);
+        this.index.bumpVersion();
+        this.memory.count(COUNTER_EVICTED, 1);
+        if (!fromMain) this.ghosts?.add(this.index.bucket, this.hash);
+        this.index.unlock();
+      } else {
+        if (evict) this.index.frequency = fromMain ? this.index.frequency - 1 : 0;
+        if (isLarge) {
+          this.index.unlock();
+          this.pool.requeue(segment, target);
+          return;
+        }
+        this.move(target, size);
+        this.index.unlock();
+        this.log.publish(target);
+      }
+    }
+    this.forget(segment);
+  }
+
+  private isKept(fromMain: boolean): boolean {
+    if (this.fruitlessDrains >= FRUITLESS_DRAINS_MAX) return false;
+    return this.index.frequency >= (fromMain ? 1 : PROMOTION_FREQUENCY);
+  }
+
+  /** Copies the found item to this thread's open segment of `queue`. Its bucket is locked, there is room. */
+  private move(queue: Queue, size: number): void {
+    const from = this.index.item;
+    this.log.append(queue, size);
+    const fromStart = from.word << WORD_SHIFT;
+    copyBytes(from.bytes, fromStart, this.memory.bytes[this.log.arena]!, this.log.word << WORD_SHIFT, size);
+    this.accounts.moved(this.index, size);
+    this.index.relocate(this.log.arena, this.log.word);
+    const expiresAtMs = from.expiresAtMs;
+    if (expiresAtMs !== 0) {
+      const target = this.memory.segmentAt(this.log.arena, this.log.word);
+      noteExpiry(this.control, this.memory.record(target) + SEGMENT_EXPIRY, expiresAtMs);
+    }
+  }
+
+  /** Removes the expired items of a segment and notes its next expiry. False where it holds no items. */
+  private removeExpiredFrom(segment: number, nowMs: number): boolean {
+    const record = this.memory.record(segment);
+    const state = this.control[record + SEGMENT_STATE]!;
+    const isLarge = state === SegmentState.large;
+    if (state !== SegmentState.sealed && state !== SegmentState.open && !isLarge) return false;
+    const filled = isLarge ? SEGMENT_PREFIX_BYTES + 1 : this.filledBytes(segment);
+    if (filled === 0) return false;
+    const start = this.memory.segmentStart(segment);
+    const end = start + filled;
+    // Reset first: an expiry noted meanwhile by another thread must not be lost.
+    Atomics.store(this.control, record + SEGMENT_EXPIRY, NEVER_TICK);
+    const item = this.walked;
+    const arena = this.memory.arenaOf(segment);
+    for (let position = start + SEGMENT_PREFIX_BYTES; position < end; position += item.size) {
+      item.at(arena, position >> WORD_SHIFT);
+      if ((item.flags & ITEM_DEAD) !== 0) continue;
+      const expiresAtMs = item.expiresAtMs;
+      if (expiresAtMs === 0) continue;
+      if (expiresAtMs > nowMs) {
+        noteExpiry(this.control, record + SEGMENT_EXPIRY, expiresAtMs);
+        continue;
+      }
+      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.database);
+      this.index.lock(this.hash);
+      if (this.index.findLocation(arena, item.word) && this.index.item.isExpired(nowMs)) this.accounts.expired(this.index);
+      this.index.unlock();
+    }
+    return true;
+  }
+
+  /** How far a segment is filled: as sealed, or as its owner last published. */
+  private filledBytes(segment: number): number {
+    const sealed = this.control[this.memory.record(segment) + SEGMENT_USED]!;
+    if (sealed !== 0) return sealed;
+    const queue = this.control[this.memory.record(segment) + SEGMENT_QUEUE]!;
+    const end = this.memory.map.segments;
+    for (let thread = this.memory.map.threads; thread < end; thread += THREAD_WORDS) {
+      if (this.control[thread + THREAD_OPEN_SEGMENT + queue] === segment) return this.control[thread + THREAD_OPEN_BYTES + queue]!;
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,438 @@
+/**
+ * The store: items in a log of segments, an index of buckets over it, S3-FIFO eviction; all in shared memory, used by any number of
+ * threads at once (`layout.ts` draws it, `api.ts` is the contract, docs/ARCHITECTURE.md explains it). This class is one thread's
+ * access: it holds only views and cursors.
+ *
+ * Each operation on one key: hash it, lock its bucket, find it, do the work, unlock. What needs memory is made sure of before the
+ * lock is taken; where that turns out not to be enough, the lock is let go, room is made, and the operation starts over. Nothing under a
+ * lock throws or waits.
+ *
+ * Guarded by bench/cpu.ts.
+ */
+import { assert } from '../base/assert.ts';
+import { NO_ROOM, type ValueSink } from '../base/value-sink.ts';
+import type { StoreApi, StoreStats, WatchHandle } from './api.ts';
+import { flushDatabase, flushStore } from './flush.ts';
+import { type ItemView, itemBytes, layoutFlags } from './item.ts';
+import { ItemWriter } from './item-writer.ts';
+import { randomKey, scanBucket } from './iteration.ts';
+import type { KeyBatch } from './key-batch.ts';
+import {
+  BUCKET_BYTES,
+  COUNTER_DATABASE_EXPIRING,
+  COUNTER_DATABASE_ITEMS,
+  COUNTER_HITS,
+  COUNTER_MISSES,
+  ITEM_EXPIRY,
+  ITEM_RAW,
+  Queue,
+  SLOT_COUNT,
+} from './layout.ts';
+import type { StoreHandle } from './memory.ts';
+import { NO_SEGMENT } from './segment-pool.ts';
+import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
+import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
+import {
+  ExpireCondition,
+  type ItemInfo,
+  type ItemSnapshot,
+  Key,
+  NO_EXPIRY,
+  WriteCondition,
+  type WriteOptions,
+  WriteResult,
+} from './types.ts';
+
+/** `prepareWrite`'s answer beside the WriteResults: the lock is let go, start over. */
+const START_OVER = 2;
+
+/** What one item costs the index: a slot, the bucket's control word and its unused slots shared out. */
+const INDEX_BYTES_PER_ITEM: number = Math.round((BUCKET_BYTES / SLOT_COUNT) * 1.25);
+
+export class Store implements StoreApi {
+  /** The parts, for the janitor and for tests. */
+  readonly parts: StoreParts;
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  private readonly writer: ItemWriter;
+  private tag = 0;
+  private readonly watchedKey = new Key();
+
+  private constructor(parts: StoreParts) {
+    this.parts = parts;
+    this.writer = new ItemWriter(parts);
+    this.keyBytesMax = storeKeyBytesMax(parts.memory);
+    this.valueBytesMax = storeValueBytesMax(parts.memory);
+  }
+
+  /** Makes an empty store and returns thread 0's access to it. */
+  static create(config: StoreConfig): Store {
+    return new Store(assembleStoreParts(createStoreMemory(config), 0));
+  }
+
+  /** Another thread's access to a store: `thread` from 1 on, or `threadCount` for the janitor. */
+  static attach(handle: StoreHandle, thread: number): Store {
+    return new Store(assembleStoreParts(handle, thread));
+  }
+
+  /** What another thread attaches to. */
+  get handle(): StoreHandle {
+    return this.parts.memory.handle;
+  }
+
+  get(key: Key, sink: ValueSink, nowMs: number): boolean {
+    const { index, memory } = this.parts;
+    this.address(key);
+    for (;;) {
+      index.lock(this.parts.hash);
+      if (!this.findLive(key, nowMs)) {
+        index.unlock();
+        memory.count(COUNTER_MISSES, 1);
+        return false;
+      }
+      if (this.copyOut(index.item, sink)) {
+        index.touch();
+        index.unlock();
+        memory.count(COUNTER_HITS, 1);
+        return true;
+      }
+      const length = index.item.valueLength;
+      index.unlock();
+      sink.makeRoom(length);
+    }
+  }
+
+  inspect(key: Key, info: ItemInfo, touch: boolean, nowMs: number): boolean {
+    const { index, memory } = this.parts;
+    this.address(key);
+    index.lock(this.parts.hash);
+    const found = this.findLive(key, nowMs);
+    if (found) {
+      const item = index.item;
+      info.valueLength = item.valueLength;
+      info.expiresAtMs = item.expiresAtMs;
+      info.raw = (item.flags & ITEM_RAW) !== 0;
+      info.frequency = index.frequency;
+      info.itemBytes = item.size + INDEX_BYTES_PER_ITEM;
+      if (touch) index.touch();
+    }
+    index.unlock();
+    memory.count(found ? COUNTER_HITS : COUNTER_MISSES, 1);
+    return found;
+  }
+
+  has(key: Key, nowMs: number): boolean {
+    this.address(key);
+    this.parts.index.lock(this.parts.hash);
+    const found = this.findLive(key, nowMs);
+    this.parts.index.unlock();
+    return found;
+  }
+
+  read(key: Key, snapshot: ItemSnapshot, nowMs: number): boolean {
+    const { index } = this.parts;
+    this.address(key);
+    for (;;) {
+      index.lock(this.parts.hash);
+      snapshot.found = this.findLive(key, nowMs);
+      snapshot.version = index.version;
+      if (!snapshot.found) break;
+      const item = index.item;
+      snapshot.length = item.valueLength;
+      snapshot.expiresAtMs = item.expiresAtMs;
+      snapshot.raw = (item.flags & ITEM_RAW) !== 0;
+      if (snapshot.length <= snapshot.bytes.length) {
+        this.writer.copyValue(item, snapshot.bytes, 0);
+        index.touch();
+        break;
+      }
+      index.unlock();
+      snapshot.bytes = Buffer.alloc(Math.max(snapshot.length, snapshot.bytes.length * 2));
+    }
+    index.unlock();
+    return snapshot.found;
+  }
+
+  set(key: Key, value: Uint8Array, start: number, length: number, options: WriteOptions, nowMs: number): WriteResult {
+    const { index, log } = this.parts;
+    const { writer } = this;
+    this.address(key);
+    assert(length <= this.valueBytesMax, 'the caller checks the length of values');
+    const mayExpire = options.expiresAtMs !== NO_EXPIRY || options.keepExpiry;
+    const flagsMax = layoutFlags(key.length, length, key.database, mayExpire) | (options.raw ? ITEM_RAW : 0);
+    const bytes = itemBytes(flagsMax, key.length, length);
+    if (bytes > log.inlineBytesMax) return this.setLarge(key, value, start, length, options, nowMs);
+    let queue: Queue = Queue.small;
+    for (;;) {
+      if (!writer.reserve(queue, bytes, nowMs)) return WriteResult.outOfMemory;
+      const outcome = this.prepareWrite(key, options, nowMs);
+      if (outcome === START_OVER) continue;
+      if (outcome !== WriteResult.stored) return outcome;
+      const { storedExpiresAtMs, oldFound } = options;
+      const flags = storedExpiresAtMs === NO_EXPIRY ? flagsMax & ~ITEM_EXPIRY : flagsMax;
+      if (oldFound && writer.overwrite(flags, value, start, length, storedExpiresAtMs)) {
+        index.touch();
+        this.written();
+        index.unlock();
+        writer.noteExpiry(index.item);
+        return WriteResult.stored;
+      }
+      if (queue === Queue.small && this.belongsToMain(oldFound)) {
+        queue = Queue.main;
+        if (!log.hasRoom(queue, bytes)) {
+          index.unlock();
+          continue;
+        }
+      }
+      if (!oldFound && !index.ensureSlot()) {
+        index.unlock();
+        if (!writer.reserveForIndex(nowMs)) return WriteResult.outOfMemory;
+        continue;
+      }
+      writer.append(queue, key, flags, value, start, length, storedExpiresAtMs);
+      this.link(oldFound);
+      index.unlock();
+      writer.publish(queue);
+      if (!oldFound) this.parts.growth.itemAdded();
+      return WriteResult.stored;
+    }
+  }
+
+  delete(key: Key, oldValue: ValueSink | null, nowMs: number): boolean {
+    const { index } = this.parts;
+    this.address(key);
+    for (;;) {
+      index.lock(this.parts.hash);
+      const found = this.findLive(key, nowMs);
+      if (!found || oldValue === null || this.copyOut(index.item, oldValue)) {
+        if (found) this.removeFound();
+        index.unlock();
+        return found;
+      }
+      const length = index.item.valueLength;
+      index.unlock();
+      oldValue.makeRoom(length);
+    }
+  }
+
+  expire(key: Key, expiresAtMs: number, condition: number, nowMs: number): WriteResult {
+    const { index, log } = this.parts;
+    this.address(key);
+    for (;;) {
+      index.lock(this.parts.hash);
+      if (!this.findLive(key, nowMs) || !expiryAllowed(index.item.expiresAtMs, expiresAtMs, condition)) {
+        index.unlock();
+        return WriteResult.notStored;
+      }
+      const item = index.item;
+      if (expiresAtMs !== NO_EXPIRY && expiresAtMs <= nowMs) {
+        this.removeFound();
+        index.unlock();
+        return WriteResult.stored;
+      }
+      if ((item.flags & ITEM_EXPIRY) !== 0) {
+        this.parts.accounts.expiryChanged(item.database, item.expiresAtMs, expiresAtMs);
+        item.expiresAtMs = expiresAtMs;
+        this.written();
+        index.unlock();
+        this.writer.noteExpiry(item);
+        return WriteResult.stored;
+      }
+      const queue = this.writer.queueOf(item);
+      const bytes = itemBytes(item.flags | ITEM_EXPIRY, item.keyLength, item.valueLength);
+      if (log.hasRoom(queue, bytes)) {
+        this.writer.appendWithExpiry(queue, expiresAtMs);
+        this.written();
+        index.unlock();
+        this.writer.publish(queue);
+        return WriteResult.stored;
+      }
+      index.unlock();
+      if (!this.writer.reserve(queue, bytes, nowMs)) return WriteResult.outOfMemory;
+    }
+  }
+
+  count(database: number): number {
+    return this.parts.memory.total(COUNTER_DATABASE_ITEMS + database);
+  }
+
+  expiringCount(database: number): number {
+    return this.parts.memory.total(COUNTER_DATABASE_EXPIRING + database);
+  }
+
+  flush(database: number, nowMs: number): void {
+    if (database === -1 || this.count(database) === this.stats().itemCount) flushStore(this.parts);
+    else flushDatabase(this.parts, database, nowMs);
+  }
+
+  scan(cursor: number, database: number, batch: KeyBatch, nowMs: number): number {
+    return scanBucket(this.parts, cursor, database, batch, nowMs);
+  }
+
+  randomKey(database: number, random01: () => number, batch: KeyBatch, nowMs: number): boolean {
+    return this.count(database) > 0 && randomKey(this.parts, database, random01, batch, nowMs);
+  }
+
+  watch(key: Key, nowMs: number): WatchHandle {
+    this.address(key);
+    const entry = this.parts.watches.add(this.parts.hash);
+    const version = this.parts.watches.version(entry);
+    const bytes = key.bytes.slice(key.start, key.start + key.length);
+    return { key: bytes, database: key.database, entry, version, existed: this.has(key, nowMs) };
+  }
+
+  isTouched(handle: WatchHandle, nowMs: number): boolean {
+    if (this.parts.watches.version(handle.entry) !== handle.version) return true;
+    const key = this.watchedKey.assign(handle.key, 0, handle.key.length, handle.database);
+    return handle.existed && !this.has(key, nowMs);
+  }
+
+  unwatch(handle: WatchHandle): void {
+    this.parts.watches.remove(handle.entry);
+  }
+
+  enter(): void {
+    this.parts.exclusive.enter();
+  }
+
+  leave(): void {
+    this.parts.exclusive.leave();
+  }
+
+  beginExclusive(): void {
+    this.parts.exclusive.begin();
+  }
+
+  endExclusive(): void {
+    this.parts.exclusive.end();
+  }
+
+  stats(): StoreStats {
+    return readStats(this.parts.memory);
+  }
+
+  resetStats(): void {
+    resetStats(this.parts.memory);
+  }
+
+  /** A value too long for an open segment: written to its own segments first, then linked. */
+  private setLarge(key: Key, value: Uint8Array, start: number, length: number, options: WriteOptions, nowMs: number): WriteResult {
+    const { index } = this.parts;
+    const { writer } = this;
+    // Always with room for an expiry, since such an item is never copied to get some.
+    const flags = layoutFlags(key.length, length, key.database, true) | (options.raw ? ITEM_RAW : 0);
+    const head = writer.reserveLarge(itemBytes(flags, key.length, length), nowMs);
+    if (head === NO_SEGMENT) return WriteResult.outOfMemory;
+    let linked = false;
+    try {
+      for (;;) {
+        const outcome = this.prepareWrite(key, options, nowMs);
+        if (outcome === START_OVER) continue;
+        if (outcome !== WriteResult.stored) return outcome;
+        if (!options.oldFound && !index.ensureSlot()) {
+          index.unlock();
+          if (!writer.reserveForIndex(nowMs)) return WriteResult.outOfMemory;
+          continue;
+        }
+        writer.fillLarge(head, key, flags, value, start, length, options.storedExpiresAtMs);
+        const queue = this.belongsToMain(options.oldFound) ? Queue.main : Queue.small;
+        this.link(options.oldFound);
+        writer.sealLarge(head, queue);
+        linked = true;
+        index.unlock();
+        writer.noteWrittenExpiry();
+        if (!options.oldFound) this.parts.growth.itemAdded();
+        return WriteResult.stored;
+      }
+    } finally {
+      if (!linked) writer.dropLarge(head);
+    }
+  }
+
+  /** Hashes the key: its bucket and tag are known from here on. */
+  private address(key: Key): void {
+    assert(key.length <= this.keyBytesMax, 'the caller checks the length of keys');
+    this.parts.hash.update(key.bytes, key.start, key.length, key.database);
+    this.tag = this.parts.index.tagOf(this.parts.hash);
+  }
+
+  /** Looks the key up in the locked bucket; what has expired is removed on the way. */
+  private findLive(key: Key, nowMs: number): boolean {
+    const { index } = this.parts;
+    if (!index.find(key, this.tag)) return false;
+    if (!index.item.isExpired(nowMs)) return true;
+    this.parts.accounts.expired(index);
+    // Again, so that the index knows an empty slot.
+    return index.find(key, this.tag);
+  }
+
+  /** Locks the key's bucket and finds out whether to write: `stored` with the lock held; anything else with the lock let go. */
+  private prepareWrite(key: Key, options: WriteOptions, nowMs: number): WriteResult | typeof START_OVER {
+    const { index } = this.parts;
+    index.lock(this.parts.hash);
+    const found = this.findLive(key, nowMs);
+    options.oldFound = found;
+    const item = index.item;
+    if (options.ifUnchangedSince !== null && options.ifUnchangedSince.version !== index.version) {
+      index.unlock();
+      return WriteResult.conflict;
+    }
+    if (found && options.oldValue !== null && !this.copyOut(item, options.oldValue)) {
+      const length = item.valueLength;
+      index.unlock();
+      options.oldValue.makeRoom(length);
+      return START_OVER;
+    }
+    if (options.condition !== WriteCondition.always && (options.condition === WriteCondition.ifPresent) !== found) {
+      index.unlock();
+      return WriteResult.notStored;
+    }
+    options.storedExpiresAtMs = !options.keepExpiry ? options.expiresAtMs : found ? item.expiresAtMs : NO_EXPIRY;
+    return WriteResult.stored;
+  }
+
+  /** Copies the value to the sink; false where the sink has no room. */
+  private copyOut(item: ItemView, sink: ValueSink): boolean {
+    const start = sink.begin(item.valueLength);
+    if (start === NO_ROOM) return false;
+    this.writer.copyValue(item, sink.bytes, start);
+    return true;
+  }
+
+  /** Whether a new item goes to the main queue: it replaces one there, or comes back soon after its eviction. */
+  private belongsToMain(found: boolean): boolean {
+    const { index, ghosts, hash } = this.parts;
+    if (found) return this.writer.queueOf(index.item) === Queue.main;
+    return ghosts !== null && ghosts.takeOut(index.bucket, hash);
+  }
+
+  private link(found: boolean): void {
+    if (found) {
+      this.writer.linkInPlaceOfFound();
+      this.parts.index.touch();
+    } else {
+      this.writer.linkNew(this.tag);
+    }
+    this.written();
+  }
+
+  private removeFound(): void {
+    this.parts.accounts.removed(this.parts.index);
+    this.written();
+  }
+
+  /** Under the lock: the key's value, expiry or existence changed. */
+  private written(): void {
+    this.parts.index.bumpVersion();
+    this.parts.watches.written(this.parts.hash);
+  }
+}
+
+/** EXPIRE's conditions: an item without expiry counts as one that expires never. */
+function expiryAllowed(currentMs: number, wantedMs: number, condition: number): boolean {
+  if (wantedMs === NO_EXPIRY) return currentMs !== NO_EXPIRY;
+  if ((condition & ExpireCondition.ifNone) !== 0 && currentMs !== NO_EXPIRY) return false;
+  if ((condition & ExpireCondition.ifSome) !== 0 && currentMs === NO_EXPIRY) return false;
+  if ((condition & ExpireCondition.ifGreater) !== 0 && (currentMs === NO_EXPIRY || wantedMs <= currentMs)) return false;
+  return (condition & ExpireCondition.ifLess) === 0 || currentMs === NO_EXPIRY || wantedMs < currentMs;
+}
