@@ -144,8 +144,7 @@ export class IndexGrowth {
       this.overflow.giveBack(spare);
       spare = next;
     }
-    // Whoever read an item before the split and writes after it must look again.
-    sourceWords[sourceWord + BUCKET_VERSION]! += 1;
+    // So that who read an item before the split and writes after it sees whether it changed.
     targetWords[targetWord + BUCKET_VERSION] = sourceWords[sourceWord + BUCKET_VERSION]!;
     this.ghosts?.copy(source, target);
     Atomics.store(this.memory.control, CONTROL_BUCKET_COUNT, target + 1);

@@ -4,6 +4,7 @@
  */
 import type { BucketIndex } from './bucket-index.ts';
 import { noteExpiry } from './expiry-tick.ts';
+import { wakeJanitor } from './janitor.ts';
 import { copyBytes, ItemView, itemBytes } from './item.ts';
 import type { ItemAccounts } from './item-accounts.ts';
 import type { ItemLog } from './item-log.ts';
@@ -47,9 +48,11 @@ export class ItemWriter {
 
   /** Makes room for `bytes` in this thread's open segment of `queue`; false where there is no memory. No bucket may be locked. */
   reserve(queue: Queue, bytes: number, nowMs: number): boolean {
+    if (this.log.hasRoom(queue, bytes)) return true;
     while (!this.log.ensure(queue, bytes, DRAIN_RESERVE_SEGMENTS)) {
       if (!this.reclaimer.makeRoom(1, nowMs)) return false;
     }
+    wakeJanitor(this.memory, this.pool);
     return true;
   }
 

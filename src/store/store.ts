@@ -10,13 +10,14 @@
  * Guarded by bench/cpu.ts.
  */
 import { assert } from '../base/assert.ts';
-import { NO_ROOM, type ValueSink } from '../base/value-sink.ts';
+import type { ValueSink } from '../base/value-sink.ts';
 import type { StoreApi, StoreStats, WatchHandle } from './api.ts';
 import { flushDatabase, flushStore } from './flush.ts';
-import { type ItemView, itemBytes, layoutFlags } from './item.ts';
+import { itemBytes, layoutFlags } from './item.ts';
 import { ItemWriter } from './item-writer.ts';
 import { randomKey, scanBucket } from './iteration.ts';
 import type { KeyBatch } from './key-batch.ts';
+import { isExpiryAllowed, Lookup } from './lookup.ts';
 import {
   BUCKET_BYTES,
   COUNTER_DATABASE_EXPIRING,
@@ -32,16 +33,7 @@ import type { StoreHandle } from './memory.ts';
 import { NO_SEGMENT } from './segment-pool.ts';
 import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
 import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
-import {
-  ExpireCondition,
-  type ItemInfo,
-  type ItemSnapshot,
-  Key,
-  NO_EXPIRY,
-  WriteCondition,
-  type WriteOptions,
-  WriteResult,
-} from './types.ts';
+import { type ItemInfo, type ItemSnapshot, Key, NO_EXPIRY, WriteCondition, type WriteOptions, WriteResult } from './types.ts';
 
 /** `prepareWrite`'s answer beside the WriteResults: the lock is let go, start over. */
 const START_OVER = 2;
@@ -55,12 +47,13 @@ export class Store implements StoreApi {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   private readonly writer: ItemWriter;
-  private tag = 0;
+  private readonly lookup: Lookup;
   private readonly watchedKey = new Key();
 
   private constructor(parts: StoreParts) {
     this.parts = parts;
     this.writer = new ItemWriter(parts);
+    this.lookup = new Lookup(parts, this.writer);
     this.keyBytesMax = storeKeyBytesMax(parts.memory);
     this.valueBytesMax = storeValueBytesMax(parts.memory);
   }
@@ -82,15 +75,15 @@ export class Store implements StoreApi {
 
   get(key: Key, sink: ValueSink, nowMs: number): boolean {
     const { index, memory } = this.parts;
-    this.address(key);
+    this.lookup.address(key);
     for (;;) {
-      index.lock(this.parts.hash);
-      if (!this.findLive(key, nowMs)) {
+      index.lock(this.lookup.hash);
+      if (!this.lookup.findLive(key, nowMs)) {
         index.unlock();
         memory.count(COUNTER_MISSES, 1);
         return false;
       }
-      if (this.copyOut(index.item, sink)) {
+      if (this.lookup.copyOut(sink)) {
         index.touch();
         index.unlock();
         memory.count(COUNTER_HITS, 1);
@@ -104,9 +97,9 @@ export class Store implements StoreApi {
 
   inspect(key: Key, info: ItemInfo, touch: boolean, nowMs: number): boolean {
     const { index, memory } = this.parts;
-    this.address(key);
-    index.lock(this.parts.hash);
-    const found = this.findLive(key, nowMs);
+    this.lookup.address(key);
+    index.lock(this.lookup.hash);
+    const found = this.lookup.findLive(key, nowMs);
     if (found) {
       const item = index.item;
       info.valueLength = item.valueLength;
@@ -122,19 +115,19 @@ export class Store implements StoreApi {
   }
 
   has(key: Key, nowMs: number): boolean {
-    this.address(key);
-    this.parts.index.lock(this.parts.hash);
-    const found = this.findLive(key, nowMs);
+    this.lookup.address(key);
+    this.parts.index.lock(this.lookup.hash);
+    const found = this.lookup.findLive(key, nowMs);
     this.parts.index.unlock();
     return found;
   }
 
   read(key: Key, snapshot: ItemSnapshot, nowMs: number): boolean {
     const { index } = this.parts;
-    this.address(key);
+    this.lookup.address(key);
     for (;;) {
-      index.lock(this.parts.hash);
-      snapshot.found = this.findLive(key, nowMs);
+      index.lock(this.lookup.hash);
+      snapshot.found = this.lookup.findLive(key, nowMs);
       snapshot.version = index.version;
       if (!snapshot.found) break;
       const item = index.item;
@@ -156,7 +149,7 @@ export class Store implements StoreApi {
   set(key: Key, value: Uint8Array, start: number, length: number, options: WriteOptions, nowMs: number): WriteResult {
     const { index, log } = this.parts;
     const { writer } = this;
-    this.address(key);
+    this.lookup.address(key);
     assert(length <= this.valueBytesMax, 'the caller checks the length of values');
     const mayExpire = options.expiresAtMs !== NO_EXPIRY || options.keepExpiry;
     const flagsMax = layoutFlags(key.length, length, key.database, mayExpire) | (options.raw ? ITEM_RAW : 0);
@@ -200,11 +193,11 @@ export class Store implements StoreApi {
 
   delete(key: Key, oldValue: ValueSink | null, nowMs: number): boolean {
     const { index } = this.parts;
-    this.address(key);
+    this.lookup.address(key);
     for (;;) {
-      index.lock(this.parts.hash);
-      const found = this.findLive(key, nowMs);
-      if (!found || oldValue === null || this.copyOut(index.item, oldValue)) {
+      index.lock(this.lookup.hash);
+      const found = this.lookup.findLive(key, nowMs);
+      if (!found || oldValue === null || this.lookup.copyOut(oldValue)) {
         if (found) this.removeFound();
         index.unlock();
         return found;
@@ -217,10 +210,10 @@ export class Store implements StoreApi {
 
   expire(key: Key, expiresAtMs: number, condition: number, nowMs: number): WriteResult {
     const { index, log } = this.parts;
-    this.address(key);
+    this.lookup.address(key);
     for (;;) {
-      index.lock(this.parts.hash);
-      if (!this.findLive(key, nowMs) || !expiryAllowed(index.item.expiresAtMs, expiresAtMs, condition)) {
+      index.lock(this.lookup.hash);
+      if (!this.lookup.findLive(key, nowMs) || !isExpiryAllowed(index.item.expiresAtMs, expiresAtMs, condition)) {
         index.unlock();
         return WriteResult.notStored;
       }
@@ -274,7 +267,7 @@ export class Store implements StoreApi {
   }
 
   watch(key: Key, nowMs: number): WatchHandle {
-    this.address(key);
+    this.lookup.address(key);
     const entry = this.parts.watches.add(this.parts.hash);
     const version = this.parts.watches.version(entry);
     const bytes = key.bytes.slice(key.start, key.start + key.length);
@@ -349,35 +342,18 @@ export class Store implements StoreApi {
     }
   }
 
-  /** Hashes the key: its bucket and tag are known from here on. */
-  private address(key: Key): void {
-    assert(key.length <= this.keyBytesMax, 'the caller checks the length of keys');
-    this.parts.hash.update(key.bytes, key.start, key.length, key.database);
-    this.tag = this.parts.index.tagOf(this.parts.hash);
-  }
-
-  /** Looks the key up in the locked bucket; what has expired is removed on the way. */
-  private findLive(key: Key, nowMs: number): boolean {
-    const { index } = this.parts;
-    if (!index.find(key, this.tag)) return false;
-    if (!index.item.isExpired(nowMs)) return true;
-    this.parts.accounts.expired(index);
-    // Again, so that the index knows an empty slot.
-    return index.find(key, this.tag);
-  }
-
   /** Locks the key's bucket and finds out whether to write: `stored` with the lock held; anything else with the lock let go. */
   private prepareWrite(key: Key, options: WriteOptions, nowMs: number): WriteResult | typeof START_OVER {
     const { index } = this.parts;
-    index.lock(this.parts.hash);
-    const found = this.findLive(key, nowMs);
+    index.lock(this.lookup.hash);
+    const found = this.lookup.findLive(key, nowMs);
     options.oldFound = found;
     const item = index.item;
     if (options.ifUnchangedSince !== null && options.ifUnchangedSince.version !== index.version) {
       index.unlock();
       return WriteResult.conflict;
     }
-    if (found && options.oldValue !== null && !this.copyOut(item, options.oldValue)) {
+    if (found && options.oldValue !== null && !this.lookup.copyOut(options.oldValue)) {
       const length = item.valueLength;
       index.unlock();
       options.oldValue.makeRoom(length);
@@ -389,14 +365,6 @@ export class Store implements StoreApi {
     }
     options.storedExpiresAtMs = !options.keepExpiry ? options.expiresAtMs : found ? item.expiresAtMs : NO_EXPIRY;
     return WriteResult.stored;
-  }
-
-  /** Copies the value to the sink; false where the sink has no room. */
-  private copyOut(item: ItemView, sink: ValueSink): boolean {
-    const start = sink.begin(item.valueLength);
-    if (start === NO_ROOM) return false;
-    this.writer.copyValue(item, sink.bytes, start);
-    return true;
   }
 
   /** Whether a new item goes to the main queue: it replaces one there, or comes back soon after its eviction. */
@@ -411,7 +379,7 @@ export class Store implements StoreApi {
       this.writer.linkInPlaceOfFound();
       this.parts.index.touch();
     } else {
-      this.writer.linkNew(this.tag);
+      this.writer.linkNew(this.lookup.tag);
     }
     this.written();
   }
@@ -426,13 +394,4 @@ export class Store implements StoreApi {
     this.parts.index.bumpVersion();
     this.parts.watches.written(this.parts.hash);
   }
-}
-
-/** EXPIRE's conditions: an item without expiry counts as one that expires never. */
-function expiryAllowed(currentMs: number, wantedMs: number, condition: number): boolean {
-  if (wantedMs === NO_EXPIRY) return currentMs !== NO_EXPIRY;
-  if ((condition & ExpireCondition.ifNone) !== 0 && currentMs !== NO_EXPIRY) return false;
-  if ((condition & ExpireCondition.ifSome) !== 0 && currentMs === NO_EXPIRY) return false;
-  if ((condition & ExpireCondition.ifGreater) !== 0 && (currentMs === NO_EXPIRY || wantedMs <= currentMs)) return false;
-  return (condition & ExpireCondition.ifLess) === 0 || currentMs === NO_EXPIRY || wantedMs < currentMs;
 }

@@ -1,0 +1,18 @@
+/** Entry of the janitor's thread: steps until there is nothing to do, then sleeps until the next tick or until a writer wakes it. */
+import { workerData } from 'node:worker_threads';
+import { Janitor } from './janitor.ts';
+import { CONTROL_JANITOR_STOP, CONTROL_JANITOR_WAKE } from './layout.ts';
+import type { StoreHandle } from './memory.ts';
+import { Store } from './store.ts';
+
+/** Longest sleep: how late an expired item may be removed when nothing else happens. */
+const TICK_MS = 100;
+
+const handle = workerData as StoreHandle;
+const control = new Int32Array(handle.control);
+const janitor = new Janitor(Store.attach(handle, handle.threadCount));
+while (Atomics.load(control, CONTROL_JANITOR_STOP) === 0) {
+  if (janitor.step(Date.now())) continue;
+  Atomics.wait(control, CONTROL_JANITOR_WAKE, 0, TICK_MS);
+  Atomics.store(control, CONTROL_JANITOR_WAKE, 0);
+}

@@ -1,0 +1,56 @@
+/**
+ * Background work on a store: keeps free segments in reserve, so that a write hardly ever waits for a drain, and removes what has expired.
+ * Sans-IO: `step` does a bounded piece of work; a thread of its own (`janitor-thread.ts`) or the data thread between
+ * batches calls it.
+ */
+import { CONTROL_JANITOR_WAKE } from './layout.ts';
+import { DRAIN_RESERVE_SEGMENTS, type SegmentPool } from './segment-pool.ts';
+import type { StoreMemory } from './memory.ts';
+import type { Store } from './store.ts';
+
+/** Free segments that the janitor keeps, as a share of all and within bounds. More would be memory that holds nothing. */
+const RESERVE_SHARE = 1 / 128;
+const RESERVE_SEGMENTS_MIN = 1;
+const RESERVE_SEGMENTS_MAX = 32;
+/** Segments with expired items walked in one step: all in turn, but never so many that a core is busy with it. */
+const EXPIRY_SHARE = 1 / 256;
+const EXPIRY_SEGMENTS_MIN = 8;
+
+/** How many segments the janitor tries to keep free, the drain's own reserve included. */
+export function reserveSegments(segmentCount: number): number {
+  const wanted = Math.round(segmentCount * RESERVE_SHARE);
+  return DRAIN_RESERVE_SEGMENTS + Math.min(Math.max(wanted, RESERVE_SEGMENTS_MIN), RESERVE_SEGMENTS_MAX);
+}
+
+/** Asks the janitor to come now, if the reserve has been begun. */
+export function wakeJanitor(memory: StoreMemory, pool: SegmentPool): void {
+  if (pool.freeCount >= reserveSegments(memory.segmentCount)) return;
+  if (Atomics.exchange(memory.control, CONTROL_JANITOR_WAKE, 1) === 0) Atomics.notify(memory.control, CONTROL_JANITOR_WAKE);
+}
+
+export class Janitor {
+  private readonly store: Store;
+  private readonly segmentsWanted: number;
+  private readonly expirySegments: number;
+
+  /** `store`: this thread's access; the janitor works under its row. */
+  constructor(store: Store) {
+    this.store = store;
+    const { segmentCount } = store.parts.memory;
+    this.segmentsWanted = reserveSegments(segmentCount);
+    this.expirySegments = Math.max(EXPIRY_SEGMENTS_MIN, Math.round(segmentCount * EXPIRY_SHARE));
+  }
+
+  /** A bounded piece of work. True: call again soon; false: nothing to do before the next tick or wake-up. */
+  step(nowMs: number): boolean {
+    const { pool, reclaimer } = this.store.parts;
+    this.store.enter();
+    try {
+      if (pool.freeCount < this.segmentsWanted && reclaimer.reclaimOnce(nowMs)) return true;
+      reclaimer.removeExpired(this.expirySegments, nowMs);
+      return false;
+    } finally {
+      this.store.leave();
+    }
+  }
+}

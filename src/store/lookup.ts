@@ -1,0 +1,65 @@
+/**
+ * Finding the item of a key: hash, bucket, tag, and the rule that what has expired is not there. Between `address` and the end of an
+ * operation nothing else may use the lookup: it remembers the key's hash and tag.
+ */
+import { assert } from '../base/assert.ts';
+import { NO_ROOM, type ValueSink } from '../base/value-sink.ts';
+import type { BucketIndex } from './bucket-index.ts';
+import type { KeyHash } from './hash.ts';
+import type { ItemAccounts } from './item-accounts.ts';
+import type { ItemWriter } from './item-writer.ts';
+import { storeKeyBytesMax } from './stats.ts';
+import type { StoreParts } from './store-parts.ts';
+import { ExpireCondition, type Key, NO_EXPIRY } from './types.ts';
+
+export class Lookup {
+  readonly hash: KeyHash;
+  /** The tag of the key's slot. */
+  tag = 0;
+  private readonly index: BucketIndex;
+  private readonly accounts: ItemAccounts;
+  private readonly writer: ItemWriter;
+  private readonly keyBytesMax: number;
+
+  constructor(parts: StoreParts, writer: ItemWriter) {
+    this.hash = parts.hash;
+    this.index = parts.index;
+    this.accounts = parts.accounts;
+    this.writer = writer;
+    this.keyBytesMax = storeKeyBytesMax(parts.memory);
+  }
+
+  /** Hashes the key: its bucket and tag are known from here on. */
+  address(key: Key): void {
+    assert(key.length <= this.keyBytesMax, 'the caller checks the length of keys');
+    this.hash.update(key.bytes, key.start, key.length, key.database);
+    this.tag = this.index.tagOf(this.hash);
+  }
+
+  /** Looks the key up in its locked bucket; what has expired is removed on the way. */
+  findLive(key: Key, nowMs: number): boolean {
+    if (!this.index.find(key, this.tag)) return false;
+    if (!this.index.item.isExpired(nowMs)) return true;
+    this.accounts.expired(this.index);
+    // Again, so that the index knows an empty slot.
+    return this.index.find(key, this.tag);
+  }
+
+  /** Copies the found item's value to the sink; false where the sink has no room. */
+  copyOut(sink: ValueSink): boolean {
+    const { item } = this.index;
+    const start = sink.begin(item.valueLength);
+    if (start === NO_ROOM) return false;
+    this.writer.copyValue(item, sink.bytes, start);
+    return true;
+  }
+}
+
+/** EXPIRE's conditions: an item without expiry counts as one that never expires. */
+export function isExpiryAllowed(currentMs: number, wantedMs: number, condition: number): boolean {
+  if (wantedMs === NO_EXPIRY) return currentMs !== NO_EXPIRY;
+  if ((condition & ExpireCondition.ifNone) !== 0 && currentMs !== NO_EXPIRY) return false;
+  if ((condition & ExpireCondition.ifSome) !== 0 && currentMs === NO_EXPIRY) return false;
+  if ((condition & ExpireCondition.ifGreater) !== 0 && (currentMs === NO_EXPIRY || wantedMs <= currentMs)) return false;
+  return (condition & ExpireCondition.ifLess) === 0 || currentMs === NO_EXPIRY || wantedMs < currentMs;
+}
