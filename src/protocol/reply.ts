@@ -1,5 +1,3 @@
-import type { ValueSink } from '../base/value-sink.ts';
-
 /**
  * Where a handler puts its answer, whatever protocol carries it: the other half of the waist (see `command.ts`).
  * A codec implements it over the thread's output buffer, so a reply costs no object, and a value goes from the
@@ -8,6 +6,9 @@ import type { ValueSink } from '../base/value-sink.ts';
  * Aggregates announce their size and then the elements follow: `array(2); integer(1); bulkText('a')`.
  * RESP3 shapes (map, set, double, …) fall back to their RESP2 forms in a RESP2 session.
  */
+import type { ValueSink } from '../base/value-sink.ts';
+
+/** See above; each method writes one whole element, or announces an aggregate's. */
 export interface Reply extends ValueSink {
   /** `+OK`. */
   ok(): void;

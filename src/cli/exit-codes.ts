@@ -1,0 +1,14 @@
+/** What the process exits with. Part of the command line's contract: scripts and supervisors branch on it. */
+export const ExitCode = {
+  /** Done, or stopped in order by a signal. */
+  ok: 0,
+  /** A fault: the port is in use, memory cannot be reserved, a bug. */
+  fault: 1,
+  /** The command line, the environment or the file is wrong. Starting again without a change is useless. */
+  usage: 2,
+} as const;
+
+/** Forced to stop by a second signal, as shells number it: 128 and the signal's own number. */
+export const FORCED_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+export type StopSignal = keyof typeof FORCED_EXIT_CODES;

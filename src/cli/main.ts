@@ -1,0 +1,21 @@
+/** The entry of the command line: the process's arguments, signals and streams, handed to `run`. Holds no logic. */
+import { run } from './run.ts';
+import { packageVersion } from './version.ts';
+
+const version = packageVersion();
+
+const exitCode = await run(process.argv.slice(2), {
+  version,
+  environment: process.env,
+  writeOut: (text) => process.stdout.write(text),
+  writeError: (text) => process.stderr.write(text),
+  onSignal: (signal, listener) => process.on(signal, listener),
+  exit: (code) => process.exit(code),
+  startNode: async (options) => {
+    // Loaded only when a node starts, so that help and version answer at once.
+    const { ShoalNode } = await import('../server/node.ts');
+    return ShoalNode.start(options, { version });
+  },
+});
+// An exit code alone would wait for whatever a stopped node left open.
+process.exit(exitCode);

@@ -1,0 +1,73 @@
+/**
+ * `shoal serve`: options in, a running node, a clean stop. The first SIGTERM or SIGINT stops the node in order; a second
+ * one ends the process at once, whatever it is waiting for.
+ */
+import { loadOptions } from '../config/load.ts';
+import type { NodeOptions } from '../config/node-options.ts';
+import { OPTION_KEYS, OPTIONS } from '../config/options.ts';
+import { ExitCode, FORCED_EXIT_CODES, type StopSignal } from './exit-codes.ts';
+import { parseFlags } from './flags.ts';
+import { serveHelp } from './help.ts';
+import { exposureWarning, readyText, type ReadyNode } from './ready-text.ts';
+
+export interface ServedNode extends ReadyNode {
+  stop(): Promise<void>;
+}
+
+/** All that `serve` needs from the process around it. */
+export interface ServeContext {
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly writeOut: (text: string) => void;
+  readonly writeError: (text: string) => void;
+  readonly onSignal: (signal: StopSignal, listener: () => void) => void;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+  readonly startNode: (options: NodeOptions) => Promise<ServedNode>;
+}
+
+const FLAGS = ['config', ...OPTION_KEYS.map((key) => OPTIONS[key].flag)];
+const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
+
+/** Resolves to the exit code once the node has stopped. Rejects with a `ShoalError` where it cannot start. */
+export async function serve(args: readonly string[], context: ServeContext): Promise<number> {
+  const { help, values } = parseFlags(args, FLAGS);
+  if (help) {
+    context.writeOut(serveHelp());
+    return ExitCode.ok;
+  }
+  const flags = new Map(values);
+  flags.delete('config');
+  const { options, warnings } = loadOptions({
+    flags,
+    configPath: values.get('config'),
+    environment: context.environment,
+  });
+  for (const warning of warnings) context.writeError(`shoal: warning: ${warning}\n`);
+
+  // Listened to before the node starts: a signal that comes while memory is reserved is not lost.
+  const stopAsked = firstSignal(context);
+  const node = await context.startNode(options);
+  context.writeOut(readyText(context.version, node, options));
+  const exposure = exposureWarning(options);
+  if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);
+
+  await stopAsked;
+  context.writeOut('stopping…\n');
+  await node.stop();
+  return ExitCode.ok;
+}
+
+/** Resolves at the first signal, and from then on lets any other one end the process. */
+function firstSignal(context: ServeContext): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of SIGNALS) {
+      context.onSignal(signal, () => {
+        if (asked) context.exit(FORCED_EXIT_CODES[signal]);
+        asked = true;
+        resolve();
+      });
+    }
+  });
+}

@@ -1,0 +1,67 @@
+/** What a row of the option table says. The table is in `options.ts`. */
+import type { Limits, NodeOptions } from './node-options.ts';
+
+/** The place of an option in `NodeOptions`. */
+export type OptionKey = Exclude<keyof NodeOptions, 'limits'> | `limits.${keyof Limits}`;
+
+export type OptionValue<K extends OptionKey> = K extends `limits.${infer L extends keyof Limits}`
+  ? Limits[L]
+  : K extends keyof NodeOptions
+    ? NodeOptions[K]
+    : never;
+
+/** Sections of the help, in this order. */
+export const OPTION_GROUPS = ['Address', 'Memory', 'Access', 'Running', 'Limits'] as const;
+export type OptionGroup = (typeof OPTION_GROUPS)[number];
+
+interface OptionCommon<V> {
+  /** Name on the command line (after `--`) and in the file; the environment variable follows from it. */
+  readonly flag: string;
+  readonly group: OptionGroup;
+  readonly default: V;
+  /** What it sets, for people: one or two sentences. */
+  readonly summary: string;
+  /** Why the default and the range are what they are. */
+  readonly reason: string;
+  /** Whether it can be changed while the node runs. */
+  readonly changeable: boolean;
+}
+
+/** A whole number from `min` to `max`: bytes, milliseconds or a count, as `kind` says. */
+export interface NumberOption extends OptionCommon<number> {
+  readonly kind: 'size' | 'duration' | 'count';
+  readonly min: number;
+  readonly max: number;
+  /** A word that stands for 0, such as `auto` or `never`; 0 may then lie outside `min` to `max`. */
+  readonly zero?: string;
+  readonly powerOfTwo?: true;
+}
+
+export interface ChoiceOption<V extends string = string> extends OptionCommon<V> {
+  readonly kind: 'choice';
+  readonly choices: readonly V[];
+}
+
+export interface TextOption extends OptionCommon<string> {
+  readonly kind: 'text';
+  /** What the value stands for in the help: `ADDRESS`. */
+  readonly placeholder: string;
+  /** Whether it may be empty. */
+  readonly empty: boolean;
+  /** Never shown in messages. */
+  readonly secret: boolean;
+}
+
+export type OptionSpec = NumberOption | ChoiceOption | TextOption;
+
+/** The kind of row that a value's type asks for. */
+export type OptionSpecOf<V> = [V] extends [number]
+  ? NumberOption
+  : [string] extends [V]
+    ? TextOption
+    : ChoiceOption<V & string>;
+
+/** `limit-output-pause` is SHOAL_LIMIT_OUTPUT_PAUSE in the environment. */
+export function environmentVariable(spec: OptionSpec): string {
+  return `SHOAL_${spec.flag.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,320 @@
+/**
+ * Every option of a node: default, unit, range and reason, in one table. The command line, its help, the environment,
+ * the file and validation all read it; the compiler proves that no field of `NodeOptions` lacks a row.
+ */
+import type { Limits, NodeOptions } from './node-options.ts';
+import type { NumberOption, OptionKey, OptionSpec, OptionSpecOf, OptionValue } from './option-spec.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+export const OPTIONS: { readonly [K in OptionKey]: OptionSpecOf<OptionValue<K>> } = {
+  host: {
+    flag: 'host',
+    kind: 'text',
+    group: 'Address',
+    placeholder: 'ADDRESS',
+    default: '127.0.0.1',
+    empty: false,
+    secret: false,
+    changeable: false,
+    summary: 'Address to listen on. 0.0.0.0 or :: is every network interface; set a password then.',
+    reason: 'Only this machine can reach a cache that nobody has secured yet.',
+  },
+  port: {
+    flag: 'port',
+    kind: 'count',
+    group: 'Address',
+    default: 7600,
+    min: 0,
+    max: 65_535,
+    changeable: false,
+    summary: 'TCP port for Redis clients. 0 takes any free one.',
+    reason: 'Away from 6379, so that a Redis can run beside it.',
+  },
+  memoryBytes: {
+    flag: 'memory',
+    kind: 'size',
+    group: 'Memory',
+    default: 512 * MIB,
+    min: 4 * MIB,
+    max: 256 * GIB,
+    changeable: false,
+    summary: 'Memory for items and their index. The process itself takes some tens of megabytes more.',
+    reason:
+      "A useful cache on a small machine. The least holds 32 of the smallest segments; the most is what an item's address reaches.",
+  },
+  eviction: {
+    flag: 'eviction',
+    kind: 'choice',
+    group: 'Memory',
+    default: 's3fifo',
+    choices: ['s3fifo', 'noeviction'],
+    changeable: false,
+    summary: 'What to do when memory is full: forget what is used least (s3fifo), or refuse writes (noeviction).',
+    reason: 'A cache that is full must go on taking writes.',
+  },
+  segmentBytes: {
+    flag: 'segment',
+    kind: 'size',
+    group: 'Memory',
+    default: 0,
+    min: 4 * KIB,
+    max: 64 * MIB,
+    zero: 'auto',
+    powerOfTwo: true,
+    changeable: false,
+    summary: 'Unit in which memory is reclaimed, a power of two; at most a sixteenth of --memory.',
+    reason: 'Auto takes 1 MiB, and less where memory is small, so that eviction stays fine enough.',
+  },
+  password: {
+    flag: 'password',
+    kind: 'text',
+    group: 'Access',
+    placeholder: 'TEXT',
+    default: '',
+    empty: true,
+    secret: true,
+    changeable: true,
+    summary: 'Password that clients must give with AUTH. Prefer SHOAL_PASSWORD or the file: other users can see flags.',
+    reason: 'None is needed while only this machine can connect.',
+  },
+  debugCommand: {
+    flag: 'debug-command',
+    kind: 'choice',
+    group: 'Access',
+    default: 'no',
+    choices: ['no', 'local', 'yes'],
+    changeable: false,
+    summary: 'Who may use the DEBUG command: nobody, clients on this machine, or everybody.',
+    reason: 'DEBUG SLEEP stops every other client.',
+  },
+  transport: {
+    flag: 'transport',
+    kind: 'choice',
+    group: 'Running',
+    default: 'auto',
+    choices: ['auto', 'bun', 'node'],
+    changeable: false,
+    summary: "Network layer: Bun's own sockets (bun), or those of node:net (node), which also run on Bun.",
+    reason: 'Auto takes the fastest that the runtime has.',
+  },
+  janitor: {
+    flag: 'janitor',
+    kind: 'choice',
+    group: 'Running',
+    default: 'thread',
+    choices: ['thread', 'inline'],
+    changeable: false,
+    summary: 'Where expired and dead data is cleared: in a thread of its own, or between requests.',
+    reason: 'A thread of its own keeps clearing out of the time that requests take.',
+  },
+  'limits.connectionCountMax': {
+    flag: 'limit-connections',
+    kind: 'count',
+    group: 'Limits',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    changeable: true,
+    summary: 'Open client connections. One more is refused.',
+    reason: 'As in Redis; far above what pooled applications open.',
+  },
+  'limits.argumentCountMax': {
+    flag: 'limit-arguments',
+    kind: 'count',
+    group: 'Limits',
+    default: MIB,
+    min: 16,
+    max: MIB,
+    changeable: true,
+    summary: 'Arguments of one command.',
+    reason: 'As in Redis; the positions of that many take 8 MiB.',
+  },
+  'limits.bulkBytesMax': {
+    flag: 'limit-bulk',
+    kind: 'size',
+    group: 'Limits',
+    default: 64 * MIB,
+    min: KIB,
+    max: 512 * MIB,
+    changeable: true,
+    summary: 'Longest argument of a command, so also the longest value that one command can write.',
+    reason: 'As long as the longest value; the most is what Redis allows by default.',
+  },
+  'limits.inlineBytesMax': {
+    flag: 'limit-inline',
+    kind: 'size',
+    group: 'Limits',
+    default: 64 * KIB,
+    min: 64,
+    max: MIB,
+    changeable: true,
+    summary: 'Longest command typed as plain text, and longest line that states a length.',
+    reason: 'As in Redis.',
+  },
+  'limits.keyBytesMax': {
+    flag: 'limit-key',
+    kind: 'size',
+    group: 'Limits',
+    default: 65_535,
+    min: 1,
+    max: 65_535,
+    changeable: true,
+    summary: 'Longest key.',
+    reason: "An item's header keeps the length in 16 bits.",
+  },
+  'limits.valueBytesMax': {
+    flag: 'limit-value',
+    kind: 'size',
+    group: 'Limits',
+    default: 64 * MIB,
+    min: KIB,
+    max: 64 * MIB,
+    changeable: true,
+    summary: 'Longest value, however it is built. A small --memory holds less.',
+    reason: 'Larger values belong in a file or object store: each copy of one stops all other clients of the thread.',
+  },
+  'limits.inputBufferBytesMax': {
+    flag: 'limit-input-buffer',
+    kind: 'size',
+    group: 'Limits',
+    default: 128 * MIB,
+    min: 128 * KIB,
+    max: GIB,
+    changeable: true,
+    summary: 'Bytes of unfinished commands kept for one connection, which is closed above it.',
+    reason: 'Holds the longest SET, and as much again for an MSET.',
+  },
+  'limits.outputPauseBytes': {
+    flag: 'limit-output-pause',
+    kind: 'size',
+    group: 'Limits',
+    default: MIB,
+    min: KIB,
+    max: GIB,
+    changeable: true,
+    summary: 'Unread replies of a connection above which its next commands wait.',
+    reason: "Several times a socket's buffer: a fast reader never waits, and a slow one holds little memory.",
+  },
+  'limits.outputBufferBytesMax': {
+    flag: 'limit-output-buffer',
+    kind: 'size',
+    group: 'Limits',
+    default: 128 * MIB,
+    min: 64 * KIB,
+    max: GIB,
+    changeable: true,
+    summary: 'Unread replies of a connection above which it is closed.',
+    reason: 'Holds the longest value behind a full pause limit, and an MGET of a few large values.',
+  },
+  'limits.outputStallTimeoutMs': {
+    flag: 'limit-output-stall',
+    kind: 'duration',
+    group: 'Limits',
+    default: MINUTE_MS,
+    min: 100,
+    max: DAY_MS,
+    zero: 'never',
+    changeable: true,
+    summary: 'A connection whose commands wait for it to read is closed when it reads nothing for this long.',
+    reason: 'Long enough for a stalled network to recover, short enough that dead readers do not pile up.',
+  },
+  'limits.idleTimeoutMs': {
+    flag: 'limit-idle',
+    kind: 'duration',
+    group: 'Limits',
+    default: 0,
+    min: 100,
+    max: 365 * DAY_MS,
+    zero: 'never',
+    changeable: true,
+    summary: 'A connection that sends nothing for this long is closed.',
+    reason: 'As in Redis: pools keep idle connections on purpose.',
+  },
+  'limits.transactionBytesMax': {
+    flag: 'limit-transaction',
+    kind: 'size',
+    group: 'Limits',
+    default: 64 * MIB,
+    min: KIB,
+    max: GIB,
+    changeable: true,
+    summary: 'Bytes of the commands that one MULTI may queue.',
+    reason: 'A queue of thousands of ordinary commands; memory outside --memory stays bounded.',
+  },
+};
+
+/** All keys in the order of the table. */
+export const OPTION_KEYS = Object.keys(OPTIONS) as readonly OptionKey[];
+
+/** The row of an option, as the union of all kinds. */
+export function specOf(key: OptionKey): OptionSpec {
+  return OPTIONS[key];
+}
+
+/** A relation between two numbers: `smaller + room <= larger`. */
+interface Relation {
+  readonly smaller: NumberKey;
+  readonly larger: NumberKey;
+  /** Times `smaller`, before `room` is added. */
+  readonly factor?: number;
+  readonly room?: number;
+  readonly because: string;
+}
+type NumberKey = { [K in OptionKey]: (typeof OPTIONS)[K] extends NumberOption ? K : never }[OptionKey];
+
+export const RELATIONS: readonly Relation[] = [
+  {
+    smaller: 'segmentBytes',
+    factor: 16,
+    larger: 'memoryBytes',
+    because: 'memory is at least 16 segments',
+  },
+  {
+    smaller: 'limits.bulkBytesMax',
+    room: 65_535 + KIB,
+    larger: 'limits.inputBufferBytesMax',
+    because: 'a SET of the longest argument, with its key, must fit the input buffer',
+  },
+  {
+    smaller: 'limits.inlineBytesMax',
+    larger: 'limits.inputBufferBytesMax',
+    because: 'the longest inline command must fit the input buffer',
+  },
+  {
+    smaller: 'limits.valueBytesMax',
+    room: KIB,
+    larger: 'limits.outputBufferBytesMax',
+    because: 'a GET of the longest value must fit the output buffer',
+  },
+  {
+    smaller: 'limits.outputPauseBytes',
+    factor: 2,
+    larger: 'limits.outputBufferBytesMax',
+    because: 'a connection must be paused well before it is closed',
+  },
+];
+
+/** The defaults as a new object, for embedding and tests. */
+export function defaultOptions(): NodeOptions {
+  return buildOptions((key) => OPTIONS[key].default);
+}
+
+export function defaultLimits(): Limits {
+  return defaultOptions().limits;
+}
+
+/** Builds `NodeOptions` from a value for each key; the values must be of the types that the table says. */
+export function buildOptions(valueOf: (key: OptionKey) => unknown): NodeOptions {
+  const options: Record<string, unknown> = {};
+  const limits: Record<string, unknown> = {};
+  for (const key of OPTION_KEYS) {
+    if (key.startsWith('limits.')) limits[key.slice('limits.'.length)] = valueOf(key);
+    else options[key] = valueOf(key);
+  }
+  return { ...options, limits } as unknown as NodeOptions;
+}
