@@ -11,6 +11,11 @@ import type { KeyBatch } from './key-batch.ts';
 import type { ValueSink } from '../base/value-sink.ts';
 
 export interface StoreApi {
+  /** Longest key in bytes that this store takes: KEY_BYTES_MAX, or less where its segments are small. */
+  readonly keyBytesMax: number;
+  /** Longest value in bytes that this store takes. */
+  readonly valueBytesMax: number;
+
   /** Copies the value into `sink`. False where the key does not exist (nothing was written). Counts a hit or miss, and as a use. */
   get(key: Key, sink: ValueSink, nowMs: number): boolean;
   /** Fills `info` without the value; counts a hit or miss; counts as a use only with `touch`. */

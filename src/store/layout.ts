@@ -18,7 +18,8 @@
  *     A location counts in words of 4 bytes over all arenas: bits 0-27 are the word in its arena, the 8 above the arena.
  *     It is never 0 (segments begin with 8 unused bytes), so a location of 0 is an empty slot.
  *
- *   ghost bucket, 16 bytes, one for each bucket: 6 fingerprints of 16 bits, newest first; 0 = none; the last word is unused
+ *   ghost bucket, 16 bytes, one for each bucket: 6 entries of 21 bits, newest first:
+ *     | time of eviction 9, fingerprint 12 |   a fingerprint of 0 is none
  *
  *   control    the words shared by all threads: see below
  */
@@ -86,13 +87,13 @@ export const META_TAG_LOW_BITS = 18;
 // Ghosts.
 export const GHOST_BUCKET_SHIFT = 4;
 export const GHOST_BUCKET_WORDS = 4;
-/**
- * Words in use, two fingerprints each. Six ghosts for a bucket's 5.6 items: S3-FIFO wants about as many ghosts as items (0.9 to 1.2
- * times), and half as many or twice as many cost hits.
- */
-export const GHOST_WORDS = 3;
-export const GHOST_FINGERPRINT_BITS = 16;
-export const GHOST_FINGERPRINT_MASK = 0xffff;
+/** S3-FIFO wants about as many ghosts as items: six for a bucket's 5.6. */
+export const GHOST_ENTRIES = 6;
+export const GHOST_ENTRY_BITS = 21;
+export const GHOST_ENTRY_MASK = 0x1f_ffff;
+export const GHOST_FINGERPRINT_MASK = 0xfff;
+export const GHOST_STAMP_SHIFT = 12;
+export const GHOST_STAMP_MASK = 0x1ff;
 
 // Control words: one Int32Array.
 const CACHE_LINE_WORDS = 16;
@@ -122,6 +123,9 @@ export const CONTROL_QUEUE_HEAD: number = CONTROL_QUEUE_COUNT + 3;
 export const CONTROL_QUEUE_TAIL: number = CONTROL_QUEUE_HEAD + 3;
 /** Where the search for segments that are mostly dead goes on. */
 export const CONTROL_DRAIN_HAND: number = CONTROL_DRAIN_LOCK + 1;
+/** The ghosts' clock: ticks, and evictions since the last one. */
+export const CONTROL_GHOST_TICK: number = CONTROL_DRAIN_LOCK + 3;
+export const CONTROL_GHOST_EVICTIONS: number = CONTROL_DRAIN_LOCK + 4;
 /** Where the search for segments with expired items goes on. */
 export const CONTROL_EXPIRY_HAND: number = CONTROL_DRAIN_LOCK + 2;
 export const CONTROL_HASH_SEED: number = 9 * CACHE_LINE_WORDS;
@@ -203,5 +207,6 @@ assert(META_TAG_LOW_SHIFT + META_TAG_LOW_BITS === 32, 'the tag reaches the top b
 assert(META_TAG_HIGH_SHIFT + META_TAG_HIGH_BITS === META_TAG_LOW_SHIFT, 'the two parts of the tag touch');
 assert(ARENA_BYTES / WORD_BYTES === LOCATION_WORD_MASK + 1, 'a word of an arena fits a location');
 assert(CONTROL_QUEUE_TAIL + 3 <= CONTROL_DRAIN_LOCK, 'the words of the pool stay on its cache line');
+assert(GHOST_ENTRIES * GHOST_ENTRY_BITS <= GHOST_BUCKET_WORDS * 32, 'the ghosts fit their bucket');
 assert(THREAD_OPEN_BYTES + 3 <= THREAD_WORDS, 'a thread fits its row');
 assert(COUNTER_DATABASE_EXPIRING + 16 <= COUNTER_ROW, 'the counters fit their row');

@@ -1,0 +1,108 @@
+/**
+ * `Bun.listen`: the server's own transport. Each chunk that arrives is a fresh Buffer of Bun's; a write hands to the kernel
+ * what it takes at once and queues nothing, so a buffer is always free after `write` and WRITE_RETAINED never comes.
+ *
+ * This module touches `Bun` when it listens, not when it is loaded: Node may import it.
+ */
+import type { Socket, SocketHandler, TCPSocketListener } from 'bun';
+import { addressText, listenFailed } from './address.ts';
+import { type ConnectionGroup, KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT, StreamConnection } from './stream-connection.ts';
+import { StreamListener } from './stream-listener.ts';
+import { type ConnectionHandler, type Listener, type ListenOptions, type Transport, WRITE_CLOSED } from './transport.ts';
+
+type BunSocket = Socket<BunConnection>;
+
+class BunConnection extends StreamConnection {
+  private readonly socket: BunSocket;
+
+  constructor(group: ConnectionGroup, socket: BunSocket) {
+    super(
+      group,
+      addressText(socket.remoteAddress, socket.remotePort),
+      addressText(socket.localAddress, socket.localPort),
+    );
+    this.socket = socket;
+  }
+
+  protected override offer(bytes: Uint8Array, start: number, end: number): number {
+    const taken = this.socket.write(bytes, start, end - start);
+    return taken < 0 ? WRITE_CLOSED : taken;
+  }
+
+  protected override stopReading(): void {
+    this.socket.pause();
+  }
+
+  protected override startReading(): void {
+    this.socket.resume();
+  }
+
+  protected override finish(peerEnded: boolean): void {
+    if (peerEnded) {
+      this.socket.end();
+      return;
+    }
+    this.socket.shutdown();
+    this.startLinger();
+  }
+
+  /** `end` closes the descriptor at once, and unlike `terminate` lets the kernel deliver what it took already. */
+  protected override closeNow(): void {
+    this.socket.end();
+  }
+}
+
+/** One handler object for all sockets of a listener; what differs is in `socket.data`. */
+function socketHandler(group: ConnectionGroup): SocketHandler<BunConnection> {
+  return {
+    open(socket) {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      const connection = new BunConnection(group, socket);
+      socket.data = connection;
+      connection.opened();
+    },
+    data(socket, bytes) {
+      socket.data.received(bytes, bytes.length);
+    },
+    drain(socket) {
+      socket.data.drained();
+    },
+    end(socket) {
+      socket.data.peerFinished();
+    },
+    close(socket, error) {
+      socket.data.socketClosed(error ?? null);
+    },
+    error(socket, error) {
+      socket.data.fail(error);
+    },
+  };
+}
+
+export class BunTransport implements Transport {
+  readonly name = 'bun';
+  private readonly lingerMsMax: number;
+
+  /** `lingerMsMax`: see {@link LINGER_MS_MAX_DEFAULT}. */
+  constructor(options: { readonly lingerMsMax?: number } = {}) {
+    this.lingerMsMax = options.lingerMsMax ?? LINGER_MS_MAX_DEFAULT;
+  }
+
+  async listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener> {
+    const listener = new StreamListener(options.host, handler, this.lingerMsMax);
+    let server: TCPSocketListener<BunConnection>;
+    try {
+      server = Bun.listen<BunConnection>({
+        hostname: options.host,
+        port: options.port,
+        allowHalfOpen: true,
+        socket: socketHandler(listener),
+      });
+    } catch (cause) {
+      throw listenFailed(options.host, options.port, cause);
+    }
+    listener.bound(server.port, async () => server.stop());
+    return listener;
+  }
+}
