@@ -13,7 +13,7 @@ const RANDOM_TRIES = 64;
 export function scanBucket(parts: StoreParts, cursor: number, database: number, batch: KeyBatch, nowMs: number): number {
   batch.clear();
   if (cursor < 0 || cursor >= parts.index.bucketCount) return 0;
-  collect(parts, cursor, database, batch, nowMs);
+  if (!parts.index.looksEmpty(cursor)) collect(parts, cursor, database, batch, nowMs);
   return cursor + 1 < parts.index.bucketCount ? cursor + 1 : 0;
 }
 

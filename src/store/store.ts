@@ -35,9 +35,6 @@ import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './s
 import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
 import { type ItemInfo, type ItemSnapshot, Key, NO_EXPIRY, WriteCondition, type WriteOptions, WriteResult } from './types.ts';
 
-/** `prepareWrite`'s answer beside the WriteResults: the lock is let go, start over. */
-const START_OVER = 2;
-
 /** What one item costs the index: a slot, the bucket's control word and its unused slots shared out. */
 const INDEX_BYTES_PER_ITEM: number = Math.round((BUCKET_BYTES / SLOT_COUNT) * 1.25);
 
@@ -157,9 +154,8 @@ export class Store implements StoreApi {
     if (bytes > log.inlineBytesMax) return this.setLarge(key, value, start, length, options, nowMs);
     let queue: Queue = Queue.small;
     for (;;) {
-      if (!writer.reserve(queue, bytes, nowMs)) return WriteResult.outOfMemory;
+      const reserved = writer.reserve(queue, bytes, nowMs);
       const outcome = this.prepareWrite(key, options, nowMs);
-      if (outcome === START_OVER) continue;
       if (outcome !== WriteResult.stored) return outcome;
       const { storedExpiresAtMs, oldFound } = options;
       const flags = storedExpiresAtMs === NO_EXPIRY ? flagsMax & ~ITEM_EXPIRY : flagsMax;
@@ -169,6 +165,10 @@ export class Store implements StoreApi {
         index.unlock();
         writer.noteExpiry(index.item);
         return WriteResult.stored;
+      }
+      if (!reserved) {
+        index.unlock();
+        return WriteResult.outOfMemory;
       }
       if (queue === Queue.small && this.belongsToMain(oldFound)) {
         queue = Queue.main;
@@ -320,7 +320,6 @@ export class Store implements StoreApi {
     try {
       for (;;) {
         const outcome = this.prepareWrite(key, options, nowMs);
-        if (outcome === START_OVER) continue;
         if (outcome !== WriteResult.stored) return outcome;
         if (!options.oldFound && !index.ensureSlot()) {
           index.unlock();
@@ -343,27 +342,20 @@ export class Store implements StoreApi {
   }
 
   /** Locks the key's bucket and finds out whether to write: `stored` with the lock held; anything else with the lock let go. */
-  private prepareWrite(key: Key, options: WriteOptions, nowMs: number): WriteResult | typeof START_OVER {
+  private prepareWrite(key: Key, options: WriteOptions, nowMs: number): WriteResult {
     const { index } = this.parts;
     index.lock(this.lookup.hash);
     const found = this.lookup.findLive(key, nowMs);
     options.oldFound = found;
-    const item = index.item;
     if (options.ifUnchangedSince !== null && options.ifUnchangedSince.version !== index.version) {
       index.unlock();
       return WriteResult.conflict;
-    }
-    if (found && options.oldValue !== null && !this.lookup.copyOut(options.oldValue)) {
-      const length = item.valueLength;
-      index.unlock();
-      options.oldValue.makeRoom(length);
-      return START_OVER;
     }
     if (options.condition !== WriteCondition.always && (options.condition === WriteCondition.ifPresent) !== found) {
       index.unlock();
       return WriteResult.notStored;
     }
-    options.storedExpiresAtMs = !options.keepExpiry ? options.expiresAtMs : found ? item.expiresAtMs : NO_EXPIRY;
+    options.storedExpiresAtMs = !options.keepExpiry ? options.expiresAtMs : found ? index.item.expiresAtMs : NO_EXPIRY;
     return WriteResult.stored;
   }
 

@@ -2,7 +2,6 @@
  * The words in which others talk to the store. One instance of each is made per thread and used again for
  * every request: nothing here is allocated by a request.
  */
-import type { ValueSink } from '../base/value-sink.ts';
 
 /** Database 0–15: a name space of keys (`SELECT`). */
 export const DATABASE_COUNT = 16;
@@ -58,8 +57,6 @@ export class WriteOptions {
   condition: WriteCondition = WriteCondition.always;
   /** Marks the value as built by APPEND or SETRANGE, which Redis shows as encoding `raw`. */
   raw = false;
-  /** Where the replaced value goes before it is gone (SET … GET), or null. `oldFound` tells whether there was one. */
-  oldValue: ValueSink | null = null;
   /** Out: whether a value was there before. */
   oldFound = false;
   /** Out: expiry of the stored item, or `NO_EXPIRY`. */
@@ -72,7 +69,6 @@ export class WriteOptions {
     this.keepExpiry = false;
     this.condition = WriteCondition.always;
     this.raw = false;
-    this.oldValue = null;
     this.oldFound = false;
     this.storedExpiresAtMs = 0;
     this.ifUnchangedSince = null;
