@@ -8,7 +8,13 @@ import type { Socket, SocketHandler, TCPSocketListener } from 'bun';
 import { addressText, listenFailed } from './address.ts';
 import { type ConnectionGroup, KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT, StreamConnection } from './stream-connection.ts';
 import { StreamListener } from './stream-listener.ts';
-import { type ConnectionHandler, type Listener, type ListenOptions, type Transport, WRITE_CLOSED } from './transport.ts';
+import {
+  type ConnectionHandler,
+  type Listener,
+  type ListenOptions,
+  type Transport,
+  WRITE_CLOSED,
+} from './transport.ts';
 
 type BunSocket = Socket<BunConnection>;
 

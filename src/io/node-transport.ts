@@ -1,7 +1,7 @@
 /**
  * `node:net`, for Node 20 and later, where a node is embedded in an application or its tests.
  *
- * On Node all sockets of a listener read into one buffer, which halves the user time of a small request (docs/adr/0003-transports.md):
+ * On Node all sockets of a listener read into one buffer, which saves a third of the user time of a small request (docs/adr/0003-transports.md):
  * `net.createServer` has no option for it, so an accepted socket's handle is taken over by a new `net.Socket` with
  * `onread`. Bun's `node:net` has no such handle; there each chunk comes as a 'data' event with a buffer of its own.
  *

@@ -6,6 +6,9 @@
  * called `listen`, never inside a call that the handler makes to the connection, except `onClose`
  * from `destroy` (which may come at once). After `onClose` no callback comes for that connection and every call on it is
  * a no-op.
+ *
+ * A handler that throws loses that connection only: it is destroyed, and what was thrown is `onClose`'s error. `onClose`
+ * itself must not throw; what it throws becomes an uncaught exception.
  */
 
 /** `Connection.write`: the connection is closed, nothing was taken. */
@@ -30,7 +33,10 @@ export interface Connection {
   /** Stops reading; at most what the kernel had handed over already may still arrive. */
   pause(): void;
   resume(): void;
-  /** Closes in order: what was taken by `write` is sent, then FIN. `onClose` follows. */
+  /**
+   * Closes in order: what was taken by `write` is sent, then FIN; what still arrives is dropped. `onClose` follows when the
+   * peer has closed its side, or a second later if it does not.
+   */
   end(): void;
   /** Closes at once; unsent bytes are lost. `onClose` follows. */
   destroy(): void;
@@ -42,7 +48,10 @@ export interface ConnectionHandler {
   onData(connection: Connection, bytes: Uint8Array, length: number): void;
   /** The connection takes bytes again. */
   onDrain(connection: Connection): void;
-  /** Closed, by either side; `error` where a fault was the reason. A peer's half-close (FIN) counts as close once what was written is sent. */
+  /**
+   * Closed, by either side; `error` where a fault was the reason. A peer's half-close (FIN) counts as close once what was
+   * written is sent: after a write that was taken in part, `onDrain` still comes; while paused, it waits for `resume`.
+   */
   onClose(connection: Connection, error: Error | null): void;
 }
 

@@ -50,7 +50,8 @@ export class Command {
   /** A copy of argument `index` that the caller owns. */
   copy(index: number): Uint8Array {
     const start = this.starts[index]!;
-    return this.bytes.slice(start, start + this.lengths[index]!);
+    // `slice` would not do: that of a Buffer is a view.
+    return new Uint8Array(this.bytes.subarray(start, start + this.lengths[index]!));
   }
 
   /** Whether argument `index` is the ASCII word `upper` (given in upper case), in any case. */

@@ -30,6 +30,8 @@ export interface Reply extends ValueSink {
   nil(): void;
   /** Null in place of an array: `_` in RESP3, `*-1` in RESP2 (an aborted EXEC). */
   nilArray(): void;
+  /** An integer of any size; a bulk string in RESP2. */
+  bigNumber(value: bigint): void;
   /** A double; a bulk string in RESP2. */
   double(value: number): void;
   /** A boolean; integer 1 or 0 in RESP2. */
@@ -42,4 +44,6 @@ export interface Reply extends ValueSink {
   set(count: number): void;
   /** Out-of-band data of `count` elements follows (pub/sub, monitor); an array in RESP2. */
   push(count: number): void;
+  /** `count` pairs about the reply follow, and then the reply. False in RESP2, which has no such thing: write no pair then. */
+  attributes(count: number): boolean;
 }

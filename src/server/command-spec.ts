@@ -8,8 +8,24 @@ import type { ExecutionContext } from './execution-context.ts';
 
 /** Redis's command flags, as COMMAND INFO shows them. */
 export type CommandFlag =
-  | 'write' | 'readonly' | 'denyoom' | 'admin' | 'pubsub' | 'noscript' | 'blocking' | 'loading' | 'stale'
-  | 'skip_monitor' | 'skip_slowlog' | 'asking' | 'fast' | 'no_auth' | 'no_multi' | 'may_replicate' | 'movablekeys' | 'allow_busy';
+  | 'write'
+  | 'readonly'
+  | 'denyoom'
+  | 'admin'
+  | 'pubsub'
+  | 'noscript'
+  | 'blocking'
+  | 'loading'
+  | 'stale'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+  | 'asking'
+  | 'fast'
+  | 'no_auth'
+  | 'no_multi'
+  | 'may_replicate'
+  | 'movablekeys'
+  | 'allow_busy';
 
 export type CommandGroup = 'string' | 'generic' | 'transactions' | 'pubsub' | 'connection' | 'server';
 

@@ -2,9 +2,12 @@
  * What a handler works with. One per data thread, set up again before each command: no object per request.
  */
 import type { Limits } from '../config/node-options.ts';
+import type { Command } from '../protocol/command.ts';
+import type { Reply } from '../protocol/reply.ts';
 import type { StoreApi } from '../store/api.ts';
 import type { KeyBatch } from '../store/key-batch.ts';
 import type { ItemInfo, ItemSnapshot, Key, WriteOptions } from '../store/types.ts';
+import type { CommandEntry } from './command-table.ts';
 import type { NodeServices } from './node-services.ts';
 import type { Session } from './session.ts';
 
@@ -31,4 +34,23 @@ export interface KeyspaceContext {
 export interface ExecutionContext extends KeyspaceContext {
   session: Session;
   readonly node: NodeServices;
+  readonly control: ConnectionControl;
+}
+
+/** What a handler may do to connections and to the running of commands. */
+export interface ConnectionControl {
+  /** Runs a queued command of the current session, with its statistics, and appends its reply. */
+  runQueued(entry: CommandEntry, command: Command, reply: Reply): void;
+  /** Ends the session once its replies are sent; its further requests are not read. */
+  closeAfterReply(session: Session): void;
+  /** Closes another session at once. */
+  kill(session: Session): void;
+  /** Looks again at sessions that CLIENT PAUSE holds back, after this batch. */
+  resumePaused(): void;
+  /** Settings changed (CONFIG SET): takes over those that are kept elsewhere. */
+  settingsChanged(): void;
+  /** The protocol of the current session changed: replies from here on are written in it. */
+  protocolChanged(session: Session): void;
+  /** Back to the state of a new connection (RESET), the protocol and authentication included. */
+  resetSession(session: Session): void;
 }

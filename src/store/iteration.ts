@@ -6,11 +6,14 @@ import type { KeyBatch } from './key-batch.ts';
 import { copyBytes } from './item.ts';
 import type { StoreParts } from './store-parts.ts';
 
-/** Buckets tried at random before the rest is walked. */
-const RANDOM_TRIES = 64;
-
 /** Fills `batch` with the live keys of `database` in bucket `cursor`; returns the next bucket, 0 at the end. */
-export function scanBucket(parts: StoreParts, cursor: number, database: number, batch: KeyBatch, nowMs: number): number {
+export function scanBucket(
+  parts: StoreParts,
+  cursor: number,
+  database: number,
+  batch: KeyBatch,
+  nowMs: number,
+): number {
   batch.clear();
   if (cursor < 0 || cursor >= parts.index.bucketCount) return 0;
   if (!parts.index.looksEmpty(cursor)) collect(parts, cursor, database, batch, nowMs);
@@ -18,21 +21,33 @@ export function scanBucket(parts: StoreParts, cursor: number, database: number, 
 }
 
 /** Fills `batch` with one live key of `database`; false where there is none. */
-export function randomKey(parts: StoreParts, database: number, random01: () => number, batch: KeyBatch, nowMs: number): boolean {
+export function randomKey(
+  parts: StoreParts,
+  database: number,
+  random01: () => number,
+  batch: KeyBatch,
+  nowMs: number,
+): boolean {
   const count = parts.index.bucketCount;
-  let bucket = 0;
-  for (let tries = 0; tries < RANDOM_TRIES; tries += 1) {
-    bucket = Math.floor(random01() * count);
-    if (collectOne(parts, bucket, database, batch, random01, nowMs)) return true;
-  }
-  for (let step = 1; step <= count; step += 1) {
-    if (collectOne(parts, (bucket + step) % count, database, batch, random01, nowMs)) return true;
+  // All buckets once, from a random one in random strides: where few are in use, going to the next one would favour
+  // the keys behind long gaps. An odd stride meets every number below a power of two.
+  const span = 2 ** Math.ceil(Math.log2(count));
+  const stride = 2 * Math.floor((random01() * span) / 2) + 1;
+  let bucket = Math.floor(random01() * span);
+  for (let step = 0; step < span; step += 1) {
+    bucket = (bucket + stride) % span;
+    if (bucket < count && collectOne(parts, bucket, database, batch, random01, nowMs)) return true;
   }
   return false;
 }
 
 function collectOne(
-  parts: StoreParts, bucket: number, database: number, batch: KeyBatch, random01: () => number, nowMs: number,
+  parts: StoreParts,
+  bucket: number,
+  database: number,
+  batch: KeyBatch,
+  random01: () => number,
+  nowMs: number,
 ): boolean {
   batch.clear();
   if (parts.index.looksEmpty(bucket)) return false;
@@ -54,7 +69,8 @@ function collect(parts: StoreParts, bucket: number, database: number, batch: Key
       index.viewSlot();
       const item = index.item;
       if (item.database !== database || item.isExpired(nowMs)) continue;
-      if (batch.fits(item.keyLength)) copyBytes(item.bytes, item.keyStart, batch.bytes, batch.add(item.keyLength), item.keyLength);
+      if (batch.fits(item.keyLength))
+        copyBytes(item.bytes, item.keyStart, batch.bytes, batch.add(item.keyLength), item.keyLength);
       else lacking = item.keyLength;
     }
     index.unlock();

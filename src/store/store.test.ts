@@ -191,6 +191,24 @@ describe('iteration', () => {
   });
 });
 
+test('each key is as likely to be the random one, however few there are', () => {
+  const random = seededRandom(2);
+  const counts = new Map<string, number>();
+  // Keys at other places of the index in each round: the gaps between them must not matter.
+  for (let round = 0; round < 10; round += 1) {
+    const driver = open();
+    const names = ['a', 'b', 'c'].map((name) => `${name}${round}`);
+    for (const name of names) driver.set(name, 'v', NOW_MS);
+    for (let draw = 0; draw < 300; draw += 1) {
+      expect(driver.store.randomKey(0, random, driver.batch, NOW_MS)).toBe(true);
+      const start = driver.batch.starts[0]!;
+      const name = Buffer.from(driver.batch.bytes).toString('latin1', start, start + driver.batch.lengths[0]!);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    for (const name of names) expect(counts.get(name) ?? 0).toBeWithin(60, 141);
+  }
+});
+
 describe('databases', () => {
   test('are name spaces of their own, and are flushed by themselves', () => {
     const driver = open();

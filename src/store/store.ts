@@ -270,7 +270,8 @@ export class Store implements StoreApi {
     this.lookup.address(key);
     const entry = this.parts.watches.add(this.parts.hash);
     const version = this.parts.watches.version(entry);
-    const bytes = key.bytes.slice(key.start, key.start + key.length);
+    // `slice` of a Buffer would be a view of bytes that belong to the caller.
+    const bytes = new Uint8Array(key.bytes.subarray(key.start, key.start + key.length));
     return { key: bytes, database: key.database, entry, version, existed: this.has(key, nowMs) };
   }
 

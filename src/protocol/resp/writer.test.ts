@@ -47,6 +47,24 @@ const REPLIES: readonly ReplyVector[] = [
   same('array', (w) => w.array(2), '*2\r\n'),
   same('empty array', (w) => w.array(0), '*0\r\n'),
   same('raw', (w) => w.raw(Buffer.from('.+OK\r\n.'), 1, 5), '+OK\r\n'),
+  {
+    name: 'big number',
+    write: (w) => w.bigNumber(-(10n ** 30n)),
+    resp2: `$32\r\n-1${'0'.repeat(30)}\r\n`,
+    resp3: `(-1${'0'.repeat(30)}\r\n`,
+  },
+  {
+    name: 'attributes',
+    write: (w) => {
+      if (w.attributes(1)) {
+        w.bulkText('ttl');
+        w.integer(90);
+      }
+      w.ok();
+    },
+    resp2: '+OK\r\n',
+    resp3: '|1\r\n$3\r\nttl\r\n:90\r\n+OK\r\n',
+  },
   { name: 'verbatim', write: (w) => w.verbatim('é'), resp2: '$2\r\né\r\n', resp3: '=6\r\ntxt:é\r\n' },
   { name: 'nil', write: (w) => w.nil(), resp2: '$-1\r\n', resp3: '_\r\n' },
   { name: 'nil array', write: (w) => w.nilArray(), resp2: '*-1\r\n', resp3: '_\r\n' },

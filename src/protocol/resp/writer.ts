@@ -147,6 +147,11 @@ export class RespWriter implements Reply {
     else this.raw(NULL_ARRAY, 0, NULL_ARRAY.length);
   }
 
+  bigNumber(value: bigint): void {
+    if (this.protocol === 3) this.line(OPENING_PARENTHESIS, value.toString());
+    else this.bulkText(value.toString());
+  }
+
   double(value: number): void {
     if (this.protocol === 3) this.line(COMMA, formatDouble(value));
     else this.bulkText(formatDouble(value));
@@ -172,6 +177,12 @@ export class RespWriter implements Reply {
 
   push(count: number): void {
     this.count(this.protocol === 3 ? GREATER : ASTERISK, count);
+  }
+
+  attributes(count: number): boolean {
+    if (this.protocol === 2) return false;
+    this.count(BAR, count);
+    return true;
   }
 
   /** Bytes that are RESP already. */
@@ -278,6 +289,7 @@ const CR = 0x0d;
 const HASH = 0x23;
 const DOLLAR = 0x24;
 const PERCENT = 0x25;
+const OPENING_PARENTHESIS = 0x28;
 const ASTERISK = 0x2a;
 const PLUS = 0x2b;
 const COMMA = 0x2c;
@@ -285,4 +297,5 @@ const MINUS = 0x2d;
 const COLON = 0x3a;
 const EQUALS = 0x3d;
 const GREATER = 0x3e;
+const BAR = 0x7c;
 const TILDE = 0x7e;

@@ -1,0 +1,177 @@
+/**
+ * Starts a server to measure, Shoal or a peer, on a free port of the loopback, and stops it again whatever happens.
+ *
+ * Each server is a process group of its own, so that stopping ends the launcher and what it started; whoever is still
+ * alive when the benchmark exits, by an error or a signal, is killed.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createServer, connect, type AddressInfo } from 'node:net';
+import { cpus } from 'node:os';
+import { resolve } from 'node:path';
+import { unreachable } from '../../src/base/assert.ts';
+import { listeningProcess, processTree } from './process-figures.ts';
+import type { WireProtocol } from './wire.ts';
+
+export const SERVER_NAMES = ['redis', 'memcached', 'shoal'] as const;
+export type ServerName = (typeof SERVER_NAMES)[number];
+
+/** The servers of a `--servers` option: names with commas between; all of them where it is not given. */
+export function parseServerNames(option: string | undefined): ServerName[] {
+  if (option === undefined) return [...SERVER_NAMES];
+  return option.split(',').map((text) => {
+    const name = SERVER_NAMES.find((known) => known === text);
+    if (name === undefined) throw new Error(`--servers: unknown server ${text}; known are ${SERVER_NAMES.join(', ')}`);
+    return name;
+  });
+}
+
+export interface ServerOptions {
+  /** Memory limit of the cache. */
+  readonly memoryBytes: number;
+  /** What happens at the limit. */
+  readonly atLimit: 'evict' | 'refuse';
+  /** Core to pin the server to; undefined: wherever the kernel puts it. */
+  readonly core: number | undefined;
+}
+
+export interface RunningServer {
+  readonly name: ServerName;
+  readonly protocol: WireProtocol;
+  readonly port: number;
+  /** The process that listens, which need not be the one that was started. */
+  readonly pid: number;
+  /** Asks it to end, and kills it where it does not. */
+  stop(): Promise<void>;
+}
+
+export const PROJECT_ROOT = resolve(import.meta.dirname, '../..');
+export const HOST = '127.0.0.1';
+
+const START_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 5_000;
+const POLL_MS = 20;
+const OUTPUT_KEPT_CHARS = 4_096;
+
+/** Cores for server and generator, where the machine has two; otherwise nothing is pinned. */
+export const SERVER_CORE = cpus().length >= 2 ? 0 : undefined;
+export const GENERATOR_CORE = cpus().length >= 2 ? 1 : undefined;
+
+/** Pins this process, all its threads, to the generator's core. */
+export function pinGenerator(): void {
+  if (GENERATOR_CORE !== undefined) spawnSync('taskset', ['-a', '-cp', String(GENERATOR_CORE), String(process.pid)]);
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => running.forEach((child) => signalGroup(child, 'SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+
+export async function startServer(name: ServerName, options: ServerOptions): Promise<RunningServer> {
+  const port = await freePort();
+  const command = commandOf(name, port, options);
+  const pinned = options.core === undefined ? command : ['taskset', '-c', String(options.core), ...command];
+  const child = spawn(pinned[0] as string, pinned.slice(1), {
+    cwd: PROJECT_ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let output = '';
+  const keep = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-OUTPUT_KEPT_CHARS));
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  child.once('error', (error) => (output += error.message));
+  const ended = new Promise<void>((done) => {
+    child.once('exit', () => done());
+    child.once('error', () => done());
+  });
+  void ended.then(() => running.delete(child));
+
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await accepts(port))) {
+    if (!running.has(child) || performance.now() > deadline) {
+      signalGroup(child, 'SIGKILL');
+      throw new Error(`${name} did not start (${pinned.join(' ')}): ${output.trim()}`);
+    }
+    await Bun.sleep(POLL_MS);
+  }
+  const pid = listeningProcess(port, processTree(child.pid as number));
+  if (pid === undefined) {
+    signalGroup(child, 'SIGKILL');
+    throw new Error(`no process started by ${pinned.join(' ')} listens on port ${port}`);
+  }
+  return {
+    name,
+    port,
+    pid,
+    protocol: name === 'memcached' ? 'memcached' : 'resp',
+    async stop() {
+      signalGroup(child, 'SIGTERM');
+      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_TIMEOUT_MS);
+      await ended;
+      clearTimeout(timer);
+      // The launcher may end before its child does.
+      signalGroup(child, 'SIGKILL');
+    },
+  };
+}
+
+/** First line of what the server's own version option prints. */
+export function serverVersion(name: ServerName): string {
+  const command = { redis: 'redis-server', memcached: 'memcached', shoal: resolve(PROJECT_ROOT, 'bin/shoal') }[name];
+  const { stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return stdout?.split('\n')[0]?.trim() || 'unknown';
+}
+
+function commandOf(name: ServerName, port: number, options: ServerOptions): string[] {
+  const megabytes = Math.max(1, Math.floor(options.memoryBytes / 2 ** 20));
+  switch (name) {
+    case 'redis': {
+      const policy = options.atLimit === 'evict' ? 'allkeys-lru' : 'noeviction';
+      const limit = ['--maxmemory', String(options.memoryBytes), '--maxmemory-policy', policy];
+      return ['redis-server', '--bind', HOST, '--port', String(port), '--save', '', '--appendonly', 'no', ...limit];
+    }
+    case 'memcached': {
+      const account = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
+      const full = options.atLimit === 'refuse' ? ['-M'] : [];
+      return ['memcached', '-l', HOST, '-p', String(port), '-t', '1', '-m', String(megabytes), ...account, ...full];
+    }
+    case 'shoal': {
+      const policy = options.atLimit === 'evict' ? 's3fifo' : 'noeviction';
+      const limit = ['--memory', String(options.memoryBytes), '--eviction', policy];
+      return [resolve(PROJECT_ROOT, 'bin/shoal'), 'serve', '--host', HOST, '--port', String(port), ...limit];
+    }
+    default:
+      return unreachable(name);
+  }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group is gone, which is what was wanted.
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.once('error', fail);
+    probe.listen(0, HOST, () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => done(port));
+    });
+  });
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, HOST);
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', () => done(false));
+  });
+}

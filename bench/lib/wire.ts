@@ -1,0 +1,124 @@
+/**
+ * Requests of a fixed size, made once and then only patched: the load generator must cost less than the server it measures.
+ *
+ * All keys of a run have one length, and so have all values; so every request and every expected reply of one kind has the same length
+ * and its key and value stand at the same offsets. Keys are decimal numbers padded with zeros; a value is a fixed
+ * pattern that begins with its key's number, so that a reply can be checked without having kept what was sent.
+ */
+
+export type WireProtocol = 'resp' | 'memcached';
+export type Operation = 'get' | 'set';
+
+/** Digits of its key's number that each value begins with. */
+export const VALUE_TAG_BYTES = 12;
+
+export interface RequestTemplate {
+  /** One request for key 0. */
+  readonly bytes: Buffer;
+  readonly keyOffset: number;
+  readonly keyLength: number;
+  /** Where the value begins in the request; -1 for a GET. */
+  readonly valueOffset: number;
+  /** The good reply for key 0: every other has the same length. */
+  readonly reply: Buffer;
+  /** Where the key stands in the reply, or -1. */
+  readonly replyKeyOffset: number;
+  /** Where the value begins in the reply, or -1. */
+  readonly replyValueOffset: number;
+}
+
+export interface ItemShape {
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+}
+
+/** The request and expected reply of `operation` on items of this shape. */
+export function requestTemplate(protocol: WireProtocol, operation: Operation, shape: ItemShape): RequestTemplate {
+  const { keyBytes, valueBytes } = shape;
+  if (valueBytes < VALUE_TAG_BYTES)
+    throw new RangeError(`values need ${VALUE_TAG_BYTES} bytes or more, not ${valueBytes}`);
+  const key = '0'.repeat(keyBytes);
+  const value = valuePattern(valueBytes).toString('latin1');
+  const parts = protocol === 'resp' ? respParts(operation, key, value) : memcachedParts(operation, key, value);
+  const bytes = Buffer.from(parts.request.join(''), 'latin1');
+  const reply = Buffer.from(parts.reply.join(''), 'latin1');
+  return {
+    bytes,
+    reply,
+    keyOffset: offsetOf(parts.request, key),
+    keyLength: keyBytes,
+    valueOffset: offsetOf(parts.request, value),
+    replyKeyOffset: offsetOf(parts.reply, key),
+    replyValueOffset: offsetOf(parts.reply, value),
+  };
+}
+
+/** `count` requests in a row, all for key 0. */
+export function repeatRequest(template: RequestTemplate, count: number): Buffer {
+  const batch = Buffer.allocUnsafe(template.bytes.length * count);
+  for (let i = 0; i < count; i += 1) template.bytes.copy(batch, i * template.bytes.length);
+  return batch;
+}
+
+/** Makes the request number `position` of a batch one for the key `number`. */
+export function patchRequest(batch: Buffer, template: RequestTemplate, position: number, number: number): void {
+  const start = position * template.bytes.length;
+  writeNumber(batch, start + template.keyOffset, template.keyLength, number);
+  if (template.valueOffset >= 0) writeNumber(batch, start + template.valueOffset, VALUE_TAG_BYTES, number);
+}
+
+/** Whether the reply that begins at `offset` of `bytes`, whole, is the good one for the key `number`. */
+export function isGoodReply(bytes: Buffer, offset: number, template: RequestTemplate, number: number): boolean {
+  const expected = Buffer.from(template.reply);
+  if (template.replyKeyOffset >= 0) writeNumber(expected, template.replyKeyOffset, template.keyLength, number);
+  if (template.replyValueOffset >= 0) writeNumber(expected, template.replyValueOffset, VALUE_TAG_BYTES, number);
+  return bytes.compare(expected, 0, expected.length, offset, offset + expected.length) === 0;
+}
+
+/** `number` in decimal, padded with zeros to `length` bytes. */
+export function writeNumber(target: Uint8Array, offset: number, length: number, number: number): void {
+  let rest = number;
+  for (let i = offset + length - 1; i >= offset; i -= 1) {
+    const quotient = Math.floor(rest / 10);
+    target[i] = 48 + rest - quotient * 10;
+    rest = quotient;
+  }
+}
+
+/** Printable bytes without an obvious period; the tag's place holds zeros. */
+export function valuePattern(length: number): Buffer {
+  const pattern = Buffer.allocUnsafe(length);
+  let state = 0x2545f491;
+  for (let i = 0; i < length; i += 1) {
+    state = Math.imul(state, 1_664_525) + 1_013_904_223;
+    pattern[i] = i < VALUE_TAG_BYTES ? 48 : 97 + ((state >>> 24) % 26);
+  }
+  return pattern;
+}
+
+interface Parts {
+  readonly request: readonly string[];
+  readonly reply: readonly string[];
+}
+
+function respParts(operation: Operation, key: string, value: string): Parts {
+  const head = [
+    `*${operation === 'get' ? 2 : 3}\r\n$3\r\n${operation.toUpperCase()}\r\n$${key.length}\r\n`,
+    key,
+    '\r\n',
+  ];
+  const bulk = [`$${value.length}\r\n`, value, '\r\n'];
+  return operation === 'get' ? { request: head, reply: bulk } : { request: [...head, ...bulk], reply: ['+OK\r\n'] };
+}
+
+function memcachedParts(operation: Operation, key: string, value: string): Parts {
+  return operation === 'get'
+    ? { request: ['get ', key, '\r\n'], reply: ['VALUE ', key, ` 0 ${value.length}\r\n`, value, '\r\nEND\r\n'] }
+    : { request: ['set ', key, ` 0 0 ${value.length}\r\n`, value, '\r\n'], reply: ['STORED\r\n'] };
+}
+
+/** Bytes before the part that is `wanted` itself, or -1. */
+function offsetOf(parts: readonly string[], wanted: string): number {
+  const index = parts.indexOf(wanted);
+  return index < 0 ? -1 : parts.slice(0, index).join('').length;
+}

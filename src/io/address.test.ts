@@ -1,0 +1,33 @@
+import { expect, test } from 'bun:test';
+import { addressText, listenFailed } from './address.ts';
+
+test('addresses are host:port, with brackets around IPv6', () => {
+  expect(addressText('127.0.0.1', 7600)).toBe('127.0.0.1:7600');
+  expect(addressText('::1', 7600)).toBe('[::1]:7600');
+  expect(addressText('fe80::1%eth0', 1)).toBe('[fe80::1%eth0]:1');
+});
+
+test('an IPv4 peer of a dual-stack socket is written as IPv4', () => {
+  expect(addressText('::ffff:10.0.0.7', 80)).toBe('10.0.0.7:80');
+  expect(addressText('::ffff:a00:7', 80)).toBe('[::ffff:a00:7]:80');
+});
+
+test('a peer that left before it was asked is ?:0', () => {
+  expect(addressText(undefined, undefined)).toBe('?:0');
+  expect(addressText('', 0)).toBe('?:0');
+});
+
+test('a failure to listen names address, reason and what to do', () => {
+  const cause = Object.assign(new Error('listen EACCES'), { code: 'EACCES' });
+  const error = listenFailed('::1', 80, cause);
+  expect(error.code).toBe('LISTEN_FAILED');
+  expect(error.message).toBe('cannot listen on [::1]:80: no permission for this port; choose one above 1023 (EACCES)');
+  expect(error.cause).toBe(cause);
+});
+
+test('a failure that is not known keeps its own words', () => {
+  expect(listenFailed('localhost', 1, new Error('out of luck')).message).toBe(
+    'cannot listen on localhost:1: out of luck',
+  );
+  expect(listenFailed('localhost', 1, 'out of luck').message).toEndWith(': out of luck');
+});

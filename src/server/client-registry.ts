@@ -1,0 +1,133 @@
+/** The open client connections of a node, in the order they came, and what was counted about connections. */
+import { Gate } from './session.ts';
+import type { ClientType, Session } from './session.ts';
+
+export class ClientRegistry {
+  /** Connections accepted as clients. */
+  receivedCount = 0;
+  /** Refused because there were too many. */
+  rejectedCount = 0;
+  private readonly sessions = new Map<number, Session>();
+  private nextId = 1;
+
+  get count(): number {
+    return this.sessions.size;
+  }
+
+  takeId(): number {
+    const id = this.nextId;
+    this.nextId += 1;
+    return id;
+  }
+
+  add(session: Session): void {
+    this.receivedCount += 1;
+    this.sessions.set(session.id, session);
+  }
+
+  remove(session: Session): void {
+    this.sessions.delete(session.id);
+  }
+
+  find(id: number): Session | null {
+    return this.sessions.get(id) ?? null;
+  }
+
+  /** All of them; safe against removal of the one that was given last. */
+  all(): IterableIterator<Session> {
+    return this.sessions.values();
+  }
+
+  countWhere(matches: (session: Session) => boolean): number {
+    let count = 0;
+    for (const session of this.sessions.values()) if (matches(session)) count += 1;
+    return count;
+  }
+
+  resetCounts(): void {
+    this.receivedCount = 0;
+    this.rejectedCount = 0;
+  }
+}
+
+/** The type that this word names in CLIENT LIST and CLIENT KILL, or null. */
+export function clientTypeNamed(word: string): ClientType | null {
+  switch (word.toLowerCase()) {
+    case 'normal':
+      return 'normal';
+    case 'pubsub':
+      return 'pubsub';
+    case 'master':
+      return 'master';
+    case 'replica':
+    case 'slave':
+      return 'replica';
+    default:
+      return null;
+  }
+}
+
+/** One line of CLIENT LIST, without its line end. */
+export function describeSession(session: Session, nowMs: number): string {
+  const { connection, input, output, transaction } = session;
+  const fields = [
+    `id=${session.id}`,
+    `addr=${connection.remoteAddress}`,
+    `laddr=${connection.localAddress}`,
+    'fd=-1',
+    `name=${session.name}`,
+    `age=${seconds(nowMs - session.connectedAtMs)}`,
+    `idle=${seconds(nowMs - session.lastRequestAtMs)}`,
+    `flags=${flagsOf(session)}`,
+    `db=${session.database}`,
+    `sub=${session.channels?.size ?? 0}`,
+    `psub=${session.patterns?.size ?? 0}`,
+    'ssub=0',
+    `multi=${transaction === null ? -1 : transaction.count}`,
+    `qbuf=${session.batchBytes + input.length}`,
+    `qbuf-free=${input.freeBytes}`,
+    'argv-mem=0',
+    `multi-mem=${transaction === null ? 0 : transaction.memoryBytes}`,
+    'rbs=0',
+    'rbp=0',
+    'obl=0',
+    `oll=${session.unsentBytes > 0 ? 1 : 0}`,
+    `omem=${output.bytes.length + session.retainedBytes}`,
+    `tot-mem=${memoryOf(session)}`,
+    `events=${session.awaitingDrain ? 'rw' : 'r'}`,
+    `cmd=${session.lastCommand === null ? 'NULL' : session.lastCommand.name}`,
+    'user=default',
+    'redir=-1',
+    `resp=${session.protocol}`,
+    `lib-name=${session.libraryName}`,
+    `lib-ver=${session.libraryVersion}`,
+    `tot-net-in=${session.receivedBytes}`,
+    `tot-net-out=${session.sentBytes}`,
+    `tot-cmds=${session.commandCount}`,
+  ];
+  return fields.join(' ');
+}
+
+/** Bytes that a connection's own buffers take; its fixed part is an estimate. */
+export function memoryOf(session: Session): number {
+  const queued = session.transaction === null ? 0 : session.transaction.memoryBytes;
+  return SESSION_BYTES + session.input.bytes.length + session.output.bytes.length + session.retainedBytes + queued;
+}
+
+const SESSION_BYTES = 1024;
+
+function seconds(durationMs: number): number {
+  return Math.max(0, Math.floor(durationMs / 1000));
+}
+
+function flagsOf(session: Session): string {
+  let flags = '';
+  if ((session.gates & Gate.monitor) !== 0) flags += 'O';
+  if ((session.gates & Gate.subscribed) !== 0) flags += 'P';
+  if ((session.gates & Gate.multi) !== 0) flags += 'x';
+  if (session.holds !== 0) flags += 'b';
+  if (session.closing) flags += 'c';
+  if (session.noEvict) flags += 'e';
+  if (session.noTouch) flags += 'T';
+  return flags === '' ? 'N' : flags;
+}

@@ -1,0 +1,309 @@
+/** CLIENT: names, lists and modes of connections. CLIENT KILL is in `client-kill.ts`. */
+import type { Command } from '../../protocol/command.ts';
+import { BEYOND_SAFE, isNotInteger } from '../../protocol/numbers.ts';
+import type { Reply } from '../../protocol/reply.ts';
+import { clientTypeNamed, describeSession } from '../client-registry.ts';
+import type { CommandFlag, CommandHandler, CommandSpec } from '../command-spec.ts';
+import type { ExecutionContext } from '../execution-context.ts';
+import { Gate } from '../session.ts';
+import { integerArgument, saturatedArgument } from './arguments.ts';
+import { clientKillCommand } from './client-kill.ts';
+import { isClientWord } from './client-words.ts';
+import { ErrorText } from './error-text.ts';
+import { commandRow, containerRow, helpRow, subcommandSyntax } from './row.ts';
+
+function idCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.integer(context.session.id);
+}
+
+function infoCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.verbatim(`${describeSession(context.session, context.nowMs)}\n`);
+}
+
+function listCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const { clients } = context.node;
+  let sessions = [...clients.all()];
+  if (command.count === 4 && command.is(2, 'TYPE')) {
+    const word = command.text(3);
+    const type = clientTypeNamed(word);
+    if (type === null) {
+      reply.error(`ERR Unknown client type '${word}'`);
+      return;
+    }
+    sessions = sessions.filter((session) => session.type === type);
+  } else if (command.count > 3 && command.is(2, 'ID')) {
+    sessions = [];
+    for (let index = 3; index < command.count; index += 1) {
+      const id = integerArgument(command, index);
+      if (isNotInteger(id)) {
+        reply.error('ERR Invalid client ID');
+        return;
+      }
+      const session = clients.find(id);
+      if (session !== null) sessions.push(session);
+    }
+  } else if (command.count !== 2) {
+    reply.error(ErrorText.syntax);
+    return;
+  }
+  reply.verbatim(sessions.map((session) => `${describeSession(session, context.nowMs)}\n`).join(''));
+}
+
+function getnameCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
+  if (context.session.name === '') reply.nil();
+  else reply.bulkText(context.session.name);
+}
+
+function setnameCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  if (!isClientWord(command, 2)) {
+    reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+    return;
+  }
+  if (command.length(2) > WORD_BYTES_MAX) {
+    reply.error(`ERR Client names cannot be longer than ${WORD_BYTES_MAX} bytes`);
+    return;
+  }
+  context.session.name = command.text(2);
+  reply.ok();
+}
+
+function setinfoCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const attribute = command.text(2);
+  const isName = command.is(2, 'LIB-NAME');
+  if (!isName && !command.is(2, 'LIB-VER')) {
+    reply.error(`ERR Unrecognized option '${attribute}'`);
+    return;
+  }
+  if (!isClientWord(command, 3)) {
+    reply.error(`ERR ${attribute} cannot contain spaces, newlines or special characters.`);
+    return;
+  }
+  if (command.length(3) > WORD_BYTES_MAX) {
+    reply.error(`ERR ${attribute} cannot be longer than ${WORD_BYTES_MAX} bytes`);
+    return;
+  }
+  if (isName) context.session.libraryName = command.text(3);
+  else context.session.libraryVersion = command.text(3);
+  reply.ok();
+}
+
+function replyCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const { session } = context;
+  if (command.is(2, 'ON')) {
+    session.setGate(Gate.replyOff | Gate.replySkip | Gate.replySkipNext, false);
+    reply.ok();
+  } else if (command.is(2, 'OFF')) {
+    session.setGate(Gate.replyOff, true);
+  } else if (command.is(2, 'SKIP')) {
+    if ((session.gates & Gate.replyOff) === 0) session.setGate(Gate.replySkipNext, true);
+  } else {
+    reply.error(ErrorText.syntax);
+  }
+}
+
+function pauseCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  if (command.count > 4) {
+    reply.error(subcommandSyntax(command));
+    return;
+  }
+  const all = command.count === 3 || command.is(3, 'ALL');
+  if (!all && !command.is(3, 'WRITE')) {
+    reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL');
+    return;
+  }
+  const timeoutMs = saturatedArgument(command, 2);
+  if (isNotInteger(timeoutMs)) {
+    reply.error('ERR timeout is not an integer or out of range');
+    return;
+  }
+  if (timeoutMs < 0) {
+    reply.error('ERR timeout is negative');
+    return;
+  }
+  if (timeoutMs === BEYOND_SAFE) {
+    reply.error('ERR timeout is out of range');
+    return;
+  }
+  context.node.pause.pause(all ? 'all' : 'write', context.nowMs + timeoutMs);
+  reply.ok();
+}
+
+function unpauseCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
+  context.node.pause.unpause();
+  context.control.resumePaused();
+  reply.ok();
+}
+
+/** No command blocks here, so there is never anybody to unblock. */
+function unblockCommand(_context: ExecutionContext, command: Command, reply: Reply): void {
+  if (command.count > 4) reply.error(subcommandSyntax(command));
+  else if (command.count === 4 && !command.is(3, 'TIMEOUT') && !command.is(3, 'ERROR')) {
+    reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+  } else if (isNotInteger(integerArgument(command, 2))) reply.error(ErrorText.notAnInteger);
+  else reply.integer(0);
+}
+
+/** Connections are not evicted here; the flag is kept for CLIENT LIST. */
+function noEvictCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const on = onOrOff(command, reply);
+  if (on !== null) context.session.noEvict = on;
+}
+
+function noTouchCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const on = onOrOff(command, reply);
+  if (on !== null) context.session.noTouch = on;
+}
+
+/** ON or OFF in the argument after the subcommand, answered OK; null where it is neither, and the error is answered. */
+function onOrOff(command: Command, reply: Reply): boolean | null {
+  const on = command.is(2, 'ON');
+  if (!on && !command.is(2, 'OFF')) {
+    reply.error(ErrorText.syntax);
+    return null;
+  }
+  reply.ok();
+  return on;
+}
+
+function getredirCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.integer(-1);
+}
+
+function trackinginfoCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.map(3);
+  reply.bulkText('flags');
+  reply.set(1);
+  reply.bulkText('off');
+  reply.bulkText('redirect');
+  reply.integer(-1);
+  reply.bulkText('prefixes');
+  reply.array(0);
+}
+
+function trackingCommand(_context: ExecutionContext, command: Command, reply: Reply): void {
+  if (command.is(2, 'OFF')) reply.ok();
+  else if (command.is(2, 'ON')) reply.error('ERR CLIENT TRACKING is not supported by this server');
+  else reply.error(ErrorText.syntax);
+}
+
+function cachingCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.error(
+    'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
+  );
+}
+
+/** Names are kept for as long as the connection, outside any other limit. */
+const WORD_BYTES_MAX = 1024;
+
+const COMMON: readonly CommandFlag[] = ['noscript', 'loading', 'stale'];
+const ADMIN: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale'];
+
+function row(
+  name: string,
+  arity: number,
+  flags: readonly CommandFlag[],
+  since: string,
+  syntax: string,
+  summary: string,
+  handler: CommandHandler,
+): CommandSpec {
+  return commandRow({
+    name,
+    arity,
+    flags,
+    group: 'connection',
+    since,
+    syntax,
+    summary,
+    handler,
+    categories: ['connection'],
+  });
+}
+
+const KILL_SYNTAX =
+  'ip:port | [ID client-id] [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME YES | NO]';
+
+export const CLIENT_COMMANDS: readonly CommandSpec[] = [
+  containerRow({
+    name: 'client',
+    group: 'connection',
+    since: '2.4.0',
+    summary: 'Looks at and steers client connections.',
+    subcommands: [
+      row('id', 2, COMMON, '5.0.0', '', 'Answers the id of this connection.', idCommand),
+      row('info', 2, COMMON, '6.2.0', '', 'Describes this connection.', infoCommand),
+      row(
+        'list',
+        -2,
+        ADMIN,
+        '2.4.0',
+        '[TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]',
+        'Describes all connections, a line each.',
+        listCommand,
+      ),
+      row('getname', 2, COMMON, '2.6.9', '', 'Answers the name of this connection.', getnameCommand),
+      row('setname', 3, COMMON, '2.6.9', 'connection-name', 'Names this connection.', setnameCommand),
+      row(
+        'setinfo',
+        4,
+        COMMON,
+        '7.2.0',
+        'LIB-NAME libname | LIB-VER libver',
+        'Tells the client library and its version.',
+        setinfoCommand,
+      ),
+      row('kill', -3, ADMIN, '2.4.0', KILL_SYNTAX, 'Closes connections.', clientKillCommand),
+      row(
+        'pause',
+        -3,
+        ADMIN,
+        '3.0.0',
+        'timeout [WRITE | ALL]',
+        'Holds commands back for some milliseconds.',
+        pauseCommand,
+      ),
+      row('unpause', 2, ADMIN, '6.2.0', '', 'Ends a pause.', unpauseCommand),
+      row(
+        'reply',
+        3,
+        COMMON,
+        '3.2.0',
+        'ON | OFF | SKIP',
+        'Turns the replies to this connection on or off.',
+        replyCommand,
+      ),
+      row('unblock', -3, ADMIN, '5.0.0', 'client-id [TIMEOUT | ERROR]', 'Wakes a blocked connection.', unblockCommand),
+      row('no-evict', 3, ADMIN, '7.0.0', 'ON | OFF', 'Marks this connection as not to be evicted.', noEvictCommand),
+      row(
+        'no-touch',
+        3,
+        COMMON,
+        '7.2.0',
+        'ON | OFF',
+        'Marks this connection as not counting as a use of keys.',
+        noTouchCommand,
+      ),
+      row('getredir', 2, COMMON, '6.0.0', '', 'Answers where tracking messages go: nowhere.', getredirCommand),
+      row('trackinginfo', 2, COMMON, '6.2.0', '', 'Tells about tracking: it is off.', trackinginfoCommand),
+      row(
+        'tracking',
+        -3,
+        COMMON,
+        '6.0.0',
+        'ON | OFF',
+        'Turns tracking on, which is not supported, or off.',
+        trackingCommand,
+      ),
+      row(
+        'caching',
+        3,
+        COMMON,
+        '6.0.0',
+        'YES | NO',
+        'Chooses keys for tracking, which is not supported.',
+        cachingCommand,
+      ),
+      helpRow('connection', '5.0.0'),
+    ],
+  }),
+];

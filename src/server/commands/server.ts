@@ -1,0 +1,175 @@
+/** The server as a whole: INFO, TIME, MONITOR, ROLE, and the short answers of what has nothing to tell: SLOWLOG, LATENCY, WAIT. */
+import type { Command } from '../../protocol/command.ts';
+import { isNotInteger } from '../../protocol/numbers.ts';
+import type { Reply } from '../../protocol/reply.ts';
+import type { CommandFlag, CommandHandler, CommandSpec } from '../command-spec.ts';
+import type { ExecutionContext } from '../execution-context.ts';
+import { infoText } from '../info.ts';
+import { integerArgument } from './arguments.ts';
+import { ErrorText } from './error-text.ts';
+import { commandRow, containerRow, helpRow } from './row.ts';
+
+function infoCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const sections: string[] = [];
+  for (let index = 1; index < command.count; index += 1) sections.push(command.text(index).toLowerCase());
+  reply.verbatim(infoText(context, sections));
+}
+
+function timeCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
+  const nowMs = context.node.clock.nowMs();
+  const seconds = Math.floor(nowMs / 1000);
+  reply.array(2);
+  reply.bulkText(String(seconds));
+  reply.bulkText(String(Math.floor((nowMs - seconds * 1000) * 1000)));
+}
+
+function monitorCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
+  context.node.monitors.add(context.session);
+  reply.ok();
+}
+
+function roleCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.array(3);
+  reply.bulkText('master');
+  reply.integer(0);
+  reply.array(0);
+}
+
+/** There are no replicas, so none has acknowledged anything; nobody has to wait for that. */
+function waitCommand(_context: ExecutionContext, command: Command, reply: Reply): void {
+  const timeoutMs = integerArgument(command, 2);
+  if (isNotInteger(integerArgument(command, 1))) reply.error(ErrorText.notAnInteger);
+  else if (isNotInteger(timeoutMs)) reply.error('ERR timeout is not an integer or out of range');
+  else if (timeoutMs < 0) reply.error('ERR timeout is negative');
+  else reply.integer(0);
+}
+
+function emptyArrayCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.array(0);
+}
+
+function emptyMapCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.map(0);
+}
+
+function zeroCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.integer(0);
+}
+
+function okCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+  reply.ok();
+}
+
+const ADMIN: readonly CommandFlag[] = ['admin', 'loading', 'stale'];
+
+function row(
+  name: string,
+  arity: number,
+  flags: readonly CommandFlag[],
+  since: string,
+  syntax: string,
+  summary: string,
+  handler: CommandHandler,
+): CommandSpec {
+  return commandRow({ name, arity, flags, group: 'server', since, syntax, summary, handler });
+}
+
+export const SERVER_COMMANDS: readonly CommandSpec[] = [
+  commandRow({
+    name: 'info',
+    arity: -1,
+    flags: ['loading', 'stale'],
+    group: 'server',
+    since: '1.0.0',
+    syntax: '[section [section ...]]',
+    summary: 'Tells about the server, in sections of name:value lines.',
+    categories: ['dangerous'],
+    handler: infoCommand,
+  }),
+  row(
+    'time',
+    1,
+    ['loading', 'stale', 'fast'],
+    '2.6.0',
+    '',
+    'Answers the time: seconds since 1970, and microseconds.',
+    timeCommand,
+  ),
+  row(
+    'monitor',
+    1,
+    ['admin', 'noscript', 'loading', 'stale'],
+    '1.0.0',
+    '',
+    'Shows all commands as they run.',
+    monitorCommand,
+  ),
+  row(
+    'role',
+    1,
+    ['noscript', 'loading', 'stale', 'fast'],
+    '2.8.12',
+    '',
+    'Tells that this node is a primary.',
+    roleCommand,
+  ),
+  row(
+    'wait',
+    3,
+    ['noscript'],
+    '3.0.0',
+    'numreplicas timeout',
+    'Answers how many replicas have the writes so far: none, there are no replicas.',
+    waitCommand,
+  ),
+  containerRow({
+    name: 'slowlog',
+    group: 'server',
+    since: '2.2.12',
+    summary: 'Tells about slow commands: no log of them is kept.',
+    subcommands: [
+      row('get', -2, ADMIN, '2.2.12', '[count]', 'Lists slow commands: none is kept.', emptyArrayCommand),
+      row('len', 2, ADMIN, '2.2.12', '', 'Counts the entries: none.', zeroCommand),
+      row('reset', 2, ADMIN, '2.2.12', '', 'Empties the log.', okCommand),
+      helpRow('server', '6.2.0'),
+    ],
+  }),
+  containerRow({
+    name: 'latency',
+    group: 'server',
+    since: '2.8.13',
+    summary: 'Tells about latency spikes: none are recorded.',
+    subcommands: [
+      row('latest', 2, ADMIN, '2.8.13', '', 'Lists the latest spikes: none are recorded.', emptyArrayCommand),
+      row(
+        'history',
+        3,
+        ADMIN,
+        '2.8.13',
+        'event',
+        'Lists the spikes of an event: none are recorded.',
+        emptyArrayCommand,
+      ),
+      row(
+        'histogram',
+        -2,
+        ADMIN,
+        '7.0.0',
+        '[command [command ...]]',
+        'Answers latencies by command: none are recorded.',
+        emptyMapCommand,
+      ),
+      row('reset', -2, ADMIN, '2.8.13', '[event [event ...]]', 'Forgets the spikes of events.', zeroCommand),
+      helpRow('server', '2.8.13'),
+    ],
+  }),
+  containerRow({
+    name: 'module',
+    group: 'server',
+    since: '4.0.0',
+    summary: 'Tells that there are no modules.',
+    subcommands: [
+      row('list', 2, ['admin', 'noscript'], '4.0.0', '', 'Lists the modules: there are none.', emptyArrayCommand),
+    ],
+  }),
+];

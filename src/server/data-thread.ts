@@ -1,0 +1,342 @@
+/**
+ * One data thread: the connections that it serves, and the loop from bytes to replies.
+ *
+ *     onData ── decode in the receive buffer ── dispatch ── replies in one writer ── one write
+ *        │ what is left over                                       │ what the socket does not take
+ *        ▼                                                         ▼
+ *     session.input                                           session.output
+ *
+ * A batch is all that one `onData` brings: the store is entered once, the clock is read twice, the socket is written to
+ * once (and whenever FLUSH_BYTES of replies have come together). A session whose peer does not read is held: its requests wait,
+ * unread or in `session.input`, until the socket drains. So a peer that pipelines reads of large values costs
+ * `limits.outputPauseBytes` and one reply.
+ *
+ * Invariants: the writer is empty between batches; a held session's connection is paused; nothing in
+ * here or below throws on what a peer sends, and what is thrown all the same closes that one connection.
+ */
+import { ShoalError } from '../base/errors.ts';
+import type { Connection, ConnectionHandler } from '../io/transport.ts';
+import { Command } from '../protocol/command.ts';
+import { NEED_MORE, RespDecoder } from '../protocol/resp/decoder.ts';
+import type { RespWriter } from '../protocol/resp/writer.ts';
+import type { ConnectionControl } from './execution-context.ts';
+import type { CommandEntry } from './command-table.ts';
+import { Dispatcher, Executed } from './dispatch.ts';
+import type { NodeEnvironment } from './environment.ts';
+import type { MutableContext } from './mutable-context.ts';
+import { NodeGateBit } from './node-gate.ts';
+import type { NodeGate } from './node-gate.ts';
+import type { ReplyWriter } from './reply-writer.ts';
+import { Gate, Hold, Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
+
+export interface DataThreadParts {
+  readonly context: MutableContext;
+  readonly gate: NodeGate;
+  readonly writer: RespWriter;
+  readonly output: SessionOutput;
+  readonly environment: NodeEnvironment;
+}
+
+export class DataThread implements ConnectionHandler, ConnectionControl {
+  private readonly context: MutableContext;
+  private readonly writer: RespWriter;
+  private readonly output: SessionOutput;
+  private readonly environment: NodeEnvironment;
+  private readonly gate: NodeGate;
+  private readonly dispatcher: Dispatcher;
+  private readonly command = new Command();
+  /** Connections over the limit that were told so and are to go, with the monotonic ms of that. */
+  private readonly refused = new Map<Connection, number>();
+  private inBatch = false;
+  private batchStartedAtMs = 0;
+  private resumeRequested = false;
+
+  constructor(parts: DataThreadParts) {
+    this.context = parts.context;
+    this.writer = parts.writer;
+    this.output = parts.output;
+    this.environment = parts.environment;
+    this.gate = parts.gate;
+    this.context.control = this;
+    this.dispatcher = new Dispatcher(parts.context, parts.gate);
+  }
+
+  onOpen(connection: Connection): void {
+    const { clients, settings } = this.context.node;
+    if (clients.count >= this.context.limits.connectionCountMax) {
+      this.refuse(connection);
+      return;
+    }
+    const { clock } = this.environment;
+    const decoder = new RespDecoder(this.context.limits);
+    const session = new Session(clients.takeId(), connection, decoder, clock.nowMs());
+    session.activeAtMs = clock.monotonicMs();
+    session.setAuthenticated(settings.password === '');
+    connection.context = session;
+    clients.add(session);
+  }
+
+  onData(connection: Connection, bytes: Uint8Array, length: number): void {
+    const session = connection.context as Session | null;
+    if (session === null || session.closing || session.closed) return;
+    const { traffic } = this.context.node;
+    session.receivedBytes += length;
+    traffic.receivedBytes += length;
+    traffic.readCount += 1;
+    this.beginBatch(session);
+    try {
+      if (session.input.length === 0 && session.holds === 0) {
+        session.batchBytes = length;
+        const end = this.process(session, bytes, 0, length);
+        session.batchBytes = 0;
+        if (end < length) session.input.append(bytes, end, length);
+      } else {
+        session.input.append(bytes, 0, length);
+        this.processInput(session);
+      }
+      this.checkInputLimit(session);
+    } catch (fault) {
+      this.fail(session, fault);
+    }
+    this.endBatch(session);
+  }
+
+  onDrain(connection: Connection): void {
+    const session = connection.context as Session | null;
+    if (session === null || session.closed) return;
+    this.output.drained(session);
+    if ((session.holds & Hold.output) !== 0 && session.unsentBytes <= this.context.limits.outputPauseBytes >> 1) {
+      this.release(session, Hold.output);
+    }
+  }
+
+  onClose(connection: Connection, error: Error | null): void {
+    const session = connection.context as Session | null;
+    if (session === null) {
+      this.refused.delete(connection);
+      return;
+    }
+    if (session.closed) return;
+    session.closed = true;
+    if (error !== null)
+      this.environment.log('debug', `connection ${connection.remoteAddress} closed: ${error.message}`);
+    this.context.node.clients.remove(session);
+    this.clearState(session);
+    session.input.release();
+    session.output.release();
+  }
+
+  runQueued(entry: CommandEntry, command: Command, reply: ReplyWriter): void {
+    this.dispatcher.runQueued(entry, command, reply);
+  }
+
+  closeAfterReply(session: Session): void {
+    if (session.closing) return;
+    session.closing = true;
+    session.activeAtMs = this.environment.clock.monotonicMs();
+    this.output.schedule(session);
+  }
+
+  kill(session: Session): void {
+    session.connection.destroy();
+  }
+
+  resumePaused(): void {
+    this.resumeRequested = true;
+  }
+
+  settingsChanged(): void {
+    this.writer.limitBytes = this.context.limits.outputBufferBytesMax;
+    const { settings } = this.context.node;
+    this.gate.set(NodeGateBit.memoryLimited, settings.isMemoryLimited);
+    this.gate.set(NodeGateBit.replicasMissing, settings.replicaCountMin > 0);
+  }
+
+  protocolChanged(session: Session): void {
+    this.writer.protocol = session.protocol;
+  }
+
+  resetSession(session: Session): void {
+    this.clearState(session);
+    session.gates = 0;
+    session.setAuthenticated(this.context.node.settings.password === '');
+    session.name = '';
+    session.database = 0;
+    session.protocol = 2;
+    session.noEvict = false;
+    session.noTouch = false;
+    this.protocolChanged(session);
+  }
+
+  /** Lets the sessions go on that CLIENT PAUSE held back, if it is over. They find out for themselves if it is not. */
+  releasePaused(): void {
+    this.resumeRequested = false;
+    for (const session of this.context.node.clients.all()) {
+      if ((session.holds & Hold.pause) !== 0) this.release(session, Hold.pause);
+    }
+  }
+
+  /** Destroys the refused connections that were told before `beforeMs` and have not gone. */
+  dropRefused(beforeMs: number): void {
+    for (const [connection, refusedAtMs] of this.refused) {
+      if (refusedAtMs < beforeMs) connection.destroy();
+    }
+  }
+
+  private refuse(connection: Connection): void {
+    connection.context = null;
+    this.context.node.clients.rejectedCount += 1;
+    connection.write(TOO_MANY_CLIENTS, 0, TOO_MANY_CLIENTS.length);
+    if (this.refused.size >= REFUSED_COUNT_MAX) {
+      connection.destroy();
+      return;
+    }
+    this.refused.set(connection, this.environment.clock.monotonicMs());
+    connection.end();
+  }
+
+  private beginBatch(session: Session): void {
+    const { clock } = this.environment;
+    const { context } = this;
+    context.nowMs = clock.nowMs();
+    this.batchStartedAtMs = clock.monotonicMs();
+    session.lastRequestAtMs = context.nowMs;
+    session.activeAtMs = this.batchStartedAtMs;
+    this.writer.protocol = session.protocol;
+    this.output.current = session;
+    this.inBatch = true;
+    context.store.enter();
+  }
+
+  private endBatch(session: Session): void {
+    this.context.store.leave();
+    this.inBatch = false;
+    this.output.current = null;
+    this.output.flushReplies(session);
+    if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
+    this.output.flushScheduled();
+    this.context.node.statistics.settle(this.environment.clock.monotonicMs() - this.batchStartedAtMs);
+    if (this.resumeRequested) this.releasePaused();
+  }
+
+  /** Executes the commands in `bytes[start..end)`; returns where the first byte is that was not consumed. */
+  private process(session: Session, bytes: Uint8Array, start: number, end: number): number {
+    const { command, writer, dispatcher } = this;
+    const { decoder } = session;
+    let offset = start;
+    while (offset < end) {
+      const taken = decoder.decode(bytes, offset, end, command);
+      if (taken <= 0) {
+        if (taken === NEED_MORE) return offset;
+        this.refuseProtocol(session);
+        return end;
+      }
+      if (command.count > 0) {
+        const executed = dispatcher.execute(session, command, writer);
+        if (executed === Executed.postponed) {
+          this.hold(session, Hold.pause);
+          return offset;
+        }
+        if (executed === Executed.hostile) {
+          this.output.discard();
+          session.connection.destroy();
+        }
+        if (this.output.hasDeferred) this.output.flushDeferred(session);
+        if (session.closing || session.closed) return end;
+      }
+      offset += taken;
+      if (writer.length > FLUSH_BYTES) {
+        this.output.flushReplies(session);
+        if (session.closed) return end;
+        if (this.holdIfUnread(session)) return offset;
+      }
+    }
+    return offset;
+  }
+
+  private processInput(session: Session): void {
+    const { input } = session;
+    if (session.holds !== 0 || input.length === 0) return;
+    const { start } = input;
+    const end = this.process(session, input.bytes, start, input.end);
+    if (!session.closed) input.consume(end - start);
+  }
+
+  private refuseProtocol(session: Session): void {
+    const { traffic, statistics } = this.context.node;
+    traffic.protocolErrors += 1;
+    statistics.recordError('ERR');
+    this.writer.error(session.decoder.error);
+    this.closeAfterReply(session);
+  }
+
+  private checkInputLimit(session: Session): void {
+    const { inputBufferBytesMax } = this.context.limits;
+    const limit = session.holds === 0 ? inputBufferBytesMax : inputBufferBytesMax + HELD_INPUT_BYTES;
+    if (session.input.length <= limit || session.closing) return;
+    this.context.node.traffic.inputLimitCloses += 1;
+    this.environment.log('warn', `closing ${session.connection.remoteAddress}: more than ${limit} bytes of input wait`);
+    this.writer.error(`ERR Input buffer limit of ${inputBufferBytesMax} bytes exceeded`);
+    session.input.release();
+    this.closeAfterReply(session);
+  }
+
+  private holdIfUnread(session: Session): boolean {
+    if (session.unsentBytes <= this.context.limits.outputPauseBytes || session.closed) return false;
+    this.hold(session, Hold.output);
+    return true;
+  }
+
+  private hold(session: Session, reason: number): void {
+    if (session.holds === 0) session.connection.pause();
+    session.holds |= reason;
+  }
+
+  /** Takes one reason to wait away; without any left, goes on with the requests that waited. */
+  private release(session: Session, reason: number): void {
+    session.holds &= ~reason;
+    if (session.holds !== 0 || session.closed) return;
+    session.connection.resume();
+    if (session.input.length === 0 || session.closing) return;
+    this.beginBatch(session);
+    try {
+      this.processInput(session);
+    } catch (fault) {
+      this.fail(session, fault);
+    }
+    this.endBatch(session);
+  }
+
+  private fail(session: Session, fault: unknown): void {
+    this.output.discard();
+    const address = session.connection.remoteAddress;
+    if (fault instanceof ShoalError && fault.code === 'LIMIT_EXCEEDED') {
+      this.context.node.traffic.outputLimitCloses += 1;
+      this.environment.log('warn', `closing ${address}: ${fault.message}`);
+    } else {
+      const text = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault);
+      this.environment.log('error', `closing ${address} after a bug in a command: ${text}`);
+    }
+    session.connection.destroy();
+  }
+
+  /** Drops what the session has in the store and the hubs: transaction, watches, subscriptions, MONITOR. */
+  private clearState(session: Session): void {
+    const { store, node } = this.context;
+    node.pubsub.removeSession(session);
+    if ((session.gates & Gate.monitor) !== 0) node.monitors.remove(session);
+    const enters = !this.inBatch && session.watches.length > 0;
+    if (enters) store.enter();
+    session.endTransaction(store);
+    if (enters) store.leave();
+  }
+}
+
+/** Replies are sent once this much has come together, so that the peer can begin to read and the writer stays small. */
+const FLUSH_BYTES = 64 * 1024;
+/** What the transport had read already when its connection was paused. */
+const HELD_INPUT_BYTES = 1024 * 1024;
+/** Refused connections that may wait for their peer to close; beyond it they are destroyed at once. */
+const REFUSED_COUNT_MAX = 256;
+const TOO_MANY_CLIENTS = Buffer.from('-ERR max number of clients reached\r\n');

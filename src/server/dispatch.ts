@@ -1,0 +1,218 @@
+/**
+ * From a decoded command to its reply: finds the row, makes the checks in Redis's order, runs the handler.
+ *
+ * Nearly every command takes the short way: known, right number of arguments, nothing special about the
+ * connection or the node (`gates` all zero), so: handler, one counter, done. Whatever is special goes the long
+ * way, in the same order as Redis: authentication, MULTI, subscriptions, pause, queueing, and afterwards reply mode and
+ * MONITOR.
+ */
+import type { Command } from '../protocol/command.ts';
+import type { ReplyWriter } from './reply-writer.ts';
+import { replyErrorCode } from './reply-writer.ts';
+import { Trait } from './command-table.ts';
+import type { CommandEntry, CommandTable } from './command-table.ts';
+import { NodeGateBit } from './node-gate.ts';
+import type { NodeGate } from './node-gate.ts';
+import { Gate } from './session.ts';
+import type { Session } from './session.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { ErrorText, wrongArity } from './commands/error-text.ts';
+import {
+  DEBUG_REFUSED,
+  isCrossProtocolRequest,
+  NO_AUTH,
+  NO_REPLICAS,
+  unknownCommandError,
+  unknownSubcommandError,
+} from './dispatch-errors.ts';
+import { isLoopback } from './address.ts';
+
+/** What `execute` did. */
+export const Executed = {
+  done: 0,
+  /** CLIENT PAUSE: nothing happened, the same bytes are to be offered again later. */
+  postponed: 1,
+  /** Somebody speaks HTTP to us: close the connection without a word. */
+  hostile: 2,
+} as const;
+export type Executed = (typeof Executed)[keyof typeof Executed];
+
+export class Dispatcher {
+  private readonly context: ExecutionContext;
+  private readonly table: CommandTable;
+  private readonly gate: NodeGate;
+
+  constructor(context: ExecutionContext, gate: NodeGate) {
+    this.context = context;
+    this.table = context.node.table;
+    this.gate = gate;
+  }
+
+  execute(session: Session, command: Command, writer: ReplyWriter): Executed {
+    const { context } = this;
+    context.session = session;
+    context.database = session.database;
+    session.commandCount += 1;
+    let entry = this.table.find(command, 0);
+    if (entry !== null && entry.subcommands.length !== 0 && command.count > 1) {
+      const subcommand = entry.subcommand(command, 1);
+      if (subcommand === null) {
+        return this.refuse(session, null, unknownSubcommandError(command, entry.upperName), writer);
+      }
+      entry = subcommand;
+    }
+    if (entry === null) {
+      if (isCrossProtocolRequest(command)) return Executed.hostile;
+      return this.refuse(session, null, unknownCommandError(command), writer);
+    }
+    session.lastCommand = entry;
+    if (!entry.accepts(command.count)) return this.refuse(session, entry, wrongArity(entry.name), writer);
+    if ((session.gates | this.gate.bits | (entry.traits & Trait.guarded)) !== 0) {
+      return this.executeChecked(session, entry, command, writer);
+    }
+    this.run(entry, command, writer);
+    return Executed.done;
+  }
+
+  /** Runs a command that passed its checks. */
+  run(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
+    const { context } = this;
+    const mark = writer.length;
+    entry.handler(context, command, writer);
+    const { statistics } = context.node;
+    statistics.record(entry.index);
+    if (writer.bytes[mark] === MINUS && writer.length > mark) {
+      statistics.recordFailure(entry, replyErrorCode(writer, mark));
+    }
+  }
+
+  /** A queued command, inside EXEC. */
+  runQueued(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
+    this.run(entry, command, writer);
+    this.feedMonitors(this.context.session, entry, command);
+  }
+
+  private executeChecked(session: Session, entry: CommandEntry, command: Command, writer: ReplyWriter): Executed {
+    const { traits } = entry;
+    const mark = writer.length;
+    if ((traits & Trait.guarded) !== 0 && !this.debugAllowed(session)) {
+      return this.refuse(session, entry, DEBUG_REFUSED, writer);
+    }
+    if ((session.gates & Gate.unauthenticated) !== 0 && (traits & Trait.noAuth) === 0) {
+      return this.refuse(session, entry, NO_AUTH, writer);
+    }
+    const inMulti = (session.gates & Gate.multi) !== 0;
+    if (inMulti && (traits & Trait.noMulti) !== 0) {
+      return this.refuse(session, entry, 'ERR Command not allowed inside a transaction', writer);
+    }
+    if ((this.gate.bits & NodeGateBit.memoryLimited) !== 0 && this.isOutOfMemory(session, traits)) {
+      return this.refuse(session, entry, ErrorText.outOfMemory, writer);
+    }
+    const writes = ((traits | queuedTraits(session, traits)) & Trait.write) !== 0;
+    if (writes && (this.gate.bits & NodeGateBit.replicasMissing) !== 0) {
+      return this.refuse(session, entry, NO_REPLICAS, writer);
+    }
+    if ((session.gates & Gate.subscribed) !== 0 && session.protocol === 2 && (traits & Trait.whileSubscribed) === 0) {
+      const line = `ERR Can't execute '${entry.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+      return this.refuse(session, entry, line, writer);
+    }
+    if ((session.gates & Gate.monitor) !== 0 && (traits & (Trait.readonly | Trait.mayReplicate)) !== 0) {
+      return this.refuse(session, entry, "ERR Replica can't interact with the keyspace", writer);
+    }
+    if ((this.gate.bits & NodeGateBit.paused) !== 0 && this.isPaused(session, traits)) return Executed.postponed;
+    beginReply(session);
+    if (inMulti && (traits & Trait.neverQueued) === 0) {
+      this.queue(session, entry, command, writer);
+    } else {
+      this.run(entry, command, writer);
+      this.feedMonitors(session, entry, command);
+    }
+    finishReply(session, traits, writer, mark);
+    return Executed.done;
+  }
+
+  /** Answers an error in place of running the command, and counts it; a transaction that is being queued has failed. */
+  private refuse(session: Session, entry: CommandEntry | null, line: string, writer: ReplyWriter): Executed {
+    const mark = writer.length;
+    beginReply(session);
+    this.writeRefusal(session, entry, line, writer);
+    finishReply(session, 0, writer, mark);
+    return Executed.done;
+  }
+
+  private writeRefusal(session: Session, entry: CommandEntry | null, line: string, writer: ReplyWriter): void {
+    const mark = writer.length;
+    let text = line;
+    if (entry !== null && (entry.traits & Trait.exec) !== 0) {
+      session.endTransaction(this.context.store);
+      text = `EXECABORT Transaction discarded because of: ${line.startsWith('ERR ') ? line.slice(4) : line}`;
+    } else if ((session.gates & Gate.multi) !== 0) {
+      session.transactionFailed = true;
+    }
+    writer.error(text);
+    this.context.node.statistics.recordRejection(entry, replyErrorCode(writer, mark));
+  }
+
+  private queue(session: Session, entry: CommandEntry, command: Command, writer: ReplyWriter): void {
+    const queue = session.transaction!;
+    // Nothing more is kept for a transaction that can only abort.
+    if (session.transactionFailed) {
+      writer.simple('QUEUED');
+      return;
+    }
+    const { transactionBytesMax } = this.context.limits;
+    if (queue.memoryBytesWith(command) > transactionBytesMax) {
+      this.writeRefusal(session, entry, `ERR Transaction exceeds the limit of ${transactionBytesMax} bytes`, writer);
+      return;
+    }
+    queue.push(entry, command);
+    writer.simple('QUEUED');
+  }
+
+  /** Whether memory is over its limit and this command, or what it would queue or run, may take more. */
+  private isOutOfMemory(session: Session, traits: number): boolean {
+    const { store, node } = this.context;
+    const queues = session.transaction !== null && (traits & Trait.neverQueued) === 0;
+    const takesMore = queues || ((traits | queuedTraits(session, traits)) & Trait.deniedOutOfMemory) !== 0;
+    return takesMore && store.stats().usedBytes > node.settings.memoryLimitBytes;
+  }
+
+  private isPaused(session: Session, traits: number): boolean {
+    const mode = this.context.node.pause.mode(this.context.nowMs);
+    if (mode === 'none') return false;
+    if (mode === 'all') return true;
+    return ((traits | queuedTraits(session, traits)) & Trait.mayReplicate) !== 0;
+  }
+
+  /** After the command: SELECT is shown with the database that it chose, as in Redis. */
+  private feedMonitors(session: Session, entry: CommandEntry, command: Command): void {
+    if ((this.gate.bits & NodeGateBit.monitored) === 0 || (entry.traits & Trait.unmonitored) !== 0) return;
+    this.context.node.monitors.feed(session, this.context.database, command, this.context.nowMs);
+  }
+
+  private debugAllowed(session: Session): boolean {
+    const { debugCommand } = this.context.node.options;
+    return debugCommand === 'yes' || (debugCommand === 'local' && isLoopback(session.connection.remoteAddress));
+  }
+}
+
+/** The traits of what EXEC is about to run; none for another command. */
+function queuedTraits(session: Session, traits: number): number {
+  return (traits & Trait.exec) !== 0 && session.transaction !== null ? session.transaction.traits : 0;
+}
+
+/** The command after CLIENT REPLY SKIP begins: it is the one that gets no reply. */
+function beginReply(session: Session): void {
+  if ((session.gates & Gate.replySkipNext) === 0) return;
+  session.setGate(Gate.replySkipNext, false);
+  session.setGate(Gate.replySkip, true);
+}
+
+/** Applies CLIENT REPLY to what stands after `mark`. */
+function finishReply(session: Session, traits: number, writer: ReplyWriter, mark: number): void {
+  if ((session.gates & (Gate.replyOff | Gate.replySkip)) === 0) return;
+  if ((traits & Trait.pushes) === 0) writer.rewind(mark);
+  session.setGate(Gate.replySkip, false);
+}
+
+const MINUS = 0x2d;

@@ -1,0 +1,51 @@
+/**
+ * What a node takes from the world around it: time, timers, chance, and a place for log lines. Everything else in
+ * this folder gets them through its constructor, so tests run a whole node on a clock of their own.
+ */
+
+export interface Clock {
+  /** ms since 1970. */
+  nowMs(): number;
+  /** ms since some fixed moment, with fractions; never goes back. For durations and timeouts. */
+  monotonicMs(): number;
+}
+
+export interface TimerHandle {
+  stop(): void;
+}
+
+export interface Timers {
+  /** Calls `callback` about every `intervalMs`; does not keep the process alive. */
+  every(intervalMs: number, callback: () => void): TimerHandle;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Log = (level: LogLevel, message: string) => void;
+
+export interface NodeEnvironment {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** In [0, 1). */
+  readonly random01: () => number;
+  readonly log: Log;
+}
+
+/** The machine's own clock, timers and randomness; warnings and errors go to standard error. */
+export function systemEnvironment(): NodeEnvironment {
+  return {
+    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+    timers: { every: everyInterval },
+    random01: () => Math.random(),
+    log: logToStandardError,
+  };
+}
+
+function everyInterval(intervalMs: number, callback: () => void): TimerHandle {
+  const timer = setInterval(callback, intervalMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+function logToStandardError(level: LogLevel, message: string): void {
+  if (level === 'warn' || level === 'error') process.stderr.write(`shoal: ${level}: ${message}\n`);
+}

@@ -1,0 +1,43 @@
+/**
+ * What handlers may ask of the node, as small objects of one concern each. Everything here belongs to one data thread.
+ */
+import type { NodeOptions } from '../config/node-options.ts';
+import type { ClientPause } from './client-pause.ts';
+import type { ClientRegistry } from './client-registry.ts';
+import type { CommandStatistics } from './command-statistics.ts';
+import type { CommandTable } from './command-table.ts';
+import type { ConfigParameter } from './config-parameters.ts';
+import type { Clock } from './environment.ts';
+import type { MonitorFeed } from './monitor-feed.ts';
+import type { PubSubHub } from './pubsub-hub.ts';
+import type { Settings } from './settings.ts';
+import type { Traffic } from './traffic.ts';
+
+export interface NodeServices {
+  readonly options: NodeOptions;
+  readonly identity: NodeIdentity;
+  readonly table: CommandTable;
+  readonly clients: ClientRegistry;
+  readonly pubsub: PubSubHub;
+  readonly monitors: MonitorFeed;
+  readonly pause: ClientPause;
+  readonly settings: Settings;
+  /** CONFIG's names for settings. */
+  readonly parameters: ReadonlyMap<string, ConfigParameter>;
+  readonly statistics: CommandStatistics;
+  readonly traffic: Traffic;
+  readonly clock: Clock;
+}
+
+export interface NodeIdentity {
+  /** 40 hexadecimal digits, new for each start. */
+  readonly runId: string;
+  readonly startedAtMs: number;
+  readonly processId: number;
+  /** Shoal's own version; Redis's that it stands for is in `compatibility.ts`. */
+  readonly version: string;
+  readonly transportName: string;
+  /** The address that is listened on; set once it is known. */
+  host: string;
+  port: number;
+}

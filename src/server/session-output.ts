@@ -1,0 +1,200 @@
+/**
+ * The way out of a data thread: replies from the shared writer to the socket in one write, what the socket does not take to
+ * the session's own queue, and pushed messages behind it.
+ *
+ *     writer.bytes --write--> socket            as long as nothing is queued
+ *            \--append--> session.output --write on drain--> socket
+ *
+ * A session's queue never passes `limits.outputBufferBytesMax`: one that would is dropped and the connection closed.
+ * Closing happens in `flush*` and `close*` only, never inside `deliver`, which runs in the middle of a command.
+ */
+import type { Limits } from '../config/node-options.ts';
+import { WRITE_CLOSED, WRITE_RETAINED } from '../io/transport.ts';
+import type { RespWriter } from '../protocol/resp/writer.ts';
+import type { Clock, Log } from './environment.ts';
+import type { Outbox } from './outbox.ts';
+import { OutputBuffer } from './output-buffer.ts';
+import type { Session } from './session.ts';
+import type { Traffic } from './traffic.ts';
+
+export class SessionOutput implements Outbox {
+  /** The session whose command is running, or null. */
+  current: Session | null = null;
+  private readonly writer: RespWriter;
+  private readonly limits: Limits;
+  private readonly traffic: Traffic;
+  private readonly clock: Clock;
+  private readonly log: Log;
+  /** Messages for `current`, to follow the reply that is being written. */
+  private readonly deferred = new OutputBuffer();
+  private scheduled: Session[] = [];
+
+  constructor(writer: RespWriter, limits: Limits, traffic: Traffic, clock: Clock, log: Log) {
+    this.writer = writer;
+    this.limits = limits;
+    this.traffic = traffic;
+    this.clock = clock;
+    this.log = log;
+  }
+
+  /** Whether messages for the current session wait for `flushDeferred`. */
+  get hasDeferred(): boolean {
+    return this.deferred.length > 0;
+  }
+
+  deliver(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    if (session.closed || session.closing || session.overflowed) return;
+    if (session === this.current) {
+      this.deferred.append(bytes, start, end);
+      return;
+    }
+    this.enqueue(session, bytes, start, end);
+    this.schedule(session);
+  }
+
+  /** Has `session` looked at by the next `flushScheduled`. */
+  schedule(session: Session): void {
+    if (session.flushScheduled) return;
+    session.flushScheduled = true;
+    this.scheduled.push(session);
+  }
+
+  /** Puts the deferred messages after the replies written so far. */
+  flushDeferred(session: Session): void {
+    this.enqueue(session, this.writer.bytes, 0, this.writer.length);
+    this.writer.reset();
+    this.enqueue(session, this.deferred.bytes, this.deferred.start, this.deferred.end);
+    this.deferred.consume(this.deferred.length);
+    this.schedule(session);
+  }
+
+  /** Drops what the current session was to be sent: its connection is being closed. */
+  discard(): void {
+    this.writer.reset();
+    this.deferred.consume(this.deferred.length);
+  }
+
+  /** Sends the writer's bytes to `session`, or queues what its socket does not take. The writer is empty afterwards. */
+  flushReplies(session: Session): void {
+    const { writer } = this;
+    const { length } = writer;
+    if (length === 0) return;
+    if (session.closed) {
+      writer.reset();
+      return;
+    }
+    if (session.awaitingDrain || session.output.length > 0) {
+      this.enqueue(session, writer.bytes, 0, length);
+      writer.reset();
+      this.flushQueue(session);
+      return;
+    }
+    const taken = session.connection.write(writer.bytes, 0, length);
+    this.traffic.writeCount += 1;
+    if (taken === length) {
+      this.countSent(session, length);
+      writer.reset();
+    } else if (taken === WRITE_RETAINED) {
+      this.countSent(session, length);
+      this.retain(session, length);
+      writer.replaceBuffer();
+    } else if (taken === WRITE_CLOSED) {
+      writer.reset();
+    } else {
+      this.countSent(session, taken);
+      this.enqueue(session, writer.bytes, taken, length);
+      writer.reset();
+      this.awaitDrain(session);
+      this.closeIfOverflowed(session);
+    }
+  }
+
+  /** Sends what is queued for the sessions that got messages in this batch. */
+  flushScheduled(): void {
+    if (this.scheduled.length === 0) return;
+    const sessions = this.scheduled;
+    this.scheduled = [];
+    for (const session of sessions) {
+      session.flushScheduled = false;
+      this.flushQueue(session);
+    }
+  }
+
+  /** The socket takes bytes again. */
+  drained(session: Session): void {
+    session.awaitingDrain = false;
+    session.retainedBytes = 0;
+    session.outputProgressAtMs = this.clock.monotonicMs();
+    this.flushQueue(session);
+  }
+
+  /** Sends what is queued for `session`, as far as its socket takes it, and closes it where that is due. */
+  flushQueue(session: Session): void {
+    if (session.closed || this.closeIfOverflowed(session)) return;
+    const { output } = session;
+    if (!session.awaitingDrain && output.length > 0) {
+      const { length } = output;
+      const taken = session.connection.write(output.bytes, output.start, output.end);
+      this.traffic.writeCount += 1;
+      if (taken === WRITE_RETAINED) {
+        this.countSent(session, length);
+        this.retain(session, length);
+        output.release();
+      } else if (taken === WRITE_CLOSED) {
+        output.release();
+        return;
+      } else {
+        this.countSent(session, taken);
+        output.consume(taken);
+        if (taken < length) this.awaitDrain(session);
+      }
+    }
+    this.endIfDone(session);
+  }
+
+  /** Ends a session that is closing once the transport has all of its output. */
+  endIfDone(session: Session): void {
+    if (!session.closing || session.closed || session.ending || session.output.length > 0) return;
+    session.ending = true;
+    session.connection.end();
+  }
+
+  private enqueue(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    if (session.overflowed) return;
+    if (session.unsentBytes + (end - start) > this.limits.outputBufferBytesMax) {
+      session.overflowed = true;
+      session.output.release();
+      this.schedule(session);
+      return;
+    }
+    if (session.unsentBytes === 0) session.outputProgressAtMs = this.clock.monotonicMs();
+    session.output.append(bytes, start, end);
+  }
+
+  private closeIfOverflowed(session: Session): boolean {
+    if (!session.overflowed || session.closed) return session.overflowed;
+    this.traffic.outputLimitCloses += 1;
+    const { outputBufferBytesMax } = this.limits;
+    this.log(
+      'warn',
+      `closing ${session.connection.remoteAddress}: more than ${outputBufferBytesMax} bytes of output wait for it`,
+    );
+    session.connection.destroy();
+    return true;
+  }
+
+  private awaitDrain(session: Session): void {
+    if (!session.awaitingDrain) session.outputProgressAtMs = this.clock.monotonicMs();
+    session.awaitingDrain = true;
+  }
+
+  private retain(session: Session, length: number): void {
+    session.retainedBytes += length;
+    this.awaitDrain(session);
+  }
+
+  private countSent(session: Session, length: number): void {
+    session.sentBytes += length;
+    this.traffic.sentBytes += length;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The state of one client connection, whatever thread and socket carry it. It does nothing by itself: the dispatcher
+ * and the handlers read and change it, the data thread moves its bytes.
+ *
+ * `gates` is the one number that dispatch looks at for each command: zero means that the connection is in no
+ * special state and the command may run at once.
+ */
+import type { Connection } from '../io/transport.ts';
+import type { RespDecoder } from '../protocol/resp/decoder.ts';
+import type { StoreApi, WatchHandle } from '../store/api.ts';
+import { InputBuffer } from './input-buffer.ts';
+import { OutputBuffer } from './output-buffer.ts';
+import type { CommandEntry } from './command-table.ts';
+import type { TransactionQueue } from './transaction-queue.ts';
+
+/** Bits of `Session.gates`. */
+export const Gate = {
+  unauthenticated: 1,
+  multi: 2,
+  /** Has subscriptions; in RESP2 only a few commands are allowed then. */
+  subscribed: 4,
+  replyOff: 8,
+  /** The reply to the current command is dropped. */
+  replySkip: 16,
+  /** The reply to the next command is dropped. */
+  replySkipNext: 32,
+  monitor: 64,
+} as const;
+
+/** Reasons why a connection's requests wait. Bits of `Session.holds`. */
+export const Hold = {
+  /** The peer does not read its replies. */
+  output: 1,
+  /** CLIENT PAUSE. */
+  pause: 2,
+} as const;
+
+export type ClientType = 'normal' | 'pubsub' | 'master' | 'replica';
+
+export class Session {
+  readonly id: number;
+  readonly connection: Connection;
+  readonly connectedAtMs: number;
+  gates = 0;
+  holds = 0;
+  /** No more requests are processed; the connection ends once its output is sent. */
+  closing = false;
+  /** Its output was all handed over and FIN follows. */
+  ending = false;
+  /** More output came up than may be kept: to be closed at once. */
+  overflowed = false;
+  closed = false;
+
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  database = 0;
+  protocol: 2 | 3 = 2;
+  noEvict = false;
+  noTouch = false;
+
+  transaction: TransactionQueue | null = null;
+  /** A command was refused while the transaction was queued: EXEC aborts. */
+  transactionFailed = false;
+  watches: WatchHandle[] = [];
+
+  /** Channels and patterns, as binary strings; null while there are none. */
+  channels: Set<string> | null = null;
+  patterns: Set<string> | null = null;
+  /** What they take, for their limit. */
+  subscriptionBytes = 0;
+
+  readonly decoder: RespDecoder;
+  readonly input = new InputBuffer();
+  readonly output = new OutputBuffer();
+  /** Bytes of the batch that is being processed in the transport's buffer. */
+  batchBytes = 0;
+  /** Bytes that the transport took and still reads (WRITE_RETAINED). */
+  retainedBytes = 0;
+  /** The socket is full: nothing is written until `onDrain`. */
+  awaitingDrain = false;
+  /** In the data thread's list of sessions with output to send. */
+  flushScheduled = false;
+  /** Monotonic ms of the last progress of output; meaningful while some is unsent. */
+  outputProgressAtMs = 0;
+  /** Monotonic ms of the last request, or of the moment closing began. */
+  activeAtMs = 0;
+
+  /** ms since 1970. */
+  lastRequestAtMs: number;
+  lastCommand: CommandEntry | null = null;
+  receivedBytes = 0;
+  sentBytes = 0;
+  commandCount = 0;
+
+  constructor(id: number, connection: Connection, decoder: RespDecoder, nowMs: number) {
+    this.id = id;
+    this.connection = connection;
+    this.decoder = decoder;
+    this.connectedAtMs = nowMs;
+    this.lastRequestAtMs = nowMs;
+  }
+
+  /** Bytes that the peer has not taken yet. */
+  get unsentBytes(): number {
+    return this.output.length + this.retainedBytes;
+  }
+
+  get type(): ClientType {
+    return (this.gates & Gate.subscribed) !== 0 ? 'pubsub' : 'normal';
+  }
+
+  get subscriptionCount(): number {
+    return (this.channels?.size ?? 0) + (this.patterns?.size ?? 0);
+  }
+
+  setGate(gate: number, on: boolean): void {
+    this.gates = on ? this.gates | gate : this.gates & ~gate;
+  }
+
+  /** Whether AUTH is still to be given; the decoder holds such a peer to tighter limits. */
+  setAuthenticated(authenticated: boolean): void {
+    this.setGate(Gate.unauthenticated, !authenticated);
+    this.decoder.authenticated = authenticated;
+  }
+
+  /** Ends MULTI, however: the queue and the watches are gone. */
+  endTransaction(store: StoreApi): void {
+    this.transaction = null;
+    this.transactionFailed = false;
+    this.gates &= ~Gate.multi;
+    this.unwatch(store);
+  }
+
+  unwatch(store: StoreApi): void {
+    if (this.watches.length === 0) return;
+    for (const watch of this.watches) store.unwatch(watch);
+    this.watches = [];
+  }
+}

@@ -1,0 +1,26 @@
+/** A node without sockets, on a clock that the test moves: what unit tests of sessions and commands talk to. */
+import { ShoalNode } from '../../src/server/node.ts';
+import { FakeTransport, type FakeConnection } from './fake-transport.ts';
+import { ManualEnvironment } from './manual-environment.ts';
+import { type NodeOverrides, nodeOptions } from './node.ts';
+
+export interface FakeNode extends AsyncDisposable {
+  readonly environment: ManualEnvironment;
+  open(): FakeConnection;
+}
+
+export async function startFakeNode(overrides: NodeOverrides = {}): Promise<FakeNode> {
+  const transport = new FakeTransport();
+  const environment = new ManualEnvironment();
+  const node = await ShoalNode.start(nodeOptions(overrides), { transport, environment });
+  return {
+    environment,
+    open: () => transport.open(),
+    [Symbol.asyncDispose]: () => node.stop(),
+  };
+}
+
+/** One command as RESP bytes (latin1 text). */
+export function frame(...words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+}

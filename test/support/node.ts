@@ -1,0 +1,37 @@
+/**
+ * Nodes for tests: in this process, on a free port, small, with no thread of their own, and stopped by `await using`.
+ *
+ *     await using node = await startNode({ limits: { bulkBytesMax: 4096 } });
+ */
+import { defaultOptions } from '../../src/config/options.ts';
+import type { Limits, NodeOptions } from '../../src/config/node-options.ts';
+import type { LogLevel, NodeEnvironment } from '../../src/server/environment.ts';
+import { systemEnvironment } from '../../src/server/environment.ts';
+import type { NodeParts } from '../../src/server/node.ts';
+import { ShoalNode } from '../../src/server/node.ts';
+
+export type NodeOverrides = Partial<Omit<NodeOptions, 'limits'>> & { readonly limits?: Partial<Limits> };
+
+/** The options of a test node: defaults, but any free port, 16 MiB, an inline janitor and DEBUG allowed. */
+export function nodeOptions(overrides: NodeOverrides = {}): NodeOptions {
+  const options = defaultOptions();
+  return {
+    ...options,
+    port: 0,
+    memoryBytes: 16 * 1024 * 1024,
+    janitor: 'inline',
+    debugCommand: 'yes',
+    ...overrides,
+    limits: { ...options.limits, ...overrides.limits },
+  };
+}
+
+/** A running node on real sockets and the real clock. What it closes for a limit is not logged; a bug in it is. */
+export function startNode(overrides: NodeOverrides = {}, parts: NodeParts = {}): Promise<ShoalNode> {
+  const environment: NodeEnvironment = { ...systemEnvironment(), log: logBugs };
+  return ShoalNode.start(nodeOptions(overrides), { environment, ...parts });
+}
+
+function logBugs(level: LogLevel, message: string): void {
+  if (level === 'error') process.stderr.write(`${message}\n`);
+}
