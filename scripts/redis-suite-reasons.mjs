@@ -13,8 +13,6 @@ const ABSENT_COMMANDS = [
   { feature: 'bit operations', commands: ['setbit', 'getbit', 'bitcount', 'bitfield', 'bitop', 'bitpos'] },
   { feature: 'LCS', commands: ['lcs'] },
   { feature: 'Lua scripts', commands: ['eval', 'evalsha', 'script', 'fcall'] },
-  { feature: 'MOVE between databases', commands: ['move'] },
-  { feature: 'SWAPDB', commands: ['swapdb'] },
   { feature: 'SORT', commands: ['sort', 'sort_ro'] },
   { feature: 'saving to disk', commands: ['save', 'bgsave', 'bgrewriteaof', 'lastsave'] },
   { feature: 'replication', commands: ['replicaof', 'slaveof', 'sync', 'psync', 'wait'] },
@@ -39,11 +37,6 @@ const BY_NAME = [
     'values are bytes in the store and never shared objects: OBJECT REFCOUNT is 1',
   ],
   ['unit/type/incr', 'INCR can modify objects in-place', 'compares addresses in the memory of Redis (DEBUG OBJECT)'],
-  [
-    'unit/expire',
-    'Redis should lazy expire keys',
-    'DEBUG SET-ACTIVE-EXPIRE is accepted, but does not hold back the removal of expired keys: DBSIZE counts fewer than the test expects',
-  ],
   ['unit/multi', 'EXEC and script timeout', 'needs Lua scripts'],
   ['unit/multi', 'just EXEC and script timeout', 'needs Lua scripts'],
   [
@@ -78,7 +71,7 @@ export const TAG_REASONS = {
 };
 
 /** Tests, by name or by a pattern after a slash, that are not run because they would leave the shared connection in a state that fails the ones after them. */
-export const LEFT_OUT = [['/^SWAPDB ', 'needs SWAPDB, and leaves keys watched']];
+export const LEFT_OUT = [];
 
 /** The reason for a failure, or undefined. */
 export function reasonOf(unit, { name, message }) {

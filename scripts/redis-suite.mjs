@@ -123,6 +123,7 @@ async function startNode() {
     }),
   ]);
   child.stdout.resume();
+  process.once('exit', () => child.kill('SIGKILL'));
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     child.kill('SIGTERM');
@@ -257,6 +258,9 @@ function markdown(results) {
   }
   return `${lines.join('\n')}\n`;
 }
+
+// A signal ends a process without its `exit` event, by which what was started here is ended.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 const own = options.port === undefined ? await startNode() : undefined;
 const port = own?.port ?? Number(options.port);

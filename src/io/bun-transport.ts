@@ -16,6 +16,12 @@ import {
   WRITE_CLOSED,
 } from './transport.ts';
 
+/**
+ * A chunk at least so long is detached once it was handled, which frees its memory at once. Left to the collector, chunks of up to
+ * 512 KiB add up to hundreds of megabytes under a write load; collecting more often costs half as much CPU again.
+ */
+const DETACHED_BYTES_MIN = 16_384;
+
 type BunSocket = Socket<BunConnection>;
 
 class BunConnection extends StreamConnection {
@@ -70,6 +76,7 @@ function socketHandler(group: ConnectionGroup): SocketHandler<BunConnection> {
     },
     data(socket, bytes) {
       socket.data.received(bytes, bytes.length);
+      if (bytes.length >= DETACHED_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
     },
     drain(socket) {
       socket.data.drained();

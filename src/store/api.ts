@@ -35,6 +35,8 @@ export interface StoreApi {
   count(database: number): number;
   /** Of those, how many have an expiry. */
   expiringCount(database: number): number;
+  /** Exchanges the contents of two databases (SWAPDB). Call inside `exclusive` sections only. */
+  swapDatabases(left: number, right: number): void;
   /** Removes every key of `database`, or of all for -1. Call inside `exclusive` sections only. */
   flush(database: number, nowMs: number): void;
 
@@ -59,15 +61,19 @@ export interface StoreApi {
   beginExclusive(): void;
   endExclusive(): void;
 
+  /** Whether expired items are removed in the background (they are never shown either way). On at first. */
+  setActiveExpiry(on: boolean): void;
+
   stats(): StoreStats;
   /** Zeroes hits, misses, expired, evicted (CONFIG RESETSTAT). */
   resetStats(): void;
 }
 
-/** A watched key as it was. The last three are the store's own. */
+/** A watched key as it was. All but the key and its database are the store's own. */
 export interface WatchHandle {
   readonly key: Uint8Array;
   readonly database: number;
+  readonly namespace: number;
   readonly entry: number;
   readonly version: number;
   readonly existed: boolean;

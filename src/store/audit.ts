@@ -5,8 +5,8 @@ import { ItemView } from './item.ts';
 import {
   CONTROL_FREE_HEAD,
   CONTROL_QUEUE_HEAD,
-  COUNTER_DATABASE_EXPIRING,
-  COUNTER_DATABASE_ITEMS,
+  COUNTER_NAMESPACE_EXPIRING,
+  COUNTER_NAMESPACE_ITEMS,
   COUNTER_DEAD_BYTES,
   COUNTER_ITEMS,
   COUNTER_LIVE_BYTES,
@@ -44,9 +44,9 @@ export function auditStore(parts: StoreParts): string[] {
   expect('live bytes counted', memory.total(COUNTER_LIVE_BYTES), index.bytes);
   expect('live bytes in segments', log.liveBytes, index.bytes);
   expect('dead bytes counted', memory.total(COUNTER_DEAD_BYTES), log.deadBytes);
-  for (let database = 0; database < DATABASE_COUNT; database += 1) {
-    expect(`items of database ${database}`, memory.total(COUNTER_DATABASE_ITEMS + database), index.byDatabase[database]!);
-    expect(`expiring of database ${database}`, memory.total(COUNTER_DATABASE_EXPIRING + database), index.expiring[database]!);
+  for (let namespace = 0; namespace < DATABASE_COUNT; namespace += 1) {
+    expect(`items of name space ${namespace}`, memory.total(COUNTER_NAMESPACE_ITEMS + namespace), index.byNamespace[namespace]!);
+    expect(`expiring of name space ${namespace}`, memory.total(COUNTER_NAMESPACE_EXPIRING + namespace), index.expiring[namespace]!);
   }
   return problems;
 }
@@ -54,7 +54,7 @@ export function auditStore(parts: StoreParts): string[] {
 interface IndexSums {
   items: number;
   bytes: number;
-  readonly byDatabase: number[];
+  readonly byNamespace: number[];
   readonly expiring: number[];
 }
 
@@ -64,7 +64,7 @@ function auditIndex(parts: StoreParts, problems: string[]): IndexSums {
   const sums: IndexSums = {
     items: 0,
     bytes: 0,
-    byDatabase: new Array<number>(DATABASE_COUNT).fill(0),
+    byNamespace: new Array<number>(DATABASE_COUNT).fill(0),
     expiring: new Array<number>(DATABASE_COUNT).fill(0),
   };
   const locations = new Set<number>();
@@ -77,12 +77,12 @@ function auditIndex(parts: StoreParts, problems: string[]): IndexSums {
       if (locations.has(location)) problems.push(`two slots point at ${location}`);
       locations.add(location);
       if ((item.flags & ITEM_DEAD) !== 0) problems.push(`the index points at a dead item at ${location}`);
-      hash.update(item.bytes, item.keyStart, item.keyLength, item.database);
+      hash.update(item.bytes, item.keyStart, item.keyLength, item.namespace);
       if (bucketOf(hash.low, index.bucketCount) !== bucket) problems.push(`an item stands in bucket ${bucket}, not its own`);
       sums.items += 1;
       sums.bytes += item.size;
-      sums.byDatabase[item.database]! += 1;
-      if (item.expiresAtMs !== 0) sums.expiring[item.database]! += 1;
+      sums.byNamespace[item.namespace]! += 1;
+      if (item.expiresAtMs !== 0) sums.expiring[item.namespace]! += 1;
     }
     index.unlock();
   }

@@ -28,6 +28,7 @@ import {
   META_TAG_LOW_BITS,
   META_TAG_LOW_SHIFT,
   META_TAG_MASK,
+  OVERFLOW_WORDS,
   SLOT_WORDS,
   WORD_SHIFT,
 } from './layout.ts';
@@ -55,6 +56,8 @@ export class BucketIndex {
   /** The last bucket of the chain that `find` went through. */
   private lastWords: Int32Array;
   private lastBucketWord = 0;
+  /** Where the slots of the bucket end that `nextSlot` is in. */
+  private slotsEnd = 0;
   private readonly memory: StoreMemory;
   private readonly overflow: OverflowBuckets;
   private readonly bucketsPerSegmentShift: number;
@@ -130,9 +133,9 @@ export class BucketIndex {
   find(key: Key, tag: number): boolean {
     let words = this.words;
     let bucketWord = this.bucketWord;
+    let end = bucketWord + BUCKET_WORDS;
     this.emptySlot = NO_SLOT;
     for (;;) {
-      const end = bucketWord + BUCKET_WORDS;
       for (let slot = bucketWord + BUCKET_SLOTS; slot < end; slot += SLOT_WORDS) {
         const low = words[slot]!;
         const meta = words[slot + 1]!;
@@ -154,6 +157,7 @@ export class BucketIndex {
       if (next === 0) break;
       words = this.overflow.wordsOf(next);
       bucketWord = this.overflow.wordOf(next);
+      end = bucketWord + OVERFLOW_WORDS;
     }
     this.lastWords = words;
     this.lastBucketWord = bucketWord;
@@ -179,18 +183,20 @@ export class BucketIndex {
     this.slotWords = this.words;
     this.slot = this.bucketWord + BUCKET_SLOTS - SLOT_WORDS;
     this.lastBucketWord = this.bucketWord;
+    this.slotsEnd = this.bucketWord + BUCKET_WORDS;
   }
 
   /** The next slot in use; without looking at its item: call `viewSlot` for that. */
   nextSlot(): boolean {
     for (;;) {
       this.slot += SLOT_WORDS;
-      if (this.slot === this.lastBucketWord + BUCKET_WORDS) {
+      if (this.slot === this.slotsEnd) {
         const next = this.slotWords[this.lastBucketWord + BUCKET_CONTROL]! & BUCKET_OVERFLOW_MASK;
         if (next === 0) return false;
         this.slotWords = this.overflow.wordsOf(next);
         this.lastBucketWord = this.overflow.wordOf(next);
         this.slot = this.lastBucketWord + BUCKET_SLOTS;
+        this.slotsEnd = this.lastBucketWord + OVERFLOW_WORDS;
       }
       if (this.slotWords[this.slot] !== 0) return true;
     }

@@ -4,8 +4,8 @@
  */
 import {
   CONTROL_DRAIN_LOCK,
-  COUNTER_DATABASE_EXPIRING,
-  COUNTER_DATABASE_ITEMS,
+  COUNTER_NAMESPACE_EXPIRING,
+  COUNTER_NAMESPACE_ITEMS,
   COUNTER_DEAD_BYTES,
   COUNTER_ITEMS,
   COUNTER_LIVE_BYTES,
@@ -27,22 +27,22 @@ export function flushStore(parts: StoreParts): void {
   }
   for (let row = 0; row < memory.counters.length; row += COUNTER_ROW) {
     for (const counter of [COUNTER_ITEMS, COUNTER_LIVE_BYTES, COUNTER_DEAD_BYTES]) memory.counters[row + counter] = 0;
-    memory.counters.fill(0, row + COUNTER_DATABASE_ITEMS, row + COUNTER_DATABASE_ITEMS + DATABASE_COUNT);
-    memory.counters.fill(0, row + COUNTER_DATABASE_EXPIRING, row + COUNTER_DATABASE_EXPIRING + DATABASE_COUNT);
+    memory.counters.fill(0, row + COUNTER_NAMESPACE_ITEMS, row + COUNTER_NAMESPACE_ITEMS + DATABASE_COUNT);
+    memory.counters.fill(0, row + COUNTER_NAMESPACE_EXPIRING, row + COUNTER_NAMESPACE_EXPIRING + DATABASE_COUNT);
   }
   parts.growth.reset();
   unlock(memory.control, CONTROL_DRAIN_LOCK);
 }
 
-/** Removes the keys of one database. Inside an exclusive section. */
-export function flushDatabase(parts: StoreParts, database: number, nowMs: number): void {
+/** Removes the keys of one name space. Inside an exclusive section. */
+export function flushNamespace(parts: StoreParts, namespace: number, nowMs: number): void {
   const { index, accounts } = parts;
   for (let bucket = 0; bucket < index.bucketCount; bucket += 1) {
     if (index.looksEmpty(bucket)) continue;
     index.lockBucket(bucket);
     for (index.startSlots(); index.nextSlot(); ) {
       index.viewSlot();
-      if (index.item.database !== database) continue;
+      if (index.item.namespace !== namespace) continue;
       if (index.item.isExpired(nowMs)) accounts.expired(index);
       else accounts.removed(index);
       index.bumpVersion();

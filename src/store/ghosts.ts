@@ -1,11 +1,11 @@
 /**
  * The ghost table of S3-FIFO: fingerprints of keys that left the small queue without a second use. A key that comes back while its
- * ghost is here goes straight to the main queue. Each bucket of the index has a ghost bucket beside it, a FIFO of six,
+ * ghost is here goes straight to the main queue. Each bucket of the index has a ghost bucket beside it, a FIFO of eight,
  * guarded by the bucket's lock.
  *
  * A ghost counts for one and a half times as many evictions as there are items, whatever room there is for older ones: where items are few and long, the table
  * is far too large for them, and ghosts that never leave would send everything to the main queue. So an entry carries the time of
- * its eviction, on a clock that ticks sixteen times in as many evictions as there are items.
+ * its eviction, on a clock that ticks four times in as many evictions as there are items.
  */
 import type { KeyHash } from './hash.ts';
 import {
@@ -26,11 +26,11 @@ import type { StoreMemory } from './memory.ts';
 
 const WORD_BITS = 32;
 /** Ticks of the clock in as many evictions as there are items. */
-const TICKS_PER_TURNOVER = 16;
-/** How long a ghost counts: one and a half turnovers, since the length of the FIFO already bounds it to one where the index is full. */
-const GHOST_AGE_TICKS_MAX = 24;
+const TICKS_PER_TURNOVER = 4;
+/** How long a ghost counts: one and a half turnovers, since the length of the FIFO bounds it further where the index is full. */
+const GHOST_AGE_TICKS_MAX = 6;
 /** The fingerprint comes from bits of the hash that the tag does not hold. */
-const FINGERPRINT_SHIFT = 20;
+const FINGERPRINT_SHIFT = 22;
 
 export class Ghosts {
   private readonly memory: StoreMemory;
@@ -69,11 +69,12 @@ export class Ghosts {
     const fingerprint = fingerprintOf(hash);
     const tick = this.control[CONTROL_GHOST_TICK]!;
     for (let entry = 0; entry < GHOST_ENTRIES; entry += 1) {
-      const ghost = this.read(entry);
+      const index = this.word + (entry >> 1);
+      const shift = (entry & 1) * GHOST_ENTRY_BITS;
+      const ghost = this.words[index]! >>> shift;
       if ((ghost & GHOST_FINGERPRINT_MASK) !== fingerprint) continue;
-      this.clear(entry);
-      const age = (tick - (ghost >> GHOST_STAMP_SHIFT)) & GHOST_STAMP_MASK;
-      return age <= GHOST_AGE_TICKS_MAX;
+      this.words[index]! &= ~(GHOST_ENTRY_MASK << shift);
+      return ((tick - (ghost >>> GHOST_STAMP_SHIFT)) & GHOST_STAMP_MASK) <= GHOST_AGE_TICKS_MAX;
     }
     return false;
   }
@@ -97,23 +98,6 @@ export class Ghosts {
     }
   }
 
-  private read(entry: number): number {
-    const bit = entry * GHOST_ENTRY_BITS;
-    const index = this.word + (bit >> 5);
-    const offset = bit & 31;
-    let value = this.words[index]! >>> offset;
-    if (offset + GHOST_ENTRY_BITS > WORD_BITS) value |= this.words[index + 1]! << (WORD_BITS - offset);
-    return value & GHOST_ENTRY_MASK;
-  }
-
-  private clear(entry: number): void {
-    const bit = entry * GHOST_ENTRY_BITS;
-    const index = this.word + (bit >> 5);
-    const offset = bit & 31;
-    this.words[index]! &= ~(GHOST_ENTRY_MASK << offset);
-    if (offset + GHOST_ENTRY_BITS > WORD_BITS) this.words[index + 1]! &= ~(GHOST_ENTRY_MASK >>> (WORD_BITS - offset));
-  }
-
   private goTo(bucket: number): boolean {
     const segment = this.control[this.memory.map.ghostDirectory + (bucket >> this.perSegmentShift)]!;
     if (segment === 0) return false;
@@ -124,7 +108,7 @@ export class Ghosts {
   }
 }
 
-/** 12 bits that are not 0. */
+/** 10 bits that are not 0. */
 function fingerprintOf(hash: KeyHash): number {
   return hash.high >>> FINGERPRINT_SHIFT || 1;
 }

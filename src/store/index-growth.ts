@@ -20,6 +20,8 @@ import {
   CONTROL_SPLIT_LOCK,
   COUNTER_ITEMS,
   META_TAG_LOW_SHIFT,
+  OVERFLOW_SLOT_COUNT,
+  OVERFLOW_WORDS,
   Queue,
   SLOT_COUNT,
   SLOT_WORDS,
@@ -30,8 +32,12 @@ import type { OverflowBuckets } from './overflow-buckets.ts';
 import { DRAIN_RESERVE_SEGMENTS, NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
 import { lockBit, tryLock, unlock, unlockBit } from './spin-lock.ts';
 
-/** Items per bucket above which the index grows: 80% of the slots. Fuller saves no memory, for buckets then go on in others. */
-const ITEMS_PER_BUCKET = 5.6;
+/**
+ * Items per bucket above which the index grows. Halfway between two doublings the buckets yet to be split hold up to twice as many as
+ * those that are; with their overflow buckets that comes to 12.2 bytes an item. At 5.6 it would be 13.4, at 8 11.2 and
+ * an overflow bucket for every second look-up.
+ */
+const ITEMS_PER_BUCKET = 6.5;
 /** Splits done at once when the index is behind. */
 const SPLITS_MAX = 2;
 
@@ -158,9 +164,10 @@ export class IndexGrowth {
     this.movingCount = 0;
     let bucketWords = words;
     let bucketWord = word;
+    let end = word + BUCKET_WORDS;
     for (;;) {
       if (this.stayingCount + this.movingCount + SLOT_COUNT > this.staying.length / SLOT_WORDS) this.widen();
-      for (let slot = bucketWord + BUCKET_SLOTS; slot < bucketWord + BUCKET_WORDS; slot += SLOT_WORDS) {
+      for (let slot = bucketWord + BUCKET_SLOTS; slot < end; slot += SLOT_WORDS) {
         const low = bucketWords[slot]!;
         const meta = bucketWords[slot + 1]!;
         if (low === 0) continue;
@@ -178,6 +185,7 @@ export class IndexGrowth {
       if (next === 0) return;
       bucketWords = this.overflow.wordsOf(next);
       bucketWord = this.overflow.wordOf(next);
+      end = bucketWord + OVERFLOW_WORDS;
     }
   }
 
@@ -194,11 +202,12 @@ export class IndexGrowth {
   private writeChain(words: Int32Array, word: number, slots: Int32Array, count: number, spare: number): number {
     let bucketWords = words;
     let bucketWord = word;
+    let slotCount = SLOT_COUNT;
     let left = spare;
     let taken = 0;
     for (;;) {
       bucketWords[bucketWord + BUCKET_CONTROL]! &= BUCKET_LOCK;
-      for (let slot = 0; slot < SLOT_COUNT; slot += 1, taken += 1) {
+      for (let slot = 0; slot < slotCount; slot += 1, taken += 1) {
         const at = bucketWord + BUCKET_SLOTS + slot * SLOT_WORDS;
         bucketWords[at] = taken < count ? slots[taken * SLOT_WORDS]! : 0;
         bucketWords[at + 1] = taken < count ? slots[taken * SLOT_WORDS + 1]! : 0;
@@ -210,6 +219,7 @@ export class IndexGrowth {
       bucketWords[bucketWord + BUCKET_CONTROL]! |= next;
       bucketWords = this.overflow.wordsOf(next);
       bucketWord = this.overflow.wordOf(next);
+      slotCount = OVERFLOW_SLOT_COUNT;
     }
   }
 

@@ -6,8 +6,8 @@
 import type { BucketIndex } from './bucket-index.ts';
 import type { ItemView } from './item.ts';
 import {
-  COUNTER_DATABASE_EXPIRING,
-  COUNTER_DATABASE_ITEMS,
+  COUNTER_NAMESPACE_EXPIRING,
+  COUNTER_NAMESPACE_ITEMS,
   COUNTER_DEAD_BYTES,
   COUNTER_EXPIRED,
   COUNTER_ITEMS,
@@ -28,22 +28,22 @@ export class ItemAccounts {
   added(item: ItemView, size: number): void {
     this.memory.count(COUNTER_ITEMS, 1);
     this.memory.count(COUNTER_LIVE_BYTES, size);
-    this.memory.count(COUNTER_DATABASE_ITEMS + item.database, 1);
-    if (item.expiresAtMs !== 0) this.memory.count(COUNTER_DATABASE_EXPIRING + item.database, 1);
+    this.memory.count(COUNTER_NAMESPACE_ITEMS + item.namespace, 1);
+    if (item.expiresAtMs !== 0) this.memory.count(COUNTER_NAMESPACE_EXPIRING + item.namespace, 1);
   }
 
   /** An item's expiry went from `beforeMs` to `afterMs`. */
-  expiryChanged(database: number, beforeMs: number, afterMs: number): void {
+  expiryChanged(namespace: number, beforeMs: number, afterMs: number): void {
     const delta = (afterMs === 0 ? 0 : 1) - (beforeMs === 0 ? 0 : 1);
-    if (delta !== 0) this.memory.count(COUNTER_DATABASE_EXPIRING + database, delta);
+    if (delta !== 0) this.memory.count(COUNTER_NAMESPACE_EXPIRING + namespace, delta);
   }
 
   /** The found item goes: its slot is emptied. */
   removed(index: BucketIndex): void {
     const item = index.item;
     this.memory.count(COUNTER_ITEMS, -1);
-    this.memory.count(COUNTER_DATABASE_ITEMS + item.database, -1);
-    if (item.expiresAtMs !== 0) this.memory.count(COUNTER_DATABASE_EXPIRING + item.database, -1);
+    this.memory.count(COUNTER_NAMESPACE_ITEMS + item.namespace, -1);
+    if (item.expiresAtMs !== 0) this.memory.count(COUNTER_NAMESPACE_EXPIRING + item.namespace, -1);
     this.bury(item);
     index.remove();
   }

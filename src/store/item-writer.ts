@@ -94,7 +94,7 @@ export class ItemWriter {
     if ((flags & ITEM_LAYOUT_FLAGS) !== layout && ((flags & ITEM_LAYOUT_FLAGS) | ITEM_EXPIRY) !== layout) return false;
     if (itemBytes(layout, item.keyLength, length) !== item.size || this.isLarge(item)) return false;
     if ((layout & ITEM_EXPIRY) !== 0) {
-      this.accounts.expiryChanged(item.database, item.expiresAtMs, expiresAtMs);
+      this.accounts.expiryChanged(item.namespace, item.expiresAtMs, expiresAtMs);
       item.expiresAtMs = expiresAtMs;
     }
     item.writeHeader(item.arena, item.word, layout | (flags & ITEM_RAW), item.keyLength, length);
@@ -122,9 +122,9 @@ export class ItemWriter {
     const flags = from.flags | ITEM_EXPIRY;
     this.log.append(queue, itemBytes(flags, from.keyLength, from.valueLength));
     const item = this.written;
-    const database = from.database;
+    const namespace = from.namespace;
     item.writeHeader(this.log.arena, this.log.word, flags, from.keyLength, from.valueLength);
-    item.writeDatabase(database);
+    item.writeNamespace(namespace);
     item.expiresAtMs = expiresAtMs;
     copyBytes(from.bytes, from.keyStart, item.bytes, item.keyStart, from.keyLength + from.valueLength);
     this.linkInPlaceOfFound();
@@ -133,7 +133,7 @@ export class ItemWriter {
   /** Points the found slot at the item just written, and buries the one it pointed at. */
   linkInPlaceOfFound(): void {
     const item = this.written;
-    this.accounts.expiryChanged(item.database, this.index.item.expiresAtMs, item.expiresAtMs);
+    this.accounts.expiryChanged(item.namespace, this.index.item.expiresAtMs, item.expiresAtMs);
     this.accounts.moved(this.index, item.size);
     this.index.relocate(item.arena, item.word);
   }
@@ -179,7 +179,7 @@ export class ItemWriter {
   private fill(arena: number, word: number, key: Key, flags: number, length: number, expiresAtMs: number): void {
     const item = this.written;
     item.writeHeader(arena, word, flags, key.length, length);
-    item.writeDatabase(key.database);
+    item.writeNamespace(key.namespace);
     if ((flags & ITEM_EXPIRY) !== 0) item.expiresAtMs = expiresAtMs;
     copyBytes(key.bytes, key.start, item.bytes, item.keyStart, key.length);
   }

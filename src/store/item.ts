@@ -11,7 +11,7 @@ import {
   ITEM_COMPACT_KEY_MAX,
   ITEM_COMPACT_VALUE_MAX,
   ITEM_COMPACT_VALUE_SHIFT,
-  ITEM_DATABASE,
+  ITEM_NAMESPACE,
   ITEM_EXPIRY,
   ITEM_EXPIRY_WORDS,
   ITEM_EXTENDED,
@@ -30,17 +30,17 @@ const COPY_LOOP_BYTES_MAX = 24;
 const nativeCopy = Buffer.prototype.copy;
 
 /** The layout flags of an item with this key and value; `hasExpiry` asks for room for an expiry. */
-export function layoutFlags(keyLength: number, valueLength: number, database: number, hasExpiry: boolean): number {
+export function layoutFlags(keyLength: number, valueLength: number, namespace: number, hasExpiry: boolean): number {
   return (
     (keyLength > ITEM_COMPACT_KEY_MAX || valueLength > ITEM_COMPACT_VALUE_MAX ? ITEM_EXTENDED : 0) |
     (hasExpiry ? ITEM_EXPIRY : 0) |
-    (database === 0 ? 0 : ITEM_DATABASE)
+    (namespace === 0 ? 0 : ITEM_NAMESPACE)
   );
 }
 
 /** Words before the key of an item with these flags. */
 export function headerWords(flags: number): number {
-  return 1 + (flags & ITEM_EXTENDED) + (flags & ITEM_EXPIRY ? ITEM_EXPIRY_WORDS : 0) + (flags & ITEM_DATABASE ? 1 : 0);
+  return 1 + (flags & ITEM_EXTENDED) + (flags & ITEM_EXPIRY ? ITEM_EXPIRY_WORDS : 0) + (flags & ITEM_NAMESPACE ? 1 : 0);
 }
 
 /** Bytes that an item takes in the log, padding included. */
@@ -104,8 +104,8 @@ export class ItemView {
     return this.keyStart + this.keyLength;
   }
 
-  get database(): number {
-    return this.flags & ITEM_DATABASE ? this.words[(this.keyStart >> WORD_SHIFT) - 1]! : 0;
+  get namespace(): number {
+    return this.flags & ITEM_NAMESPACE ? this.words[(this.keyStart >> WORD_SHIFT) - 1]! : 0;
   }
 
   /** Expiry in ms, or 0 where there is none. */
@@ -129,7 +129,7 @@ export class ItemView {
   }
 
   hasKey(key: Key): boolean {
-    if (this.keyLength !== key.length || this.database !== key.database) return false;
+    if (this.keyLength !== key.length || this.namespace !== key.namespace) return false;
     if (key.length > KEY_LOOP_BYTES_MAX) {
       return this.bytes.compare(key.bytes, key.start, key.start + key.length, this.keyStart, this.valueStart) === 0;
     }
@@ -155,7 +155,7 @@ export class ItemView {
   }
 
   /** After `writeHeader`, in an item with room for it. */
-  writeDatabase(database: number): void {
-    if (this.flags & ITEM_DATABASE) this.words[(this.keyStart >> WORD_SHIFT) - 1] = database;
+  writeNamespace(namespace: number): void {
+    if (this.flags & ITEM_NAMESPACE) this.words[(this.keyStart >> WORD_SHIFT) - 1] = namespace;
   }
 }

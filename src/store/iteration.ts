@@ -6,24 +6,24 @@ import type { KeyBatch } from './key-batch.ts';
 import { copyBytes } from './item.ts';
 import type { StoreParts } from './store-parts.ts';
 
-/** Fills `batch` with the live keys of `database` in bucket `cursor`; returns the next bucket, 0 at the end. */
+/** Fills `batch` with the live keys of `namespace` in bucket `cursor`; returns the next bucket, 0 at the end. */
 export function scanBucket(
   parts: StoreParts,
   cursor: number,
-  database: number,
+  namespace: number,
   batch: KeyBatch,
   nowMs: number,
 ): number {
   batch.clear();
   if (cursor < 0 || cursor >= parts.index.bucketCount) return 0;
-  if (!parts.index.looksEmpty(cursor)) collect(parts, cursor, database, batch, nowMs);
+  if (!parts.index.looksEmpty(cursor)) collect(parts, cursor, namespace, batch, nowMs);
   return cursor + 1 < parts.index.bucketCount ? cursor + 1 : 0;
 }
 
-/** Fills `batch` with one live key of `database`; false where there is none. */
+/** Fills `batch` with one live key of `namespace`; false where there is none. */
 export function randomKey(
   parts: StoreParts,
-  database: number,
+  namespace: number,
   random01: () => number,
   batch: KeyBatch,
   nowMs: number,
@@ -36,7 +36,7 @@ export function randomKey(
   let bucket = Math.floor(random01() * span);
   for (let step = 0; step < span; step += 1) {
     bucket = (bucket + stride) % span;
-    if (bucket < count && collectOne(parts, bucket, database, batch, random01, nowMs)) return true;
+    if (bucket < count && collectOne(parts, bucket, namespace, batch, random01, nowMs)) return true;
   }
   return false;
 }
@@ -44,14 +44,14 @@ export function randomKey(
 function collectOne(
   parts: StoreParts,
   bucket: number,
-  database: number,
+  namespace: number,
   batch: KeyBatch,
   random01: () => number,
   nowMs: number,
 ): boolean {
   batch.clear();
   if (parts.index.looksEmpty(bucket)) return false;
-  collect(parts, bucket, database, batch, nowMs);
+  collect(parts, bucket, namespace, batch, nowMs);
   if (batch.count === 0) return false;
   const chosen = Math.floor(random01() * batch.count);
   batch.starts[0] = batch.starts[chosen]!;
@@ -60,7 +60,7 @@ function collectOne(
   return true;
 }
 
-function collect(parts: StoreParts, bucket: number, database: number, batch: KeyBatch, nowMs: number): void {
+function collect(parts: StoreParts, bucket: number, namespace: number, batch: KeyBatch, nowMs: number): void {
   const { index } = parts;
   for (;;) {
     index.lockBucket(bucket);
@@ -68,7 +68,7 @@ function collect(parts: StoreParts, bucket: number, database: number, batch: Key
     for (index.startSlots(); lacking === 0 && index.nextSlot(); ) {
       index.viewSlot();
       const item = index.item;
-      if (item.database !== database || item.isExpired(nowMs)) continue;
+      if (item.namespace !== namespace || item.isExpired(nowMs)) continue;
       if (batch.fits(item.keyLength))
         copyBytes(item.bytes, item.keyStart, batch.bytes, batch.add(item.keyLength), item.keyLength);
       else lacking = item.keyLength;

@@ -3,7 +3,7 @@
  * Sans-IO: `step` does a bounded piece of work; a thread of its own (`janitor-thread.ts`) or the data thread between
  * batches calls it.
  */
-import { CONTROL_JANITOR_WAKE } from './layout.ts';
+import { CONTROL_EXPIRY_HELD, CONTROL_JANITOR_WAKE } from './layout.ts';
 import { DRAIN_RESERVE_SEGMENTS, type SegmentPool } from './segment-pool.ts';
 import type { StoreMemory } from './memory.ts';
 import type { Store } from './store.ts';
@@ -43,11 +43,11 @@ export class Janitor {
 
   /** A bounded piece of work. True: call again soon; false: nothing to do before the next tick or wake-up. */
   step(nowMs: number): boolean {
-    const { pool, reclaimer } = this.store.parts;
+    const { memory, pool, reclaimer } = this.store.parts;
     this.store.enter();
     try {
       if (pool.freeCount < this.segmentsWanted && reclaimer.reclaimOnce(nowMs)) return true;
-      reclaimer.removeExpired(this.expirySegments, nowMs);
+      if (memory.control[CONTROL_EXPIRY_HELD] === 0) reclaimer.removeExpired(this.expirySegments, nowMs);
       return false;
     } finally {
       this.store.leave();

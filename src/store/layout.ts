@@ -9,7 +9,7 @@
  *     compact   | flags 8 | key length 8 | value length 16 |
  *     extended  | flags 8 | key length 24 || value length 32 |
  *               [ expiry, ms since 1970, low 32 || high 32 ]   by flag EXPIRY; 0 = none
- *               [ database 32 ]                                by flag DATABASE; absent = database 0
+ *               [ name space 32 ]                              by flag NAMESPACE; absent = name space 0
  *               key bytes, value bytes, 0-3 bytes of padding
  *
  *   bucket, 64 bytes, one cache line
@@ -18,8 +18,11 @@
  *     A location counts in words of 4 bytes over all arenas: bits 0-27 are the word in its arena, the 8 above the arena.
  *     It is never 0 (segments begin with 8 unused bytes), so a location of 0 is an empty slot.
  *
- *   ghost bucket, 16 bytes, one for each bucket: 6 entries of 21 bits, newest first:
- *     | time of eviction 9, fingerprint 12 |   a fingerprint of 0 is none
+ *   overflow bucket, 32 bytes: where a full bucket goes on
+ *     | unused 1, overflow bucket 31 || unused 32 |  then 3 slots
+ *
+ *   ghost bucket, 16 bytes, one for each bucket: 8 entries of 16 bits, two a word, newest first:
+ *     | time of eviction 6, fingerprint 10 |   a fingerprint of 0 is none
  *
  *   control    the words shared by all threads: see below
  */
@@ -45,13 +48,13 @@ export const SEGMENT_PREFIX_BYTES = 8;
 // Items.
 export const ITEM_EXTENDED = 0x01;
 export const ITEM_EXPIRY = 0x02;
-export const ITEM_DATABASE = 0x04;
+export const ITEM_NAMESPACE = 0x04;
 /** Built by APPEND or SETRANGE. */
 export const ITEM_RAW = 0x08;
 /** No longer in the index. Written under the lock of the bucket that let go of it; a hint that saves the walk a look-up. */
 export const ITEM_DEAD = 0x10;
 /** The flags that decide where key and value stand. */
-export const ITEM_LAYOUT_FLAGS: number = ITEM_EXTENDED | ITEM_EXPIRY | ITEM_DATABASE;
+export const ITEM_LAYOUT_FLAGS: number = ITEM_EXTENDED | ITEM_EXPIRY | ITEM_NAMESPACE;
 export const ITEM_KEY_SHIFT = 8;
 export const ITEM_COMPACT_KEY_MASK = 0xff;
 export const ITEM_COMPACT_KEY_MAX = 0xff;
@@ -70,6 +73,9 @@ export const SLOT_COUNT = 7;
 export const SLOT_WORDS = 2;
 export const SLOT_LOCATION = 0;
 export const SLOT_META = 1;
+export const OVERFLOW_BYTES_SHIFT = 5;
+export const OVERFLOW_WORDS = 8;
+export const OVERFLOW_SLOT_COUNT = 3;
 export const BUCKET_LOCK = 0x8000_0000 | 0;
 export const BUCKET_OVERFLOW_MASK = 0x7fff_ffff;
 
@@ -87,13 +93,13 @@ export const META_TAG_LOW_BITS = 18;
 // Ghosts.
 export const GHOST_BUCKET_SHIFT = 4;
 export const GHOST_BUCKET_WORDS = 4;
-/** S3-FIFO wants about as many ghosts as items: six for a bucket's 5.6. */
-export const GHOST_ENTRIES = 6;
-export const GHOST_ENTRY_BITS = 21;
-export const GHOST_ENTRY_MASK = 0x1f_ffff;
-export const GHOST_FINGERPRINT_MASK = 0xfff;
-export const GHOST_STAMP_SHIFT = 12;
-export const GHOST_STAMP_MASK = 0x1ff;
+/** S3-FIFO wants about as many ghosts as items, and a bucket has 6.5. */
+export const GHOST_ENTRIES = 8;
+export const GHOST_ENTRY_BITS = 16;
+export const GHOST_ENTRY_MASK = 0xffff;
+export const GHOST_FINGERPRINT_MASK = 0x3ff;
+export const GHOST_STAMP_SHIFT = 10;
+export const GHOST_STAMP_MASK = 0x3f;
 
 // Control words: one Int32Array.
 const CACHE_LINE_WORDS = 16;
@@ -107,6 +113,8 @@ export const CONTROL_OVERFLOW_FREE: number = CONTROL_OVERFLOW_LOCK + 2;
 export const CONTROL_EXCLUSIVE: number = 5 * CACHE_LINE_WORDS;
 export const CONTROL_JANITOR_WAKE: number = 6 * CACHE_LINE_WORDS;
 export const CONTROL_JANITOR_STOP: number = CONTROL_JANITOR_WAKE + 1;
+/** 1: what has expired is removed only when somebody asks for it. */
+export const CONTROL_EXPIRY_HELD: number = CONTROL_JANITOR_WAKE + 2;
 export const CONTROL_WATCH_LOCK: number = 7 * CACHE_LINE_WORDS;
 export const CONTROL_WATCH_COUNT: number = 8 * CACHE_LINE_WORDS;
 /** Writes seen while a watch found no entry of its own. */
@@ -130,7 +138,9 @@ export const CONTROL_GHOST_EVICTIONS: number = CONTROL_DRAIN_LOCK + 4;
 export const CONTROL_EXPIRY_HAND: number = CONTROL_DRAIN_LOCK + 2;
 export const CONTROL_HASH_SEED: number = 9 * CACHE_LINE_WORDS;
 export const CONTROL_EVICTION: number = CONTROL_HASH_SEED + 2;
-export const CONTROL_FIXED_WORDS: number = 10 * CACHE_LINE_WORDS;
+/** The name space of each database: SWAPDB exchanges two. */
+export const CONTROL_NAMESPACES: number = 10 * CACHE_LINE_WORDS;
+export const CONTROL_FIXED_WORDS: number = 11 * CACHE_LINE_WORDS;
 
 // Per thread: one cache line of control words.
 export const THREAD_WORDS: number = CACHE_LINE_WORDS;
@@ -197,16 +207,19 @@ export const COUNTER_EVICTED = 3;
 export const COUNTER_ITEMS = 4;
 export const COUNTER_LIVE_BYTES = 5;
 export const COUNTER_DEAD_BYTES = 6;
-/** Items of each database, then those of them that have an expiry. */
-export const COUNTER_DATABASE_ITEMS = 16;
-export const COUNTER_DATABASE_EXPIRING = 32;
+/** Items of each name space, then those of them that have an expiry. */
+export const COUNTER_NAMESPACE_ITEMS = 16;
+export const COUNTER_NAMESPACE_EXPIRING = 32;
 
 assert(BUCKET_SLOTS + SLOT_COUNT * SLOT_WORDS === BUCKET_WORDS, 'slots fill the bucket');
 assert(BUCKET_WORDS * WORD_BYTES === BUCKET_BYTES && 1 << BUCKET_BYTES_SHIFT === BUCKET_BYTES, 'bucket sizes agree');
+assert(BUCKET_SLOTS + OVERFLOW_SLOT_COUNT * SLOT_WORDS === OVERFLOW_WORDS, 'slots fill the overflow bucket');
+assert(OVERFLOW_WORDS * WORD_BYTES === 1 << OVERFLOW_BYTES_SHIFT, 'overflow bucket sizes agree');
 assert(META_TAG_LOW_SHIFT + META_TAG_LOW_BITS === 32, 'the tag reaches the top bit');
 assert(META_TAG_HIGH_SHIFT + META_TAG_HIGH_BITS === META_TAG_LOW_SHIFT, 'the two parts of the tag touch');
 assert(ARENA_BYTES / WORD_BYTES === LOCATION_WORD_MASK + 1, 'a word of an arena fits a location');
 assert(CONTROL_QUEUE_TAIL + 3 <= CONTROL_DRAIN_LOCK, 'the words of the pool stay on its cache line');
-assert(GHOST_ENTRIES * GHOST_ENTRY_BITS <= GHOST_BUCKET_WORDS * 32, 'the ghosts fit their bucket');
+assert(GHOST_ENTRIES * GHOST_ENTRY_BITS === GHOST_BUCKET_WORDS * 32, 'the ghosts fill their bucket');
+assert(GHOST_STAMP_SHIFT + 6 === GHOST_ENTRY_BITS, 'a ghost is stamp and fingerprint');
 assert(THREAD_OPEN_BYTES + 3 <= THREAD_WORDS, 'a thread fits its row');
-assert(COUNTER_DATABASE_EXPIRING + 16 <= COUNTER_ROW, 'the counters fit their row');
+assert(COUNTER_NAMESPACE_EXPIRING + 16 <= COUNTER_ROW, 'the counters fit their row');

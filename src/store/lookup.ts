@@ -8,6 +8,8 @@ import type { BucketIndex } from './bucket-index.ts';
 import type { KeyHash } from './hash.ts';
 import type { ItemAccounts } from './item-accounts.ts';
 import type { ItemWriter } from './item-writer.ts';
+import type { StoreMemory } from './memory.ts';
+import { namespaceOf } from './namespaces.ts';
 import { storeKeyBytesMax } from './stats.ts';
 import type { StoreParts } from './store-parts.ts';
 import { ExpireCondition, type Key, NO_EXPIRY } from './types.ts';
@@ -16,6 +18,7 @@ export class Lookup {
   readonly hash: KeyHash;
   /** The tag of the key's slot. */
   tag = 0;
+  private readonly memory: StoreMemory;
   private readonly index: BucketIndex;
   private readonly accounts: ItemAccounts;
   private readonly writer: ItemWriter;
@@ -23,6 +26,7 @@ export class Lookup {
 
   constructor(parts: StoreParts, writer: ItemWriter) {
     this.hash = parts.hash;
+    this.memory = parts.memory;
     this.index = parts.index;
     this.accounts = parts.accounts;
     this.writer = writer;
@@ -32,7 +36,8 @@ export class Lookup {
   /** Hashes the key: its bucket and tag are known from here on. */
   address(key: Key): void {
     assert(key.length <= this.keyBytesMax, 'the caller checks the length of keys');
-    this.hash.update(key.bytes, key.start, key.length, key.database);
+    key.namespace = namespaceOf(this.memory, key.database);
+    this.hash.update(key.bytes, key.start, key.length, key.namespace);
     this.tag = this.index.tagOf(this.hash);
   }
 

@@ -1,15 +1,15 @@
 /**
- * Overflow buckets: where a full bucket goes on. The same 64 bytes; number `n` (from 1) lives in a segment that the overflow directory
+ * Overflow buckets: where a full bucket goes on. 32 bytes with three slots; number `n` (from 1) lives in a segment that the overflow directory
  * names; those given back form a list through their control words. A handful of instructions under one lock, which nests inside bucket locks.
  */
 import {
-  BUCKET_BYTES_SHIFT,
   BUCKET_CONTROL,
-  BUCKET_WORDS,
   CONTROL_INDEX_SEGMENTS,
   CONTROL_OVERFLOW_FREE,
   CONTROL_OVERFLOW_LOCK,
   CONTROL_OVERFLOW_NEXT,
+  OVERFLOW_BYTES_SHIFT,
+  OVERFLOW_WORDS,
   Queue,
   SegmentState,
   WORD_SHIFT,
@@ -28,7 +28,7 @@ export class OverflowBuckets {
     this.memory = memory;
     this.pool = pool;
     this.control = memory.control;
-    this.perSegmentShift = memory.segmentShift - BUCKET_BYTES_SHIFT;
+    this.perSegmentShift = memory.segmentShift - OVERFLOW_BYTES_SHIFT;
   }
 
   /** Forgets all. For a new or flushed store, whose segments go back to the pool by themselves. */
@@ -49,7 +49,7 @@ export class OverflowBuckets {
       taken = control[CONTROL_OVERFLOW_NEXT]!;
     }
     unlock(control, CONTROL_OVERFLOW_LOCK);
-    if (taken !== 0) this.wordsOf(taken).fill(0, this.wordOf(taken), this.wordOf(taken) + BUCKET_WORDS);
+    if (taken !== 0) this.wordsOf(taken).fill(0, this.wordOf(taken), this.wordOf(taken) + OVERFLOW_WORDS);
     return taken;
   }
 
@@ -68,7 +68,7 @@ export class OverflowBuckets {
   /** Where it begins in them. */
   wordOf(bucket: number): number {
     const inSegment = (bucket - 1) & ((1 << this.perSegmentShift) - 1);
-    return (this.memory.segmentStart(this.segmentOf(bucket)) >> WORD_SHIFT) + inSegment * BUCKET_WORDS;
+    return (this.memory.segmentStart(this.segmentOf(bucket)) >> WORD_SHIFT) + inSegment * OVERFLOW_WORDS;
   }
 
   private segmentOf(bucket: number): number {

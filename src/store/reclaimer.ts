@@ -217,7 +217,7 @@ export class Reclaimer {
       if ((item.flags & ITEM_DEAD) !== 0) continue;
       const target = evict || fromMain ? Queue.main : Queue.small;
       if (!isLarge) assert(this.log.ensure(target, size, 0), 'the reserve has a segment for survivors');
-      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.database);
+      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.namespace);
       this.index.lock(this.hash);
       if (!this.index.findLocation(arena, item.word)) {
         this.index.unlock();
@@ -288,7 +288,7 @@ export class Reclaimer {
         noteExpiry(this.control, record + SEGMENT_EXPIRY, expiresAtMs);
         continue;
       }
-      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.database);
+      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.namespace);
       this.index.lock(this.hash);
       if (this.index.findLocation(arena, item.word) && this.index.item.isExpired(nowMs)) this.accounts.expired(this.index);
       this.index.unlock();

@@ -13,6 +13,7 @@ import { ItemLog } from './item-log.ts';
 import { LargeItems } from './large-items.ts';
 import { CONTROL_EVICTION, CONTROL_HASH_SEED } from './layout.ts';
 import { allocateStoreMemory, type StoreGeometry, type StoreHandle, StoreMemory } from './memory.ts';
+import { resetNamespaces } from './namespaces.ts';
 import { OverflowBuckets } from './overflow-buckets.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { SegmentPool } from './segment-pool.ts';
@@ -50,7 +51,9 @@ export function createStoreMemory(config: StoreConfig): StoreHandle {
   control[CONTROL_HASH_SEED] = seed[0]!;
   control[CONTROL_HASH_SEED + 1] = seed[1]!;
   control[CONTROL_EVICTION] = config.eviction === 'noeviction' ? 0 : EVICTS;
-  assembleStoreParts(handle, 0).growth.reset();
+  const parts = assembleStoreParts(handle, 0);
+  resetNamespaces(parts.memory);
+  parts.growth.reset();
   return handle;
 }
 

@@ -228,6 +228,23 @@ describe('databases', () => {
   });
 });
 
+test('databases are swapped whole, and a watch tells whether its key is concerned', () => {
+  const driver = open();
+  driver.set('a', 'zero', NOW_MS);
+  driver.set('a', 'three', NOW_MS, undefined, 3);
+  driver.set('only', 'three', NOW_MS, undefined, 3);
+  const concerned = driver.store.watch(driver.key('a'), NOW_MS);
+  const appears = driver.store.watch(driver.key('only'), NOW_MS);
+  const nowhere = driver.store.watch(driver.key('nowhere'), NOW_MS);
+  driver.store.beginExclusive();
+  driver.store.swapDatabases(0, 3);
+  driver.store.endExclusive();
+  expect([driver.get('a', NOW_MS), driver.get('a', NOW_MS, 3)]).toEqual(['three', 'zero']);
+  expect([driver.store.count(0), driver.store.count(3)]).toEqual([2, 1]);
+  expect(driver.keys(NOW_MS, 3)).toEqual(['a']);
+  expect([concerned, appears, nowhere].map((handle) => driver.store.isTouched(handle, NOW_MS))).toEqual([true, true, false]);
+});
+
 describe('a watch', () => {
   test('tells of a write, a delete, an expiry and a flush, and of nothing else', () => {
     const driver = open();

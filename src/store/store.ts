@@ -12,7 +12,7 @@
 import { assert } from '../base/assert.ts';
 import type { ValueSink } from '../base/value-sink.ts';
 import type { StoreApi, StoreStats, WatchHandle } from './api.ts';
-import { flushDatabase, flushStore } from './flush.ts';
+import { flushNamespace, flushStore } from './flush.ts';
 import { itemBytes, layoutFlags } from './item.ts';
 import { ItemWriter } from './item-writer.ts';
 import { randomKey, scanBucket } from './iteration.ts';
@@ -20,8 +20,9 @@ import type { KeyBatch } from './key-batch.ts';
 import { isExpiryAllowed, Lookup } from './lookup.ts';
 import {
   BUCKET_BYTES,
-  COUNTER_DATABASE_EXPIRING,
-  COUNTER_DATABASE_ITEMS,
+  CONTROL_EXPIRY_HELD,
+  COUNTER_NAMESPACE_EXPIRING,
+  COUNTER_NAMESPACE_ITEMS,
   COUNTER_HITS,
   COUNTER_MISSES,
   ITEM_EXPIRY,
@@ -30,6 +31,7 @@ import {
   SLOT_COUNT,
 } from './layout.ts';
 import type { StoreHandle } from './memory.ts';
+import { namespaceOf, swapNamespaces } from './namespaces.ts';
 import { NO_SEGMENT } from './segment-pool.ts';
 import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
 import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
@@ -149,7 +151,7 @@ export class Store implements StoreApi {
     this.lookup.address(key);
     assert(length <= this.valueBytesMax, 'the caller checks the length of values');
     const mayExpire = options.expiresAtMs !== NO_EXPIRY || options.keepExpiry;
-    const flagsMax = layoutFlags(key.length, length, key.database, mayExpire) | (options.raw ? ITEM_RAW : 0);
+    const flagsMax = layoutFlags(key.length, length, key.namespace, mayExpire) | (options.raw ? ITEM_RAW : 0);
     const bytes = itemBytes(flagsMax, key.length, length);
     if (bytes > log.inlineBytesMax) return this.setLarge(key, value, start, length, options, nowMs);
     let queue: Queue = Queue.small;
@@ -224,7 +226,7 @@ export class Store implements StoreApi {
         return WriteResult.stored;
       }
       if ((item.flags & ITEM_EXPIRY) !== 0) {
-        this.parts.accounts.expiryChanged(item.database, item.expiresAtMs, expiresAtMs);
+        this.parts.accounts.expiryChanged(item.namespace, item.expiresAtMs, expiresAtMs);
         item.expiresAtMs = expiresAtMs;
         this.written();
         index.unlock();
@@ -246,24 +248,28 @@ export class Store implements StoreApi {
   }
 
   count(database: number): number {
-    return this.parts.memory.total(COUNTER_DATABASE_ITEMS + database);
+    return this.parts.memory.total(COUNTER_NAMESPACE_ITEMS + namespaceOf(this.parts.memory, database));
   }
 
   expiringCount(database: number): number {
-    return this.parts.memory.total(COUNTER_DATABASE_EXPIRING + database);
+    return this.parts.memory.total(COUNTER_NAMESPACE_EXPIRING + namespaceOf(this.parts.memory, database));
+  }
+
+  swapDatabases(left: number, right: number): void {
+    swapNamespaces(this.parts.memory, left, right);
   }
 
   flush(database: number, nowMs: number): void {
     if (database === -1 || this.count(database) === this.stats().itemCount) flushStore(this.parts);
-    else flushDatabase(this.parts, database, nowMs);
+    else flushNamespace(this.parts, namespaceOf(this.parts.memory, database), nowMs);
   }
 
   scan(cursor: number, database: number, batch: KeyBatch, nowMs: number): number {
-    return scanBucket(this.parts, cursor, database, batch, nowMs);
+    return scanBucket(this.parts, cursor, namespaceOf(this.parts.memory, database), batch, nowMs);
   }
 
   randomKey(database: number, random01: () => number, batch: KeyBatch, nowMs: number): boolean {
-    return this.count(database) > 0 && randomKey(this.parts, database, random01, batch, nowMs);
+    return this.count(database) > 0 && randomKey(this.parts, namespaceOf(this.parts.memory, database), random01, batch, nowMs);
   }
 
   watch(key: Key, nowMs: number): WatchHandle {
@@ -272,13 +278,15 @@ export class Store implements StoreApi {
     const version = this.parts.watches.version(entry);
     // `slice` of a Buffer would be a view of bytes that belong to the caller.
     const bytes = new Uint8Array(key.bytes.subarray(key.start, key.start + key.length));
-    return { key: bytes, database: key.database, entry, version, existed: this.has(key, nowMs) };
+    return { key: bytes, database: key.database, namespace: key.namespace, entry, version, existed: this.has(key, nowMs) };
   }
 
   isTouched(handle: WatchHandle, nowMs: number): boolean {
     if (this.parts.watches.version(handle.entry) !== handle.version) return true;
     const key = this.watchedKey.assign(handle.key, 0, handle.key.length, handle.database);
-    return handle.existed && !this.has(key, nowMs);
+    const exists = this.has(key, nowMs);
+    // After SWAPDB the database holds other keys: nothing has changed only where there was no such key and is none.
+    return key.namespace === handle.namespace ? handle.existed && !exists : handle.existed || exists;
   }
 
   unwatch(handle: WatchHandle): void {
@@ -301,6 +309,10 @@ export class Store implements StoreApi {
     this.parts.exclusive.end();
   }
 
+  setActiveExpiry(on: boolean): void {
+    Atomics.store(this.parts.memory.control, CONTROL_EXPIRY_HELD, on ? 0 : 1);
+  }
+
   stats(): StoreStats {
     return readStats(this.parts.memory);
   }
@@ -314,7 +326,7 @@ export class Store implements StoreApi {
     const { index } = this.parts;
     const { writer } = this;
     // Always with room for an expiry, since such an item is never copied to get some.
-    const flags = layoutFlags(key.length, length, key.database, true) | (options.raw ? ITEM_RAW : 0);
+    const flags = layoutFlags(key.length, length, key.namespace, true) | (options.raw ? ITEM_RAW : 0);
     const head = writer.reserveLarge(itemBytes(flags, key.length, length), nowMs);
     if (head === NO_SEGMENT) return WriteResult.outOfMemory;
     let linked = false;

@@ -15,7 +15,10 @@ export class Key {
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   length = 0;
+  /** 0–15, as the client counts. */
   database = 0;
+  /** Set by the store: what items of that database are marked with, which `swapDatabases` changes. */
+  namespace = 0;
 
   assign(bytes: Uint8Array, start: number, length: number, database: number): this {
     this.bytes = bytes;

@@ -22,6 +22,8 @@ import { WHOLE_SCAN_COUNT } from './reply-comparison.ts';
 
 const YEAR_2100_S = 4_102_444_800;
 
+const DATABASES = ['0', '0', '0', '1', '2', '16', '-1', 'x'];
+
 export class CommandGenerator {
   private readonly random: Random;
   private timeCount = 0;
@@ -106,11 +108,13 @@ export class CommandGenerator {
       case 28:
         return [[random.pick(['DBSIZE', 'RANDOMKEY'])]];
       case 29:
-        return [['SELECT', random.pick(['0', '0', '0', '1', '2', '16', '-1', 'x'])]];
+        return [['SELECT', random.pick(DATABASES)]];
       case 30:
         return random.below(8) === 0
           ? [[random.pick(['FLUSHDB', 'FLUSHALL']), ...random.pick([[], ['ASYNC'], ['sync'], ['x'], ['SYNC', 'x']])]]
-          : [['GET', key]];
+          : random.below(2) === 0
+            ? [['MOVE', key, random.pick(DATABASES)]]
+            : [['SWAPDB', random.pick(DATABASES), random.pick(DATABASES)]];
       case 31:
         return [['GETRANGE', key, String(random.below(60) - 30), String(random.below(60) - 30)]];
       default:

@@ -19,8 +19,8 @@ function sleepCommand(context: ExecutionContext, command: Command, reply: Reply)
   reply.ok();
 }
 
-/** Expired keys are never seen, so whether they are removed at once makes no difference to what is answered. */
-function setActiveExpireCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+function setActiveExpireCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  context.store.setActiveExpiry(command.text(2) !== '0');
   reply.ok();
 }
 
@@ -52,7 +52,7 @@ export const DEBUG_COMMANDS: readonly CommandSpec[] = [
         group: 'server',
         since: '1.0.0',
         syntax: '0 | 1',
-        summary: 'Accepted: expired keys are never seen here either way.',
+        summary: 'Whether expired keys are removed before somebody asks for them.',
         handler: setActiveExpireCommand,
       }),
       commandRow({

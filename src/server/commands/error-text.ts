@@ -15,6 +15,8 @@ export const ErrorText = {
   outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
   noSuchKey: 'ERR no such key',
   sameObject: 'ERR source and destination objects are the same',
+  badFirstDatabase: 'ERR invalid first DB index',
+  badSecondDatabase: 'ERR invalid second DB index',
   databaseOutOfRange: 'ERR DB index is out of range',
   invalidCursor: 'ERR invalid cursor',
   expireNotExclusive: 'ERR NX and XX, GT or LT options at the same time are not compatible',

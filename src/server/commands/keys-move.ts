@@ -1,5 +1,5 @@
 /**
- * RENAME, RENAMENX, COPY: an item under another key, with its expiry and the mark of how it was built. The other threads are
+ * RENAME, RENAMENX, COPY, MOVE: an item under another key or in another database, with its expiry and the mark of how it was built. The other threads are
  * held between commands meanwhile, so nobody sees a moment between the two keys.
  *
  * An item's key is part of it, so a rename writes it again. Where no memory is left for that, the source stays as it was.
@@ -53,6 +53,49 @@ function move(context: KeyspaceContext, command: Command, target: 'replace' | 'k
   } finally {
     store.endExclusive();
     trimScratch(context);
+  }
+}
+
+export function moveCommand(context: KeyspaceContext, command: Command, reply: Reply): void {
+  const { store, key, otherKey, nowMs } = context;
+  const database = databaseArgument(command, 2, reply);
+  if (database === BAD_DATABASE) return;
+  if (database === context.database) {
+    reply.error(ErrorText.sameObject);
+    return;
+  }
+  store.beginExclusive();
+  try {
+    if (!existingKey(context, command, 1) || !store.has(key, nowMs)) {
+      reply.integer(0);
+      return;
+    }
+    if (!writableOtherKey(context, command, 1, database, reply)) return;
+    if (store.has(otherKey, nowMs)) {
+      reply.integer(0);
+    } else if (duplicate(context)) {
+      store.delete(key, null, nowMs);
+      reply.integer(1);
+    } else {
+      reply.error(ErrorText.outOfMemory);
+    }
+  } finally {
+    store.endExclusive();
+    trimScratch(context);
+  }
+}
+
+export function swapdbCommand(context: KeyspaceContext, command: Command, reply: Reply): void {
+  const left = saturatedArgument(command, 1);
+  const right = saturatedArgument(command, 2);
+  if (isNotInteger(left)) reply.error(ErrorText.badFirstDatabase);
+  else if (isNotInteger(right)) reply.error(ErrorText.badSecondDatabase);
+  else if (!isDatabase(left) || !isDatabase(right)) reply.error(ErrorText.databaseOutOfRange);
+  else {
+    context.store.beginExclusive();
+    context.store.swapDatabases(left, right);
+    context.store.endExclusive();
+    reply.ok();
   }
 }
 
@@ -117,9 +160,13 @@ const BAD_DATABASE = -1;
 /** Argument `index` as the number of a database; BAD_DATABASE once the error is answered. */
 function databaseArgument(command: Command, index: number, reply: Reply): number {
   const database = saturatedArgument(command, index);
-  if (database >= 0 && database < DATABASE_COUNT) return database;
+  if (isDatabase(database)) return database;
   if (isNotInteger(database)) reply.error(ErrorText.notAnInteger);
   else if (database > INT32_MAX || database < INT32_MIN) reply.error(ErrorText.notAnIntegerInRange);
   else reply.error(ErrorText.databaseOutOfRange);
   return BAD_DATABASE;
+}
+
+function isDatabase(number: number): boolean {
+  return number >= 0 && number < DATABASE_COUNT;
 }

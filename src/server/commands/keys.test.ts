@@ -131,3 +131,27 @@ test('FLUSHDB empties its database, FLUSHALL all of them', () => {
   node.context.database = 1;
   expect(node.run('EXISTS', 'b')).toBe(integer(0));
 });
+
+test('MOVE takes a key to another database, with its expiry, unless one is there', () => {
+  node.run('SET', 'a', '1', 'EX', '100');
+  expect(node.run('MOVE', 'a', '1')).toBe(integer(1));
+  expect(node.run('EXISTS', 'a')).toBe(integer(0));
+  expect(node.run('MOVE', 'a', '1')).toBe(integer(0));
+  node.run('SET', 'a', '2');
+  expect(node.run('MOVE', 'a', '1')).toBe(integer(0));
+  expect(node.run('MOVE', 'a', '0')).toBe(error(ErrorText.sameObject));
+  expect(node.run('MOVE', 'a', '99')).toBe(error(ErrorText.databaseOutOfRange));
+  node.context.database = 1;
+  expect(node.run('GET', 'a')).toBe(bulk('1'));
+  expect(node.run('TTL', 'a')).toBe(integer(100));
+});
+
+test('SWAPDB exchanges two databases', () => {
+  node.run('SET', 'a', 'zero');
+  expect(node.run('SWAPDB', '0', '3')).toBe(OK);
+  expect(node.run('GET', 'a')).toBe(NIL);
+  node.context.database = 3;
+  expect(node.run('GET', 'a')).toBe(bulk('zero'));
+  expect(node.run('SWAPDB', 'x', '3')).toBe(error(ErrorText.badFirstDatabase));
+  expect(node.run('SWAPDB', '0', '16')).toBe(error(ErrorText.databaseOutOfRange));
+});

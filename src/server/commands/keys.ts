@@ -10,7 +10,7 @@ import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { KeyspaceContext } from '../execution-context.ts';
 import { existingKey } from './arguments.ts';
 import { ErrorText } from './error-text.ts';
-import { copyCommand, renameCommand, renamenxCommand } from './keys-move.ts';
+import { copyCommand, moveCommand, swapdbCommand, renameCommand, renamenxCommand } from './keys-move.ts';
 import { commandRow, type RowFields } from './row.ts';
 
 export function delCommand(context: KeyspaceContext, command: Command, reply: Reply): void {
@@ -193,6 +193,28 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     syntax: 'source destination [DB destination-db] [REPLACE]',
     summary: 'Copies the value and the expiry of a key.',
     handler: copyCommand,
+  }),
+  keyRow({
+    name: 'move',
+    arity: 3,
+    flags: ['write', 'fast'],
+    keys: [1, 1, 1],
+    since: '1.0.0',
+    syntax: 'key db',
+    summary: 'Takes a key to another database, if it has no such key.',
+    handler: moveCommand,
+  }),
+  keyRow({
+    name: 'swapdb',
+    arity: 3,
+    flags: ['write', 'fast'],
+    categories: KEYSPACE_DANGEROUS,
+    group: 'server',
+    since: '4.0.0',
+    complexity: 'O(1)',
+    syntax: 'index1 index2',
+    summary: 'Exchanges what two databases hold.',
+    handler: swapdbCommand,
   }),
   keyRow({
     name: 'dbsize',

@@ -1,0 +1,25 @@
+/**
+ * Databases are name spaces: an item is marked with the number of its name space, and a table says which one each database is. SWAPDB
+ * exchanges two entries of the table, whatever they hold.
+ */
+import { CONTROL_NAMESPACES } from './layout.ts';
+import type { StoreMemory } from './memory.ts';
+import { DATABASE_COUNT } from './types.ts';
+
+/** Gives each database the name space of its own number. */
+export function resetNamespaces(memory: StoreMemory): void {
+  for (let database = 0; database < DATABASE_COUNT; database += 1) memory.control[CONTROL_NAMESPACES + database] = database;
+}
+
+/** What the items of `database` are marked with. */
+export function namespaceOf(memory: StoreMemory, database: number): number {
+  return memory.control[CONTROL_NAMESPACES + database]!;
+}
+
+/** Exchanges the contents of two databases. Inside an exclusive section. */
+export function swapNamespaces(memory: StoreMemory, left: number, right: number): void {
+  const { control } = memory;
+  const kept = control[CONTROL_NAMESPACES + left]!;
+  control[CONTROL_NAMESPACES + left] = control[CONTROL_NAMESPACES + right]!;
+  control[CONTROL_NAMESPACES + right] = kept;
+}
