@@ -87,23 +87,36 @@ function run(options: RunOptions): StoreDriver {
     if (choice < 35) {
       const item = expected(key, database);
       const found = driver.get(key, nowMs, database);
-      if (found !== (item?.value ?? null)) expect({ operation, key, found }).toEqual({ operation, key, found: item?.value ?? null });
+      if (found !== (item?.value ?? null))
+        expect({ operation, key, found }).toEqual({ operation, key, found: item?.value ?? null });
     } else if (choice < 65) {
       const value = newValue();
-      const item = expected(key, database);
+      let item = expected(key, database);
       const expiresAtMs = random() < 0.3 ? nowMs + 1 + below(4000) : 0;
       const keepExpiry = random() < 0.2;
-      const condition = random() < 0.8 ? WriteCondition.always : random() < 0.5 ? WriteCondition.ifAbsent : WriteCondition.ifPresent;
-      const result = driver.set(key, value, nowMs, (write) => {
-        write.expiresAtMs = expiresAtMs;
-        write.keepExpiry = keepExpiry;
-        write.condition = condition;
-      }, database);
-      const allowed = condition === WriteCondition.always || (condition === WriteCondition.ifPresent) === (item !== null);
+      const condition =
+        random() < 0.8 ? WriteCondition.always : random() < 0.5 ? WriteCondition.ifAbsent : WriteCondition.ifPresent;
+      const result = driver.set(
+        key,
+        value,
+        nowMs,
+        (write) => {
+          write.expiresAtMs = expiresAtMs;
+          write.keepExpiry = keepExpiry;
+          write.condition = condition;
+        },
+        database,
+      );
+      // The room for the new value may have been made of the old one.
+      if (options.mayForget && !driver.options.oldFound) item = null;
+      const allowed =
+        condition === WriteCondition.always || (condition === WriteCondition.ifPresent) === (item !== null);
       if (result === WriteResult.outOfMemory) {
-        if (!options.mayForget && options.eviction !== 'noeviction') throw new Error(`operation ${operation} found no memory`);
+        if (!options.mayForget && options.eviction !== 'noeviction')
+          throw new Error(`operation ${operation} found no memory`);
       } else {
-        if (result !== (allowed ? WriteResult.stored : WriteResult.notStored)) expect({ operation, key, result }).toBeNull();
+        if (result !== (allowed ? WriteResult.stored : WriteResult.notStored))
+          expect({ operation, key, result }).toBeNull();
         if (driver.options.oldFound !== (item !== null)) expect({ operation, key, oldFound: item !== null }).toBeNull();
         if (allowed) model.set(name, value, keepExpiry ? (item?.expiresAtMs ?? 0) : expiresAtMs);
       }
@@ -114,7 +127,14 @@ function run(options: RunOptions): StoreDriver {
       model.delete(name, nowMs);
     } else if (choice < 88) {
       const item = expected(key, database);
-      const condition = [0, 0, ExpireCondition.ifNone, ExpireCondition.ifSome, ExpireCondition.ifGreater, ExpireCondition.ifLess][below(6)]!;
+      const condition = [
+        0,
+        0,
+        ExpireCondition.ifNone,
+        ExpireCondition.ifSome,
+        ExpireCondition.ifGreater,
+        ExpireCondition.ifLess,
+      ][below(6)]!;
       const kind = below(10);
       const atMs = kind === 0 ? 0 : kind === 1 ? nowMs - below(5) : nowMs + 1 + below(4000);
       const result = store.expire(driver.key(key, database), atMs, condition, nowMs);
@@ -129,14 +149,23 @@ function run(options: RunOptions): StoreDriver {
             (condition === ExpireCondition.ifGreater && atMs > current) ||
             (condition === ExpireCondition.ifLess && atMs < current));
       if (result !== WriteResult.outOfMemory) {
-        if (result !== (allowed ? WriteResult.stored : WriteResult.notStored)) expect({ operation, key, result, allowed }).toBeNull();
+        if (result !== (allowed ? WriteResult.stored : WriteResult.notStored))
+          expect({ operation, key, result, allowed }).toBeNull();
         if (allowed && atMs !== 0 && atMs <= nowMs) model.delete(name, nowMs);
         else if (allowed) model.set(name, item.value, atMs);
       }
     } else if (choice < 96) {
-      const item = expected(key, database);
+      let item = expected(key, database);
       const appended = newValue().slice(0, 40);
-      const result = driver.update(key, nowMs, (value) => (value ?? '').slice(0, options.valueBytesMax - 40) + appended, database);
+      const result = driver.update(
+        key,
+        nowMs,
+        (value) => {
+          if (options.mayForget && value === null) item = null;
+          return (value ?? '').slice(0, options.valueBytesMax - 40) + appended;
+        },
+        database,
+      );
       if (result === WriteResult.stored) {
         model.set(name, (item?.value ?? '').slice(0, options.valueBytesMax - 40) + appended, item?.expiresAtMs ?? 0);
       }
@@ -146,15 +175,24 @@ function run(options: RunOptions): StoreDriver {
       const item = expected(key, database);
       const found = store.inspect(driver.key(key, database), driver.info, random() < 0.5, nowMs);
       if (found !== (item !== null)) expect({ operation, key, found }).toBeNull();
-      if (item !== null && (driver.info.expiresAtMs !== item.expiresAtMs || driver.info.valueLength !== item.value.length)) {
-        expect({ ...driver.info }).toMatchObject({ expiresAtMs: item.expiresAtMs, valueLength: item.value.length });
+      if (
+        item !== null &&
+        (driver.info.expiresAtMs !== item.expiresAtMs || driver.info.valueLength !== item.value.length)
+      ) {
+        expect(driver.info).toMatchObject({ expiresAtMs: item.expiresAtMs, valueLength: item.value.length });
       }
     }
     if (operation % 200_000 === 199_999) expect(auditStore(store.parts)).toEqual([]);
   }
   for (const database of [0, 1, 2, 3]) {
-    const stored = driver.keys(nowMs, database).map((key) => `${database}/${key}`).sort();
-    const modelled = model.liveKeys(nowMs).filter((name) => name.startsWith(`${database}/`)).sort();
+    const stored = driver
+      .keys(nowMs, database)
+      .map((key) => `${database}/${key}`)
+      .toSorted();
+    const modelled = model
+      .liveKeys(nowMs)
+      .filter((name) => name.startsWith(`${database}/`))
+      .toSorted();
     if (options.mayForget) expect(modelled).toEqual(expect.arrayContaining(stored));
     else expect(stored).toEqual(modelled);
   }
@@ -166,24 +204,42 @@ function run(options: RunOptions): StoreDriver {
 describe('the store against a naive model', () => {
   test('a million operations with room for everything', () => {
     const driver = run({
-      operations: 1_000_000, seed: 1, memoryBytes: 32 * 2 ** 20, segmentBytes: 65_536, keys: 20_000, valueBytesMax: 20_000,
-      eviction: 's3fifo', mayForget: false,
+      operations: 1_000_000,
+      seed: 1,
+      memoryBytes: 32 * 2 ** 20,
+      segmentBytes: 65_536,
+      keys: 20_000,
+      valueBytesMax: 20_000,
+      eviction: 's3fifo',
+      mayForget: false,
     });
     expect(driver.store.stats().evicted).toBe(0);
   }, 60_000);
 
   test('with a tenth of the memory it would need, keys go missing and nothing else', () => {
     const driver = run({
-      operations: 200_000, seed: 2, memoryBytes: 768 * 1024, segmentBytes: 8192, keys: 20_000, valueBytesMax: 30_000,
-      eviction: 's3fifo', mayForget: true,
+      operations: 200_000,
+      seed: 2,
+      memoryBytes: 768 * 1024,
+      segmentBytes: 8192,
+      keys: 20_000,
+      valueBytesMax: 30_000,
+      eviction: 's3fifo',
+      mayForget: true,
     });
     expect(driver.store.stats().evicted).toBeGreaterThan(1000);
   }, 30_000);
 
   test('under noeviction a write may be refused and nothing goes missing', () => {
     const driver = run({
-      operations: 200_000, seed: 3, memoryBytes: 1024 * 1024, segmentBytes: 8192, keys: 20_000, valueBytesMax: 30_000,
-      eviction: 'noeviction', mayForget: false,
+      operations: 200_000,
+      seed: 3,
+      memoryBytes: 1024 * 1024,
+      segmentBytes: 8192,
+      keys: 20_000,
+      valueBytesMax: 30_000,
+      eviction: 'noeviction',
+      mayForget: false,
     });
     expect(driver.store.stats().evicted).toBe(0);
     const values = Array.from({ length: 64 }, (_, index) => driver.set(`more${index}`, 'x'.repeat(30_000), START_MS));
@@ -193,8 +249,14 @@ describe('the store against a naive model', () => {
 
   test('many small keys make the index grow far beyond its first segment', () => {
     const driver = run({
-      operations: 150_000, seed: 4, memoryBytes: 24 * 2 ** 20, segmentBytes: 4096, keys: 100_000, valueBytesMax: 3000,
-      eviction: 's3fifo', mayForget: false,
+      operations: 150_000,
+      seed: 4,
+      memoryBytes: 24 * 2 ** 20,
+      segmentBytes: 4096,
+      keys: 100_000,
+      valueBytesMax: 3000,
+      eviction: 's3fifo',
+      mayForget: false,
     });
     expect(driver.store.parts.index.bucketCount).toBeGreaterThan(2048);
   }, 30_000);

@@ -36,8 +36,16 @@ async function stress(options: {
   try {
     for (let thread = 0; thread <= THREADS; thread += 1) {
       const task: StressTask = {
-        handle: store.handle, thread, threadCount: THREADS, seed: SEED, operations: OPERATIONS, keys: options.keys,
-        valueBytesMax: options.valueBytesMax, logBytesMax: options.logBytesMax, floors, nowMs: NOW_MS,
+        handle: store.handle,
+        thread,
+        threadCount: THREADS,
+        seed: SEED,
+        operations: OPERATIONS,
+        keys: options.keys,
+        valueBytesMax: options.valueBytesMax,
+        logBytesMax: options.logBytesMax,
+        floors,
+        nowMs: NOW_MS,
       };
       const worker = new Worker(new URL('./support/store-stress-worker.ts', import.meta.url), { workerData: task });
       workers.push(worker);
@@ -65,7 +73,12 @@ async function stress(options: {
 describe('the store under four threads', () => {
   test('at full memory, with eviction, nothing is torn, mixed up or resurrected', async () => {
     const { store, reports } = await stress({
-      memoryBytes: 1536 * 1024, segmentBytes: 16_384, keys: 4000, valueBytesMax: 40_000, logBytesMax: 2000, eviction: 's3fifo',
+      memoryBytes: 1536 * 1024,
+      segmentBytes: 16_384,
+      keys: 4000,
+      valueBytesMax: 40_000,
+      logBytesMax: 2000,
+      eviction: 's3fifo',
     });
     expect(reports.flatMap((report) => report.problems)).toEqual([]);
     expect(auditStore(store.parts)).toEqual([]);
@@ -75,7 +88,12 @@ describe('the store under four threads', () => {
 
   test('at full memory, without eviction, some writes are refused and none goes wrong', async () => {
     const { store, reports } = await stress({
-      memoryBytes: 1024 * 1024, segmentBytes: 16_384, keys: 4000, valueBytesMax: 20_000, logBytesMax: 2000, eviction: 'noeviction',
+      memoryBytes: 1024 * 1024,
+      segmentBytes: 16_384,
+      keys: 4000,
+      valueBytesMax: 20_000,
+      logBytesMax: 2000,
+      eviction: 'noeviction',
     });
     expect(reports.flatMap((report) => report.problems)).toEqual([]);
     expect(auditStore(store.parts)).toEqual([]);
@@ -85,7 +103,12 @@ describe('the store under four threads', () => {
 
   test('with room for everything, no increment and no append is lost', async () => {
     const { store, reports } = await stress({
-      memoryBytes: 64 * 2 ** 20, segmentBytes: 65_536, keys: 4000, valueBytesMax: 2 ** 20, logBytesMax: 2 ** 20, eviction: 's3fifo',
+      memoryBytes: 64 * 2 ** 20,
+      segmentBytes: 65_536,
+      keys: 4000,
+      valueBytesMax: 2 ** 20,
+      logBytesMax: 2 ** 20,
+      eviction: 's3fifo',
     });
     expect(reports.flatMap((report) => report.problems)).toEqual([]);
     expect(auditStore(store.parts)).toEqual([]);

@@ -44,7 +44,7 @@ export class Command {
   /** Argument `index` as UTF-8 text. Allocates: for options, names and messages, not for keys and values. */
   text(index: number): string {
     const start = this.starts[index]!;
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, this.lengths[index]!).toString('utf8');
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, this.lengths[index]).toString('utf8');
   }
 
   /** A copy of argument `index` that the caller owns. */

@@ -45,8 +45,16 @@ export function auditStore(parts: StoreParts): string[] {
   expect('live bytes in segments', log.liveBytes, index.bytes);
   expect('dead bytes counted', memory.total(COUNTER_DEAD_BYTES), log.deadBytes);
   for (let namespace = 0; namespace < DATABASE_COUNT; namespace += 1) {
-    expect(`items of name space ${namespace}`, memory.total(COUNTER_NAMESPACE_ITEMS + namespace), index.byNamespace[namespace]!);
-    expect(`expiring of name space ${namespace}`, memory.total(COUNTER_NAMESPACE_EXPIRING + namespace), index.expiring[namespace]!);
+    expect(
+      `items of name space ${namespace}`,
+      memory.total(COUNTER_NAMESPACE_ITEMS + namespace),
+      index.byNamespace[namespace]!,
+    );
+    expect(
+      `expiring of name space ${namespace}`,
+      memory.total(COUNTER_NAMESPACE_EXPIRING + namespace),
+      index.expiring[namespace]!,
+    );
   }
   return problems;
 }
@@ -78,7 +86,8 @@ function auditIndex(parts: StoreParts, problems: string[]): IndexSums {
       locations.add(location);
       if ((item.flags & ITEM_DEAD) !== 0) problems.push(`the index points at a dead item at ${location}`);
       hash.update(item.bytes, item.keyStart, item.keyLength, item.namespace);
-      if (bucketOf(hash.low, index.bucketCount) !== bucket) problems.push(`an item stands in bucket ${bucket}, not its own`);
+      if (bucketOf(hash.low, index.bucketCount) !== bucket)
+        problems.push(`an item stands in bucket ${bucket}, not its own`);
       sums.items += 1;
       sums.bytes += item.size;
       sums.byNamespace[item.namespace]! += 1;
@@ -106,7 +115,8 @@ function auditSegments(parts: StoreParts, problems: string[]): { liveBytes: numb
     const record = memory.record(segment);
     const state = control[record + SEGMENT_STATE]!;
     if (state !== SegmentState.sealed && state !== SegmentState.large && state !== SegmentState.open) continue;
-    const used = state === SegmentState.open ? (open.get(segment) ?? SEGMENT_PREFIX_BYTES) : control[record + SEGMENT_USED]!;
+    const used =
+      state === SegmentState.open ? (open.get(segment) ?? SEGMENT_PREFIX_BYTES) : control[record + SEGMENT_USED]!;
     const dead = control[record + SEGMENT_DEAD]!;
     deadBytes += dead;
     liveBytes += used - SEGMENT_PREFIX_BYTES - dead;
@@ -134,16 +144,22 @@ function auditLists({ memory, pool }: StoreParts, problems: string[], openCount:
     return count;
   };
   const byState = new Array<number>(8).fill(0);
-  for (let segment = 0; segment < memory.segmentCount; segment += 1) byState[control[memory.record(segment) + SEGMENT_STATE]!]! += 1;
+  for (let segment = 0; segment < memory.segmentCount; segment += 1)
+    byState[control[memory.record(segment) + SEGMENT_STATE]!]! += 1;
   const free = listed(control[CONTROL_FREE_HEAD]!);
   if (free !== pool.freeCount || free !== byState[SegmentState.free]) {
     problems.push(`${free} segments in the free list, ${pool.freeCount} counted, ${byState[SegmentState.free]} marked`);
   }
-  if (openCount !== byState[SegmentState.open]) problems.push(`${openCount} open segments, ${byState[SegmentState.open]} marked`);
+  if (openCount !== byState[SegmentState.open])
+    problems.push(`${openCount} open segments, ${byState[SegmentState.open]} marked`);
   let continued = 0;
   let queued = 0;
   for (const queue of [Queue.small, Queue.main]) {
-    for (let segment = control[CONTROL_QUEUE_HEAD + queue]!; segment !== NO_SEGMENT; segment = control[memory.record(segment) + SEGMENT_NEXT]!) {
+    for (
+      let segment = control[CONTROL_QUEUE_HEAD + queue]!;
+      segment !== NO_SEGMENT;
+      segment = control[memory.record(segment) + SEGMENT_NEXT]!
+    ) {
       queued += 1;
       for (let part = control[memory.record(segment) + SEGMENT_CONTINUED]!; part !== NO_SEGMENT; ) {
         continued += 1;
@@ -151,8 +167,11 @@ function auditLists({ memory, pool }: StoreParts, problems: string[], openCount:
       }
     }
   }
-  if (queued !== byState[SegmentState.sealed]! + byState[SegmentState.large]!) problems.push(`${queued} segments queued, others marked`);
-  if (continued !== byState[SegmentState.continuation]) problems.push(`${continued} continuations linked, others marked`);
+  if (queued !== byState[SegmentState.sealed]! + byState[SegmentState.large]!)
+    problems.push(`${queued} segments queued, others marked`);
+  if (continued !== byState[SegmentState.continuation])
+    problems.push(`${continued} continuations linked, others marked`);
   const owned = pool.queueCount(Queue.small) + pool.queueCount(Queue.main);
-  if (owned !== queued + continued + openCount) problems.push(`the queues say they own ${owned} segments, not ${queued + continued + openCount}`);
+  if (owned !== queued + continued + openCount)
+    problems.push(`the queues say they own ${owned} segments, not ${queued + continued + openCount}`);
 }

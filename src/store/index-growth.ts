@@ -58,7 +58,12 @@ export class IndexGrowth {
   /** `ghosts`: null where nothing is ever evicted. */
   constructor(
     memory: StoreMemory,
-    parts: { readonly index: BucketIndex; readonly overflow: OverflowBuckets; readonly ghosts: Ghosts | null; readonly pool: SegmentPool },
+    parts: {
+      readonly index: BucketIndex;
+      readonly overflow: OverflowBuckets;
+      readonly ghosts: Ghosts | null;
+      readonly pool: SegmentPool;
+    },
   ) {
     this.memory = memory;
     this.index = parts.index;

@@ -69,7 +69,11 @@ export class ItemAccounts {
     const size = item.size;
     this.memory.count(COUNTER_LIVE_BYTES, -size);
     this.memory.count(COUNTER_DEAD_BYTES, size);
-    Atomics.add(this.memory.control, this.memory.record(this.memory.segmentAt(item.arena, item.word)) + SEGMENT_DEAD, size);
+    Atomics.add(
+      this.memory.control,
+      this.memory.record(this.memory.segmentAt(item.arena, item.word)) + SEGMENT_DEAD,
+      size,
+    );
     item.setFlag(ITEM_DEAD, true);
   }
 }

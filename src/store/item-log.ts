@@ -5,7 +5,14 @@
  * Order of a write: `ensure` room (may take a segment; no bucket is locked), then under the bucket's lock `append`, fill, link, and after
  * the unlock `publish`, so that who reads the fill mark sees whole items before it.
  */
-import { Queue, SEGMENT_PREFIX_BYTES, SegmentState, THREAD_OPEN_BYTES, THREAD_OPEN_SEGMENT, WORD_SHIFT } from './layout.ts';
+import {
+  type Queue,
+  SEGMENT_PREFIX_BYTES,
+  SegmentState,
+  THREAD_OPEN_BYTES,
+  THREAD_OPEN_SEGMENT,
+  WORD_SHIFT,
+} from './layout.ts';
 import type { StoreMemory } from './memory.ts';
 import { NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
 

@@ -103,7 +103,15 @@ export class ItemWriter {
   }
 
   /** Writes a new item to this thread's open segment of `queue`, after `reserve`. The bucket is locked; link it next. */
-  append(queue: Queue, key: Key, flags: number, value: Uint8Array, start: number, length: number, expiresAtMs: number): void {
+  append(
+    queue: Queue,
+    key: Key,
+    flags: number,
+    value: Uint8Array,
+    start: number,
+    length: number,
+    expiresAtMs: number,
+  ): void {
     this.log.append(queue, itemBytes(flags, key.length, length));
     this.fill(this.log.arena, this.log.word, key, flags, length, expiresAtMs);
     const item = this.written;
@@ -111,7 +119,15 @@ export class ItemWriter {
   }
 
   /** Writes a new item to the segments that `reserveLarge` took. The bucket need not be locked. */
-  fillLarge(head: number, key: Key, flags: number, value: Uint8Array, start: number, length: number, expiresAtMs: number): void {
+  fillLarge(
+    head: number,
+    key: Key,
+    flags: number,
+    value: Uint8Array,
+    start: number,
+    length: number,
+    expiresAtMs: number,
+  ): void {
     this.fill(this.memory.arenaOf(head), this.large.itemWord(head), key, flags, length, expiresAtMs);
     this.large.writeValue(this.written, value, start);
   }
@@ -169,7 +185,8 @@ export class ItemWriter {
   /** Lets the janitor know of an item's expiry, after it was written. */
   noteExpiry(item: ItemView): void {
     const expiresAtMs = item.expiresAtMs;
-    if (expiresAtMs !== 0) noteExpiry(this.memory.control, this.memory.record(this.segmentOf(item)) + SEGMENT_EXPIRY, expiresAtMs);
+    if (expiresAtMs !== 0)
+      noteExpiry(this.memory.control, this.memory.record(this.segmentOf(item)) + SEGMENT_EXPIRY, expiresAtMs);
   }
 
   private segmentOf(item: ItemView): number {

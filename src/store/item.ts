@@ -53,7 +53,7 @@ export function copyBytes(from: Uint8Array, start: number, to: Uint8Array, toSta
   if (length <= COPY_LOOP_BYTES_MAX) {
     for (let offset = 0; offset < length; offset += 1) to[toStart + offset] = from[start + offset]!;
   } else {
-    nativeCopy.call(from as Buffer, to, toStart, start, start + length);
+    nativeCopy.call(from, to, toStart, start, start + length);
   }
 }
 
@@ -118,7 +118,7 @@ export class ItemView {
   /** Only where the item has room for an expiry. */
   set expiresAtMs(atMs: number) {
     const word = this.word + 1 + (this.flags & ITEM_EXTENDED);
-    this.words[word] = atMs % TWO_TO_32 | 0;
+    this.words[word] = (atMs % TWO_TO_32) | 0;
     this.words[word + 1] = Math.floor(atMs / TWO_TO_32);
   }
 

@@ -25,7 +25,8 @@ export function reserveSegments(segmentCount: number): number {
 /** Asks the janitor to come now, if the reserve has been begun. */
 export function wakeJanitor(memory: StoreMemory, pool: SegmentPool): void {
   if (pool.freeCount >= reserveSegments(memory.segmentCount)) return;
-  if (Atomics.exchange(memory.control, CONTROL_JANITOR_WAKE, 1) === 0) Atomics.notify(memory.control, CONTROL_JANITOR_WAKE);
+  if (Atomics.exchange(memory.control, CONTROL_JANITOR_WAKE, 1) === 0)
+    Atomics.notify(memory.control, CONTROL_JANITOR_WAKE);
 }
 
 export class Janitor {

@@ -4,7 +4,7 @@
  * segment; the gain is that no free run of segments is ever needed, and that moving such an item between queues copies nothing.
  */
 import { type ItemView, copyBytes } from './item.ts';
-import { Queue, SEGMENT_CONTINUED, SEGMENT_PREFIX_BYTES, SegmentState, WORD_SHIFT } from './layout.ts';
+import { type Queue, SEGMENT_CONTINUED, SEGMENT_PREFIX_BYTES, SegmentState, WORD_SHIFT } from './layout.ts';
 import type { StoreMemory } from './memory.ts';
 import { NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
 

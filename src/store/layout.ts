@@ -165,7 +165,16 @@ export const SEGMENT_EXPIRY = 5;
 export const SEGMENT_CONTINUED = 6;
 export const SEGMENT_PREVIOUS = 7;
 
-export const SegmentState = { free: 0, open: 1, sealed: 2, large: 3, continuation: 4, index: 5, overflow: 6, ghost: 7 } as const;
+export const SegmentState = {
+  free: 0,
+  open: 1,
+  sealed: 2,
+  large: 3,
+  continuation: 4,
+  index: 5,
+  overflow: 6,
+  ghost: 7,
+} as const;
 export const Queue = { none: 0, small: 1, main: 2 } as const;
 export type Queue = (typeof Queue)[keyof typeof Queue];
 

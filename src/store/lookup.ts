@@ -50,6 +50,15 @@ export class Lookup {
     return this.index.find(key, this.tag);
   }
 
+  /** Whether the key is there. No bucket may be locked. */
+  exists(key: Key, nowMs: number): boolean {
+    this.address(key);
+    this.index.lock(this.hash);
+    const found = this.findLive(key, nowMs);
+    this.index.unlock();
+    return found;
+  }
+
   /** Copies the found item's value to the sink; false where the sink has no room. */
   copyOut(sink: ValueSink): boolean {
     const { item } = this.index;

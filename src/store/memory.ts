@@ -59,7 +59,10 @@ export function allocateStoreMemory(geometry: StoreGeometry): StoreHandle {
   assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes <= ARENA_BYTES, 'a segment is 4 KiB to 1 GiB');
   const segmentCount = Math.floor(geometry.memoryBytes / segmentBytes);
   const segmentCountMin = Math.max(SEGMENT_COUNT_MIN, 8 + 4 * geometry.threadCount);
-  assert(segmentCount >= segmentCountMin, `a store for ${geometry.threadCount} threads has at least ${segmentCountMin} segments`);
+  assert(
+    segmentCount >= segmentCountMin,
+    `a store for ${geometry.threadCount} threads has at least ${segmentCountMin} segments`,
+  );
   const arenas: SharedArrayBuffer[] = [];
   for (let left = segmentCount * segmentBytes; left > 0; left -= ARENA_BYTES) {
     arenas.push(new SharedArrayBuffer(Math.min(left, ARENA_BYTES)));

@@ -8,7 +8,8 @@ import { DATABASE_COUNT } from './types.ts';
 
 /** Gives each database the name space of its own number. */
 export function resetNamespaces(memory: StoreMemory): void {
-  for (let database = 0; database < DATABASE_COUNT; database += 1) memory.control[CONTROL_NAMESPACES + database] = database;
+  for (let database = 0; database < DATABASE_COUNT; database += 1)
+    memory.control[CONTROL_NAMESPACES + database] = database;
 }
 
 /** What the items of `database` are marked with. */

@@ -116,7 +116,8 @@ export class Reclaimer {
     let segment = this.control[CONTROL_EXPIRY_HAND]!;
     for (let looked = 0; looked < this.memory.segmentCount && walkedCount < segmentsMax; looked += 1) {
       segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
-      if (this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due && this.removeExpiredFrom(segment, nowMs)) walkedCount += 1;
+      if (this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due && this.removeExpiredFrom(segment, nowMs))
+        walkedCount += 1;
     }
     this.control[CONTROL_EXPIRY_HAND] = segment;
     unlock(this.control, CONTROL_DRAIN_LOCK);
@@ -290,7 +291,8 @@ export class Reclaimer {
       }
       this.hash.update(item.bytes, item.keyStart, item.keyLength, item.namespace);
       this.index.lock(this.hash);
-      if (this.index.findLocation(arena, item.word) && this.index.item.isExpired(nowMs)) this.accounts.expired(this.index);
+      if (this.index.findLocation(arena, item.word) && this.index.item.isExpired(nowMs))
+        this.accounts.expired(this.index);
       this.index.unlock();
     }
     return true;
@@ -303,7 +305,8 @@ export class Reclaimer {
     const queue = this.control[this.memory.record(segment) + SEGMENT_QUEUE]!;
     const end = this.memory.map.segments;
     for (let thread = this.memory.map.threads; thread < end; thread += THREAD_WORDS) {
-      if (this.control[thread + THREAD_OPEN_SEGMENT + queue] === segment) return this.control[thread + THREAD_OPEN_BYTES + queue]!;
+      if (this.control[thread + THREAD_OPEN_SEGMENT + queue] === segment)
+        return this.control[thread + THREAD_OPEN_BYTES + queue]!;
     }
     return 0;
   }

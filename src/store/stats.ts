@@ -58,6 +58,7 @@ export function readStats(memory: StoreMemory): StoreStats {
 /** Zeroes what counts events. */
 export function resetStats(memory: StoreMemory): void {
   for (let row = 0; row < memory.counters.length; row += COUNTER_ROW) {
-    for (const counter of [COUNTER_HITS, COUNTER_MISSES, COUNTER_EXPIRED, COUNTER_EVICTED]) memory.counters[row + counter] = 0;
+    for (const counter of [COUNTER_HITS, COUNTER_MISSES, COUNTER_EXPIRED, COUNTER_EVICTED])
+      memory.counters[row + counter] = 0;
   }
 }

@@ -10,7 +10,13 @@ import { Key, WriteResult } from './types.ts';
 const NOW_MS = 1_750_000_000_000;
 const MIB = 2 ** 20;
 
-function open(config: { readonly memoryBytes?: number; readonly segmentBytes?: number; readonly eviction?: 's3fifo' | 'noeviction' } = {}): StoreDriver {
+function open(
+  config: {
+    readonly memoryBytes?: number;
+    readonly segmentBytes?: number;
+    readonly eviction?: 's3fifo' | 'noeviction';
+  } = {},
+): StoreDriver {
   const store = Store.create({
     memoryBytes: config.memoryBytes ?? 4 * MIB,
     segmentBytes: config.segmentBytes ?? 16_384,
@@ -26,7 +32,9 @@ describe('values', () => {
   test('of every length around the limits of headers and segments come back as they went', () => {
     const driver = open();
     for (const keyLength of [1, 254, 255, 256, 3000]) {
-      for (const length of [0, 1, 2, 3, 4, 5, 24, 25, 63, 64, 4095, 8000, 8192, 16_376, 16_384, 65_535, 65_536, 200_000]) {
+      for (const length of [
+        0, 1, 2, 3, 4, 5, 24, 25, 63, 64, 4095, 8000, 8192, 16_376, 16_384, 65_535, 65_536, 200_000,
+      ]) {
         const key = 'k'.repeat(keyLength);
         const value = `${length}.`.repeat(length).slice(0, length);
         expect(driver.set(key, value, NOW_MS)).toBe(WriteResult.stored);
@@ -42,7 +50,9 @@ describe('values', () => {
     const random = seededRandom(5);
     for (let offset = 0; offset < value.length; offset += 4099) value[offset] = Math.floor(random() * 256);
     for (let round = 0; round < 5; round += 1) {
-      expect(driver.store.set(driver.key(`big${round % 3}`), value, 0, value.length, driver.options.reset(), NOW_MS)).toBe(WriteResult.stored);
+      expect(
+        driver.store.set(driver.key(`big${round % 3}`), value, 0, value.length, driver.options.reset(), NOW_MS),
+      ).toBe(WriteResult.stored);
     }
     expect(driver.store.get(driver.key('big1'), driver.sink, NOW_MS)).toBe(true);
     expect(driver.sink.length).toBe(value.length);
@@ -114,7 +124,9 @@ describe('eviction', () => {
       for (let hot = 0; hot < 50; hot += 1) driver.get(`hot${hot}`, NOW_MS);
       fill(driver, round * 100, round * 100 + 100);
     }
-    const kept = Array.from({ length: 50 }, (_, hot) => driver.get(`hot${hot}`, NOW_MS)).filter((value) => value !== null);
+    const kept = Array.from({ length: 50 }, (_, hot) => driver.get(`hot${hot}`, NOW_MS)).filter(
+      (value) => value !== null,
+    );
     expect(kept.length).toBe(50);
     expect(driver.store.stats().evicted).toBeGreaterThan(2500);
     expect(auditStore(driver.store.parts)).toEqual([]);
@@ -125,7 +137,9 @@ describe('eviction', () => {
     fill(driver, 0, 1500);
     const { pool } = driver.store.parts;
     const mainBefore = pool.queueCount(Queue.main);
-    const gone = Array.from({ length: 1500 }, (_, number) => number).filter((number) => !driver.store.has(driver.key(`k${number}`), NOW_MS));
+    const gone = Array.from({ length: 1500 }, (_, number) => number).filter(
+      (number) => !driver.store.has(driver.key(`k${number}`), NOW_MS),
+    );
     for (const number of gone.slice(-200)) driver.set(`k${number}`, 'v'.repeat(1000), NOW_MS);
     expect(pool.queueCount(Queue.main)).toBeGreaterThan(mainBefore + 8);
   });
@@ -146,9 +160,11 @@ describe('eviction', () => {
     expect(stored).toBeGreaterThan(850);
     expect(driver.set('k7', 'w'.repeat(1000), NOW_MS)).toBe(WriteResult.stored);
     expect(driver.set('big', 'v'.repeat(100_000), NOW_MS)).toBe(WriteResult.outOfMemory);
-    for (let number = 0; number < stored; number += 1) expect(driver.store.has(driver.key(`k${number}`), NOW_MS)).toBe(true);
+    for (let number = 0; number < stored; number += 1)
+      expect(driver.store.has(driver.key(`k${number}`), NOW_MS)).toBe(true);
     for (let number = 0; number < 300; number += 1) driver.delete(`k${number * 2}`, NOW_MS);
-    for (let number = 0; number < 200; number += 1) expect(driver.set(`n${number}`, 'v'.repeat(1000), NOW_MS)).toBe(WriteResult.stored);
+    for (let number = 0; number < 200; number += 1)
+      expect(driver.set(`n${number}`, 'v'.repeat(1000), NOW_MS)).toBe(WriteResult.stored);
     expect(auditStore(driver.store.parts)).toEqual([]);
   });
 
@@ -187,7 +203,13 @@ describe('iteration', () => {
     driver.set('lonely', 'v', NOW_MS, undefined, 3);
     driver.set('other', 'v', NOW_MS);
     expect(driver.store.randomKey(3, random, driver.batch, NOW_MS)).toBe(true);
-    expect(Buffer.from(driver.batch.bytes).toString('latin1', driver.batch.starts[0]!, driver.batch.starts[0]! + driver.batch.lengths[0]!)).toBe('lonely');
+    expect(
+      Buffer.from(driver.batch.bytes).toString(
+        'latin1',
+        driver.batch.starts[0],
+        driver.batch.starts[0]! + driver.batch.lengths[0]!,
+      ),
+    ).toBe('lonely');
   });
 });
 
@@ -213,7 +235,8 @@ describe('databases', () => {
   test('are name spaces of their own, and are flushed by themselves', () => {
     const driver = open();
     for (const database of [0, 1, 15]) {
-      for (let number = 0; number < 300; number += 1) driver.set(`k${number}`, `${database}`, NOW_MS, undefined, database);
+      for (let number = 0; number < 300; number += 1)
+        driver.set(`k${number}`, `${database}`, NOW_MS, undefined, database);
     }
     expect(driver.get('k7', NOW_MS, 15)).toBe('15');
     driver.store.beginExclusive();
@@ -242,7 +265,11 @@ test('databases are swapped whole, and a watch tells whether its key is concerne
   expect([driver.get('a', NOW_MS), driver.get('a', NOW_MS, 3)]).toEqual(['three', 'zero']);
   expect([driver.store.count(0), driver.store.count(3)]).toEqual([2, 1]);
   expect(driver.keys(NOW_MS, 3)).toEqual(['a']);
-  expect([concerned, appears, nowhere].map((handle) => driver.store.isTouched(handle, NOW_MS))).toEqual([true, true, false]);
+  expect([concerned, appears, nowhere].map((handle) => driver.store.isTouched(handle, NOW_MS))).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });
 
 describe('a watch', () => {

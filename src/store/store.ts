@@ -17,6 +17,7 @@ import { itemBytes, layoutFlags } from './item.ts';
 import { ItemWriter } from './item-writer.ts';
 import { randomKey, scanBucket } from './iteration.ts';
 import type { KeyBatch } from './key-batch.ts';
+import { KeyWatches } from './key-watches.ts';
 import { isExpiryAllowed, Lookup } from './lookup.ts';
 import {
   BUCKET_BYTES,
@@ -35,7 +36,15 @@ import { namespaceOf, swapNamespaces } from './namespaces.ts';
 import { NO_SEGMENT } from './segment-pool.ts';
 import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
 import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
-import { type ItemInfo, type ItemSnapshot, Key, NO_EXPIRY, WriteCondition, type WriteOptions, WriteResult } from './types.ts';
+import {
+  type ItemInfo,
+  type ItemSnapshot,
+  type Key,
+  NO_EXPIRY,
+  WriteCondition,
+  type WriteOptions,
+  WriteResult,
+} from './types.ts';
 
 /** What one item costs the index: a slot, the bucket's control word and its unused slots shared out. */
 const INDEX_BYTES_PER_ITEM: number = Math.round((BUCKET_BYTES / SLOT_COUNT) * 1.25);
@@ -47,12 +56,13 @@ export class Store implements StoreApi {
   readonly valueBytesMax: number;
   private readonly writer: ItemWriter;
   private readonly lookup: Lookup;
-  private readonly watchedKey = new Key();
+  private readonly watches: KeyWatches;
 
   private constructor(parts: StoreParts) {
     this.parts = parts;
     this.writer = new ItemWriter(parts);
     this.lookup = new Lookup(parts, this.writer);
+    this.watches = new KeyWatches(parts.watches, this.lookup);
     this.keyBytesMax = storeKeyBytesMax(parts.memory);
     this.valueBytesMax = storeValueBytesMax(parts.memory);
   }
@@ -114,11 +124,7 @@ export class Store implements StoreApi {
   }
 
   has(key: Key, nowMs: number): boolean {
-    this.lookup.address(key);
-    this.parts.index.lock(this.lookup.hash);
-    const found = this.lookup.findLive(key, nowMs);
-    this.parts.index.unlock();
-    return found;
+    return this.lookup.exists(key, nowMs);
   }
 
   read(key: Key, snapshot: ItemSnapshot, nowMs: number): boolean {
@@ -269,24 +275,18 @@ export class Store implements StoreApi {
   }
 
   randomKey(database: number, random01: () => number, batch: KeyBatch, nowMs: number): boolean {
-    return this.count(database) > 0 && randomKey(this.parts, namespaceOf(this.parts.memory, database), random01, batch, nowMs);
+    return (
+      this.count(database) > 0 &&
+      randomKey(this.parts, namespaceOf(this.parts.memory, database), random01, batch, nowMs)
+    );
   }
 
   watch(key: Key, nowMs: number): WatchHandle {
-    this.lookup.address(key);
-    const entry = this.parts.watches.add(this.parts.hash);
-    const version = this.parts.watches.version(entry);
-    // `slice` of a Buffer would be a view of bytes that belong to the caller.
-    const bytes = new Uint8Array(key.bytes.subarray(key.start, key.start + key.length));
-    return { key: bytes, database: key.database, namespace: key.namespace, entry, version, existed: this.has(key, nowMs) };
+    return this.watches.watch(key, nowMs);
   }
 
   isTouched(handle: WatchHandle, nowMs: number): boolean {
-    if (this.parts.watches.version(handle.entry) !== handle.version) return true;
-    const key = this.watchedKey.assign(handle.key, 0, handle.key.length, handle.database);
-    const exists = this.has(key, nowMs);
-    // After SWAPDB the database holds other keys: nothing has changed only where there was no such key and is none.
-    return key.namespace === handle.namespace ? handle.existed && !exists : handle.existed || exists;
+    return this.watches.isTouched(handle, nowMs);
   }
 
   unwatch(handle: WatchHandle): void {
@@ -322,7 +322,14 @@ export class Store implements StoreApi {
   }
 
   /** A value too long for an open segment: written to its own segments first, then linked. */
-  private setLarge(key: Key, value: Uint8Array, start: number, length: number, options: WriteOptions, nowMs: number): WriteResult {
+  private setLarge(
+    key: Key,
+    value: Uint8Array,
+    start: number,
+    length: number,
+    options: WriteOptions,
+    nowMs: number,
+  ): WriteResult {
     const { index } = this.parts;
     const { writer } = this;
     // Always with room for an expiry, since such an item is never copied to get some.

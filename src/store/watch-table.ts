@@ -42,7 +42,8 @@ export class WatchTable {
       const entry = this.entryAt(hash, probe);
       if (control[entry + WATCH_REFERENCES] === 0) {
         if (free === ANY_WRITE) free = entry;
-      } else if (control[entry + WATCH_HASH_LOW] === hash.low && control[entry + WATCH_HASH_HIGH] === hash.high) found = entry;
+      } else if (control[entry + WATCH_HASH_LOW] === hash.low && control[entry + WATCH_HASH_HIGH] === hash.high)
+        found = entry;
     }
     if (found === ANY_WRITE && free !== ANY_WRITE) {
       found = free;

@@ -159,7 +159,7 @@ export const byteCases: readonly ContractCase[] = [
       const parts: Uint8Array[] = [];
       const { handler, listener } = await fixture.listen({
         onData(connection, bytes, length) {
-          parts.push(bytes.slice(0, length));
+          parts.push(Uint8Array.from(bytes.subarray(0, length)));
           if (paused !== null) return;
           paused = connection;
           connection.pause();
@@ -199,7 +199,7 @@ export const byteCases: readonly ContractCase[] = [
       const parts: Uint8Array[] = [];
       const { handler, listener } = await fixture.listen({
         onData(connection, bytes, length) {
-          parts.push(bytes.slice(0, length));
+          parts.push(Uint8Array.from(bytes.subarray(0, length)));
           connection.pause();
           setImmediate(() => connection.resume());
         },

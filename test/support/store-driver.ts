@@ -47,7 +47,13 @@ export class StoreDriver {
   }
 
   /** A plain set, or one with what `change` does to the options. */
-  set(key: string, value: string, nowMs: number, change: (options: WriteOptions) => void = () => {}, database = 0): WriteResult {
+  set(
+    key: string,
+    value: string,
+    nowMs: number,
+    change: (options: WriteOptions) => void = () => {},
+    database = 0,
+  ): WriteResult {
     const bytes = Buffer.from(value, 'latin1');
     change(this.options.reset());
     return this.store.set(this.key(key, database), bytes, 0, bytes.length, this.options, nowMs);
@@ -62,10 +68,16 @@ export class StoreDriver {
     for (;;) {
       const found = this.store.read(this.key(key, database), this.snapshot, nowMs);
       const before = found ? Buffer.from(this.snapshot.bytes).toString('latin1', 0, this.snapshot.length) : null;
-      const result = this.set(key, change(before), nowMs, (options) => {
-        options.keepExpiry = true;
-        options.ifUnchangedSince = this.snapshot;
-      }, database);
+      const result = this.set(
+        key,
+        change(before),
+        nowMs,
+        (options) => {
+          options.keepExpiry = true;
+          options.ifUnchangedSince = this.snapshot;
+        },
+        database,
+      );
       if (result !== WriteResult.conflict) return result;
     }
   }

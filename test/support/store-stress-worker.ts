@@ -56,7 +56,8 @@ export function stressValue(key: string, version: number, length: number): strin
 export function checkStressValue(key: string, value: string): number {
   const [name, version, length] = value.split(' ', 3);
   if (name !== key) throw new Error(`key ${key} holds a value of ${name}`);
-  if (value !== stressValue(key, Number(version), Number(length))) throw new Error(`key ${key} holds a torn value of ${value.length} bytes: ${value.slice(0, 60)}`);
+  if (value !== stressValue(key, Number(version), Number(length)))
+    throw new Error(`key ${key} holds a torn value of ${value.length} bytes: ${value.slice(0, 60)}`);
   return Number(version);
 }
 
@@ -91,7 +92,8 @@ function runStress(task: StressTask): StressReport {
       found += 1;
       const version = checkStressValue(key, value);
       if (version < floor) throw new Error(`${key} shows version ${version} after version ${floor} was reached`);
-      if (isOwner && version !== versions.get(number)) throw new Error(`${key} shows ${version}, its owner wrote ${versions.get(number)}`);
+      if (isOwner && version !== versions.get(number))
+        throw new Error(`${key} shows ${version}, its owner wrote ${versions.get(number)}`);
       return;
     }
     const version = (versions.get(number) ?? 0) + 1;
@@ -147,7 +149,8 @@ function runStress(task: StressTask): StressReport {
     const key = `pair${below(4)}`;
     const left = driver.get(`${key}a`, nowMs(operation));
     const right = driver.get(`${key}b`, nowMs(operation));
-    if (left !== null && right !== null && left !== right) throw new Error(`${key}: ${left} and ${right}, written together`);
+    if (left !== null && right !== null && left !== right)
+      throw new Error(`${key}: ${left} and ${right}, written together`);
   };
 
   const exclusive = (operation: number): void => {
@@ -155,9 +158,11 @@ function runStress(task: StressTask): StressReport {
     store.beginExclusive();
     const left = driver.get(`${key}a`, nowMs(operation));
     const right = driver.get(`${key}b`, nowMs(operation));
-    if (left !== null && right !== null && left !== right) problems.push(`${key}: ${left} and ${right}, written together`);
+    if (left !== null && right !== null && left !== right)
+      problems.push(`${key}: ${left} and ${right}, written together`);
     for (const half of [`${key}a`, `${key}b`]) {
-      if (driver.set(half, `${task.thread} ${operation}`, nowMs(operation)) !== WriteResult.stored) driver.delete(half, nowMs(operation));
+      if (driver.set(half, `${task.thread} ${operation}`, nowMs(operation)) !== WriteResult.stored)
+        driver.delete(half, nowMs(operation));
     }
     store.endExclusive();
   };
@@ -185,7 +190,8 @@ function checkLog(value: string): void {
   const last = new Map<string, number>();
   for (const [whole, thread, number] of value.matchAll(/<(\d+):(\d+)>|[^]/g)) {
     if (thread === undefined) throw new Error(`a log holds ${whole} between records: ${value.slice(0, 80)}`);
-    if (Number(number) <= (last.get(thread) ?? -1)) throw new Error(`a log holds record ${number} of thread ${thread} after ${last.get(thread)}`);
+    if (Number(number) <= (last.get(thread) ?? -1))
+      throw new Error(`a log holds record ${number} of thread ${thread} after ${last.get(thread)}`);
     last.set(thread, Number(number));
   }
 }

@@ -159,7 +159,7 @@ export function echoBehaviour(): Behaviour {
     },
     onData(connection, bytes, length) {
       const sender = connection.context as Sender;
-      sender.send(bytes.slice(0, length));
+      sender.send(Uint8Array.from(bytes.subarray(0, length)));
       if (sender.pendingBytes > ECHO_PENDING_BYTES_MAX) connection.pause();
     },
     onDrain(connection) {
