@@ -5,6 +5,7 @@
 import { assert } from '../base/assert.ts';
 import { NO_ROOM, type ValueSink } from '../base/value-sink.ts';
 import type { BucketIndex } from './bucket-index.ts';
+import { ITEM_RAW } from './layout.ts';
 import type { KeyHash } from './hash.ts';
 import type { ItemAccounts } from './item-accounts.ts';
 import type { ItemWriter } from './item-writer.ts';
@@ -12,7 +13,10 @@ import type { StoreMemory } from './memory.ts';
 import { namespaceOf } from './namespaces.ts';
 import { storeKeyBytesMax } from './stats.ts';
 import type { StoreParts } from './store-parts.ts';
-import { ExpireCondition, type Key, NO_EXPIRY } from './types.ts';
+import { ExpireCondition, type ItemInfo, type Key, NO_EXPIRY } from './types.ts';
+
+/** What one item costs the index, its share of overflow buckets included (see index-growth.ts). */
+const INDEX_BYTES_PER_ITEM = 12;
 
 export class Lookup {
   readonly hash: KeyHash;
@@ -57,6 +61,16 @@ export class Lookup {
     const found = this.findLive(key, nowMs);
     this.index.unlock();
     return found;
+  }
+
+  /** Tells what is known of the found item without its value. */
+  describe(info: ItemInfo): void {
+    const { item } = this.index;
+    info.valueLength = item.valueLength;
+    info.expiresAtMs = item.expiresAtMs;
+    info.raw = (item.flags & ITEM_RAW) !== 0;
+    info.frequency = this.index.frequency;
+    info.itemBytes = item.size + INDEX_BYTES_PER_ITEM;
   }
 
   /** Copies the found item's value to the sink; false where the sink has no room. */

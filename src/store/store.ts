@@ -20,7 +20,6 @@ import type { KeyBatch } from './key-batch.ts';
 import { KeyWatches } from './key-watches.ts';
 import { isExpiryAllowed, Lookup } from './lookup.ts';
 import {
-  BUCKET_BYTES,
   CONTROL_EXPIRY_HELD,
   COUNTER_NAMESPACE_EXPIRING,
   COUNTER_NAMESPACE_ITEMS,
@@ -29,7 +28,6 @@ import {
   ITEM_EXPIRY,
   ITEM_RAW,
   Queue,
-  SLOT_COUNT,
 } from './layout.ts';
 import type { StoreHandle } from './memory.ts';
 import { namespaceOf, swapNamespaces } from './namespaces.ts';
@@ -45,9 +43,6 @@ import {
   type WriteOptions,
   WriteResult,
 } from './types.ts';
-
-/** What one item costs the index: a slot, the bucket's control word and its unused slots shared out. */
-const INDEX_BYTES_PER_ITEM: number = Math.round((BUCKET_BYTES / SLOT_COUNT) * 1.25);
 
 export class Store implements StoreApi {
   /** The parts, for the janitor and for tests. */
@@ -110,12 +105,7 @@ export class Store implements StoreApi {
     index.lock(this.lookup.hash);
     const found = this.lookup.findLive(key, nowMs);
     if (found) {
-      const item = index.item;
-      info.valueLength = item.valueLength;
-      info.expiresAtMs = item.expiresAtMs;
-      info.raw = (item.flags & ITEM_RAW) !== 0;
-      info.frequency = index.frequency;
-      info.itemBytes = item.size + INDEX_BYTES_PER_ITEM;
+      this.lookup.describe(info);
       if (touch) index.touch();
     }
     index.unlock();
