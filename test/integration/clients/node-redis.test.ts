@@ -189,10 +189,10 @@ describe.each([2, 3] as const)('node-redis with RESP%d', (protocol) => {
     const named = await connectTo(target.url, { name: 'worker-1' });
     named.on('error', () => undefined);
     expect(await named.clientGetName()).toBe('worker-1');
+    const id = await named.clientId();
     const list = await client.clientList();
-    const entry = list.find(({ name }) => name === 'worker-1');
-    expect(entry?.id).toBe(await named.clientId());
-    expect(await client.clientKill({ filter: 'ID', id: entry?.id ?? 0 })).toBe(1);
+    expect(list.find((entry) => entry.id === id)?.name).toBe('worker-1');
+    expect(await client.clientKill({ filter: 'ID', id })).toBe(1);
     named.destroy();
     expect(await client.info('server')).toMatch(/redis_version:\d+\.\d+/);
     expect(await client.ping()).toBe('PONG');
