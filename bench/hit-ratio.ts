@@ -5,7 +5,10 @@
  * the policies were given: 1% and 10% of the trace's objects. Passed: at 10% no more than 0.5 points below S3-FIFO, at 1% not below LRU.
  * The columns LRU* and S3-FIFO* are our exact simulators, which show that the reference figures are understood.
  *
- *   bun bench/hit-ratio.ts [--traces ../shared/traces] [--json FILE]
+ *   bun bench/hit-ratio.ts --traces DIR [--json FILE]
+ *
+ * DIR holds NAME.txt.gz for each trace named below, one key a line in order of access: web07 and orm-busy-1m of cache2k's benchmark set,
+ * multi3 and sprite of the LIRS paper, the sample of cloudPhysicsIO that libCacheSim brings. They are not part of the repository.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -15,7 +18,6 @@ import { printEnvironment, readEnvironment } from './lib/environment.ts';
 import { LruSimulator, S3FifoSimulator } from './lib/policy-simulator.ts';
 import { replayThroughPolicy, replayThroughStore, type AccessSequence } from './lib/replay.ts';
 import { printTable, progress, rounded, writeJson } from './lib/report.ts';
-import { PROJECT_ROOT } from './lib/servers.ts';
 
 const POLICIES = ['LRU', 'LFU', 'ARC', 'S3-FIFO', 'W-TinyLFU', 'SIEVE'] as const;
 const POINTS_BELOW_S3_FIFO_MAX = 0.5;
@@ -26,7 +28,7 @@ interface Reference {
   readonly share: '1%' | '10%';
   /** The same in objects. */
   readonly capacity: number;
-  /** Hit ratio in percent by libCacheSim, in the order of POLICIES. Source: the README beside the traces. */
+  /** Hit ratio in percent as libCacheSim computes it, in the order of POLICIES. */
   readonly ratios: readonly number[];
 }
 
@@ -88,7 +90,7 @@ function measure(reference: Reference, sequence: AccessSequence): Result {
 }
 
 const { values: options } = parseArgs({
-  options: { traces: { type: 'string', default: resolve(PROJECT_ROOT, '../shared/traces') }, json: { type: 'string' } },
+  options: { traces: { type: 'string', default: 'traces' }, json: { type: 'string' } },
 });
 const folder = resolve(options.traces);
 if (!existsSync(folder)) {

@@ -70,9 +70,6 @@ export const TAG_REASONS = {
   'needs:config-maxmemory': 'sets `maxmemory` to almost nothing',
 };
 
-/** Tests, by name or by a pattern after a slash, that are not run because they would leave the shared connection in a state that fails the ones after them. */
-export const LEFT_OUT = [];
-
 /** The reason for a failure, or undefined. */
 export function reasonOf(unit, { name, message }) {
   const named = BY_NAME.find(([itsUnit, itsName]) => itsUnit === unit && itsName === name);
@@ -85,10 +82,6 @@ export function reasonOf(unit, { name, message }) {
 
 /** The reason why a test was not run; `why` is the runner's own. */
 export function notRunReason(name, why) {
-  const leftOut = LEFT_OUT.find(([pattern]) =>
-    pattern.startsWith('/') ? new RegExp(pattern.slice(1)).test(name) : pattern === name,
-  );
-  if (leftOut !== undefined) return leftOut[1];
   const tag = /^Tag: (\S+) denied$/.exec(why)?.[1];
   return TAG_REASONS[tag] ?? why;
 }
