@@ -10,6 +10,7 @@ const exitCode = await run(process.argv.slice(2), {
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   onSignal: (signal, listener) => process.on(signal, listener),
+  nowMs: () => performance.now(),
   exit: (code) => process.exit(code),
   startNode: async (options) => {
     // Loaded only when a node starts, so that help and version answer at once.

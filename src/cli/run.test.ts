@@ -4,7 +4,7 @@ import type { NodeOptions } from '../config/node-options.ts';
 import { OPTION_KEYS, specOf } from '../config/options.ts';
 import type { StopSignal } from './exit-codes.ts';
 import { run } from './run.ts';
-import type { ServeContext, ServedNode } from './serve.ts';
+import { type ServeContext, type ServedNode, SIGNAL_ECHO_MS } from './serve.ts';
 
 /** The process around the command line, held in memory. */
 class FakeProcess implements ServeContext {
@@ -16,6 +16,7 @@ class FakeProcess implements ServeContext {
   started: NodeOptions | null = null;
   startError: unknown = null;
   stopCount = 0;
+  timeMs = 0;
   /** Ends the node's stop. */
   finishStop = (): void => undefined;
   /** Settles when something was written that contains what is waited for. */
@@ -29,6 +30,7 @@ class FakeProcess implements ServeContext {
   readonly writeError = (text: string): void => {
     this.error += text;
   };
+  readonly nowMs = (): number => this.timeMs;
   readonly exit = (code: number): void => {
     this.exits.push(code);
   };
@@ -142,6 +144,23 @@ describe('serve', () => {
     expect(fake.exits).toEqual([]);
     fake.signal(second);
     expect(fake.exits).toEqual([code]);
+    fake.finishStop();
+    await exitCode;
+  });
+
+  test('the same signal again counts as a second one only after the time of an echo', async () => {
+    const fake = new FakeProcess();
+    const exitCode = run(['serve'], fake);
+    await fake.written('runtime');
+    fake.timeMs = 1000;
+    fake.signal('SIGINT');
+    await fake.written('stopping…\n');
+    fake.timeMs += SIGNAL_ECHO_MS - 1;
+    fake.signal('SIGINT');
+    expect(fake.exits).toEqual([]);
+    fake.timeMs += 1;
+    fake.signal('SIGINT');
+    expect(fake.exits).toEqual([130]);
     fake.finishStop();
     await exitCode;
   });

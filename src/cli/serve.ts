@@ -1,6 +1,6 @@
 /**
  * `shoal serve`: options in, a running node, a clean stop. The first SIGTERM or SIGINT stops the node in order; a second
- * one ends the process at once, whatever it is waiting for.
+ * one ends the process at once, whatever it is waiting for. An echo of the first does not count as a second.
  */
 import { loadOptions } from '../config/load.ts';
 import type { NodeOptions } from '../config/node-options.ts';
@@ -9,6 +9,12 @@ import { ExitCode, FORCED_EXIT_CODES, type StopSignal } from './exit-codes.ts';
 import { parseFlags } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { exposureWarning, readyText, type ReadyNode } from './ready-text.ts';
+
+/**
+ * The same signal again within this time is an echo. Ctrl-C under `npm start` comes twice: from the terminal, and from npm,
+ * which passes on what it got itself. Nobody can see in so short a time that a stop hangs.
+ */
+export const SIGNAL_ECHO_MS = 500;
 
 export interface ServedNode extends ReadyNode {
   stop(): Promise<void>;
@@ -21,6 +27,8 @@ export interface ServeContext {
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
   readonly onSignal: (signal: StopSignal, listener: () => void) => void;
+  /** Milliseconds on a clock that never goes back. */
+  readonly nowMs: () => number;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
   readonly startNode: (options: NodeOptions) => Promise<ServedNode>;
@@ -58,15 +66,19 @@ export async function serve(args: readonly string[], context: ServeContext): Pro
   return ExitCode.ok;
 }
 
-/** Resolves at the first signal, and from then on lets any other one end the process. */
+/** Resolves at the first signal, and from then on lets any other one, but for its echo, end the process. */
 function firstSignal(context: ServeContext): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false;
+    let first: { readonly signal: StopSignal; readonly atMs: number } | null = null;
     for (const signal of SIGNALS) {
       context.onSignal(signal, () => {
-        if (asked) context.exit(FORCED_EXIT_CODES[signal]);
-        asked = true;
-        resolve();
+        const atMs = context.nowMs();
+        if (first === null) {
+          first = { signal, atMs };
+          resolve();
+        } else if (signal !== first.signal || atMs - first.atMs >= SIGNAL_ECHO_MS) {
+          context.exit(FORCED_EXIT_CODES[signal]);
+        }
       });
     }
   });

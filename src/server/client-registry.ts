@@ -92,7 +92,7 @@ export function describeSession(session: Session, nowMs: number): string {
     'rbp=0',
     'obl=0',
     `oll=${session.unsentBytes > 0 ? 1 : 0}`,
-    `omem=${output.bytes.length + session.retainedBytes}`,
+    `omem=${output.capacity + session.retainedBytes}`,
     `tot-mem=${memoryOf(session)}`,
     `events=${session.awaitingDrain ? 'rw' : 'r'}`,
     `cmd=${session.lastCommand === null ? 'NULL' : session.lastCommand.name}`,
@@ -111,7 +111,7 @@ export function describeSession(session: Session, nowMs: number): string {
 /** Bytes that a connection's own buffers take; its fixed part is an estimate. */
 export function memoryOf(session: Session): number {
   const queued = session.transaction === null ? 0 : session.transaction.memoryBytes;
-  return SESSION_BYTES + session.input.bytes.length + session.output.bytes.length + session.retainedBytes + queued;
+  return SESSION_BYTES + session.input.bytes.length + session.output.capacity + session.retainedBytes + queued;
 }
 
 const SESSION_BYTES = 1024;

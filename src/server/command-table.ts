@@ -25,7 +25,7 @@ export const Trait = {
   whileSubscribed: 64,
   /** Not shown to MONITOR. */
   unmonitored: 128,
-  /** Its replies are pushes, which CLIENT REPLY OFF lets through. */
+  /** CLIENT REPLY OFF lets through what it writes: pushes, and EXEC's replies, of which each was dropped or kept already. */
   pushes: 256,
   /** DEBUG: answered only as `debugCommand` says. */
   guarded: 512,
@@ -174,7 +174,7 @@ function traitsOf(spec: CommandSpec, container: CommandEntry | null): number {
   if (flags.has('no_multi')) traits |= Trait.noMulti;
   if (flags.has('skip_monitor') || flags.has('admin')) traits |= Trait.unmonitored;
   if (NEVER_QUEUED.has(top)) traits |= Trait.neverQueued;
-  if (PUSHING.has(top)) traits |= Trait.pushes;
+  if (PUSHING.has(top) || top === 'exec') traits |= Trait.pushes;
   if (WHILE_SUBSCRIBED.has(top)) traits |= Trait.whileSubscribed;
   if (top === 'exec') traits |= Trait.exec;
   if (top === 'debug' || container?.name === 'debug') traits |= Trait.guarded;

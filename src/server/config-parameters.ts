@@ -64,7 +64,6 @@ export function configParameters(
         return null;
       },
     },
-    remembered('hz', '10', 1, 500),
     fixed('maxmemory-policy', () => REDIS_EVICTION_NAMES[options.eviction]),
     immutable('databases', () => String(DATABASE_COUNT)),
     immutable('enable-debug-command', () => options.debugCommand),
@@ -188,21 +187,6 @@ function fixed(name: string, get: () => string): ConfigParameter {
     get,
     set: (text) => {
       return text === get() ? null : 'this cannot be changed while the server runs: start it with another value';
-    },
-  };
-}
-
-/** A number that Redis has and that changes nothing here: timers do not depend on it. */
-function remembered(name: string, initial: string, min: number, max: number): ConfigParameter {
-  let value = initial;
-  return {
-    name,
-    get: () => value,
-    set: (text) => {
-      if (!/^-?\d{1,15}$/.test(text)) return "argument couldn't be parsed into an integer";
-      if (Number(text) < min || Number(text) > max) return `argument must be between ${min} and ${max} inclusive`;
-      value = text;
-      return null;
     },
   };
 }

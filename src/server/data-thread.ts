@@ -51,6 +51,9 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private inBatch = false;
   private batchStartedAtMs = 0;
   private resumeRequested = false;
+  private releasing = false;
+  /** Some session may be held back by CLIENT PAUSE. */
+  private holdsPaused = false;
 
   constructor(parts: DataThreadParts) {
     this.context = parts.context;
@@ -148,7 +151,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   settingsChanged(): void {
     this.writer.limitBytes = this.context.limits.outputBufferBytesMax;
-    const { settings } = this.context.node;
+    const { settings, clients } = this.context.node;
+    if (settings.password === '') for (const session of clients.all()) session.setAuthenticated(true);
     this.gate.set(NodeGateBit.memoryLimited, settings.isMemoryLimited);
     this.gate.set(NodeGateBit.replicasMissing, settings.replicaCountMin > 0);
   }
@@ -159,7 +163,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   resetSession(session: Session): void {
     this.clearState(session);
-    session.gates = 0;
+    // A reply that CLIENT REPLY SKIP drops stays dropped, that of RESET itself.
+    session.gates &= Gate.replySkip;
     session.setAuthenticated(this.context.node.settings.password === '');
     session.name = '';
     session.database = 0;
@@ -171,9 +176,20 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   /** Lets the sessions go on that CLIENT PAUSE held back, if it is over. They find out for themselves if it is not. */
   releasePaused(): void {
-    this.resumeRequested = false;
-    for (const session of this.context.node.clients.all()) {
-      if ((session.holds & Hold.pause) !== 0) this.release(session, Hold.pause);
+    // A session that is let go may end another pause: that begins a round of its own, never a call inside this one.
+    if (this.releasing) return;
+    this.releasing = true;
+    try {
+      do {
+        this.resumeRequested = false;
+        if (!this.holdsPaused) break;
+        this.holdsPaused = false;
+        for (const session of this.context.node.clients.all()) {
+          if ((session.holds & Hold.pause) !== 0) this.release(session, Hold.pause);
+        }
+      } while (this.resumeRequested);
+    } finally {
+      this.releasing = false;
     }
   }
 
@@ -236,6 +252,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
         const executed = dispatcher.execute(session, command, writer);
         if (executed === Executed.postponed) {
           this.hold(session, Hold.pause);
+          this.holdsPaused = true;
           return offset;
         }
         if (executed === Executed.hostile) {
@@ -244,6 +261,14 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
         }
         if (this.output.hasDeferred) this.output.flushDeferred(session);
         if (session.closing || session.closed) return end;
+        if (this.output.scheduledBytes > SCHEDULED_BYTES) {
+          this.output.flushScheduled();
+          if (session.closed) return end;
+          if (this.holdIfUnread(session)) return offset + taken;
+        }
+      } else {
+        // As in Redis, a request without arguments is the one that CLIENT REPLY SKIP waits for.
+        session.setGate(Gate.replySkipNext, false);
       }
       offset += taken;
       if (writer.length > FLUSH_BYTES) {
@@ -267,7 +292,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     const { traffic, statistics } = this.context.node;
     traffic.protocolErrors += 1;
     statistics.recordError('ERR');
-    this.writer.error(session.decoder.error);
+    const muted = (session.gates & (Gate.replyOff | Gate.replySkip | Gate.replySkipNext)) !== 0;
+    if (!muted) this.writer.error(session.decoder.error);
     this.closeAfterReply(session);
   }
 
@@ -335,6 +361,11 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
 /** Replies are sent once this much has come together, so that the peer can begin to read and the writer stays small. */
 const FLUSH_BYTES = 64 * 1024;
+/**
+ * Messages are sent in the middle of a batch once this much of them has come together: a batch may be large, its messages
+ * may go to thousands, and who reads fast must not be cut off for what nobody sent yet.
+ */
+const SCHEDULED_BYTES = 1024 * 1024;
 /** What the transport had read already when its connection was paused. */
 const HELD_INPUT_BYTES = 1024 * 1024;
 /** Refused connections that may wait for their peer to close; beyond it they are destroyed at once. */

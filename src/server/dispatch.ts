@@ -88,8 +88,11 @@ export class Dispatcher {
 
   /** A queued command, inside EXEC. */
   runQueued(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
+    const { session } = this.context;
+    const mark = writer.length;
     this.run(entry, command, writer);
-    this.feedMonitors(this.context.session, entry, command);
+    this.feedMonitors(session, entry, command);
+    if (session.isMuted && (entry.traits & Trait.pushes) === 0) writer.rewind(mark);
   }
 
   private executeChecked(session: Session, entry: CommandEntry, command: Command, writer: ReplyWriter): Executed {
@@ -123,11 +126,13 @@ export class Dispatcher {
     beginReply(session);
     if (inMulti && (traits & Trait.neverQueued) === 0) {
       this.queue(session, entry, command, writer);
+      // QUEUED is a reply, also to a command whose own would be a push.
+      finishReply(session, 0, writer, mark);
     } else {
       this.run(entry, command, writer);
       this.feedMonitors(session, entry, command);
+      finishReply(session, traits, writer, mark);
     }
-    finishReply(session, traits, writer, mark);
     return Executed.done;
   }
 
@@ -210,7 +215,7 @@ function beginReply(session: Session): void {
 
 /** Applies CLIENT REPLY to what stands after `mark`. */
 function finishReply(session: Session, traits: number, writer: ReplyWriter, mark: number): void {
-  if ((session.gates & (Gate.replyOff | Gate.replySkip)) === 0) return;
+  if (!session.isMuted) return;
   if ((traits & Trait.pushes) === 0) writer.rewind(mark);
   session.setGate(Gate.replySkip, false);
 }

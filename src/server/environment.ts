@@ -2,6 +2,7 @@
  * What a node takes from the world around it: time, timers, chance, and a place for log lines. Everything else in
  * this folder gets them through its constructor, so tests run a whole node on a clock of their own.
  */
+import { readFileSync } from 'node:fs';
 
 export interface Clock {
   /** ms since 1970. */
@@ -28,6 +29,8 @@ export interface NodeEnvironment {
   /** In [0, 1). */
   readonly random01: () => number;
   readonly log: Log;
+  /** Files and sockets that the process may have open at once; infinite where nobody says. */
+  readonly descriptorCountMax: number;
 }
 
 /** The machine's own clock, timers and randomness; warnings and errors go to standard error. */
@@ -37,7 +40,18 @@ export function systemEnvironment(): NodeEnvironment {
     timers: { every: everyInterval },
     random01: () => Math.random(),
     log: logToStandardError,
+    descriptorCountMax: readDescriptorCountMax(),
   };
+}
+
+/** The soft limit that is in force, which runtimes raise to the hard one when they start; only Linux shows it as a file. */
+function readDescriptorCountMax(): number {
+  try {
+    const count = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return count === undefined ? Number.POSITIVE_INFINITY : Number(count);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 function everyInterval(intervalMs: number, callback: () => void): TimerHandle {

@@ -37,20 +37,28 @@ export class MonitorFeed {
 
   /** Shows `command` as run by `session` in `database`. */
   feed(session: Session, database: number, command: Command, nowMs: number): void {
-    const line = Buffer.from(monitorLine(session.connection.remoteAddress, database, command, nowMs), 'latin1');
+    const line = monitorLine(session.connection.remoteAddress, database, command, nowMs);
     for (const monitor of this.monitors) this.outbox.deliver(monitor, line, 0, line.length);
   }
 }
 
 /** `+1700000000.123000 [0 127.0.0.1:50000] "set" "k" "v"` and a line end: printable ASCII only, like Redis's. */
-export function monitorLine(address: string, database: number, command: Command, nowMs: number): string {
+function monitorLine(address: string, database: number, command: Command, nowMs: number): Buffer {
   const wholeSeconds = Math.floor(nowMs / 1000);
   const microseconds = String(Math.floor((nowMs - wholeSeconds * 1000) * 1000)).padStart(6, '0');
-  let line = `+${wholeSeconds}.${microseconds} [${database} ${address}]`;
+  const prefix = `+${wholeSeconds}.${microseconds} [${database} ${address}]`;
+  let length = prefix.length + LINE_END.length;
   for (let index = 0; index < command.count; index += 1) {
-    line += isSecret(command, index) ? ' "(redacted)"' : ` ${quoted(command, index)}`;
+    length += isSecret(command, index) ? REDACTED.length : quotedLength(command, index);
   }
-  return `${line}\r\n`;
+  // Measured before it is written: built up as text, a line for a value of megabytes would stop the node for seconds.
+  const line = Buffer.allocUnsafe(length);
+  let at = line.write(prefix, 'latin1');
+  for (let index = 0; index < command.count; index += 1) {
+    at = isSecret(command, index) ? at + line.write(REDACTED, at, 'latin1') : writeQuoted(command, index, line, at);
+  }
+  line.write(LINE_END, at, 'latin1');
+  return line;
 }
 
 function isSecret(command: Command, index: number): boolean {
@@ -59,27 +67,55 @@ function isSecret(command: Command, index: number): boolean {
   return command.is(0, 'CONFIG') && index >= 3 && command.is(index - 1, 'REQUIREPASS');
 }
 
-function quoted(command: Command, index: number): string {
+/** Length of a blank and the argument in quotes. */
+function quotedLength(command: Command, index: number): number {
   const start = command.start(index);
   const end = start + command.length(index);
-  let text = '"';
-  for (let offset = start; offset < end; offset += 1) text += ESCAPED[command.bytes[offset]!]!;
-  return `${text}"`;
+  let length = 3;
+  for (let offset = start; offset < end; offset += 1) length += ESCAPED[command.bytes[offset]!]!.length;
+  return length;
 }
 
+function writeQuoted(command: Command, index: number, line: Buffer, lineOffset: number): number {
+  const start = command.start(index);
+  const end = start + command.length(index);
+  line[lineOffset] = BLANK;
+  line[lineOffset + 1] = QUOTE;
+  let at = lineOffset + 2;
+  for (let offset = start; offset < end; offset += 1) {
+    const shown = ESCAPED[command.bytes[offset]!]!;
+    for (let position = 0; position < shown.length; position += 1) line[at + position] = shown[position]!;
+    at += shown.length;
+  }
+  line[at] = QUOTE;
+  return at + 1;
+}
+
+const BLANK = 0x20;
+const QUOTE = 0x22;
+const LINE_END = '\r\n';
+const REDACTED = ' "(redacted)"';
+
 /** How each byte is shown. */
-const ESCAPED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
-  const named: Readonly<Record<number, string>> = {
-    0x07: '\\a',
-    0x08: '\\b',
-    0x09: '\\t',
-    0x0a: '\\n',
-    0x0d: '\\r',
-    0x22: '\\"',
-    0x5c: '\\\\',
-  };
-  const name = named[byte];
-  if (name !== undefined) return name;
-  if (byte >= 0x20 && byte <= 0x7e) return String.fromCharCode(byte);
-  return `\\x${byte.toString(16).padStart(2, '0')}`;
-});
+const ESCAPED: readonly Uint8Array[] = Array.from({ length: 256 }, (_, byte) => Buffer.from(escaped(byte), 'latin1'));
+
+function escaped(byte: number): string {
+  switch (byte) {
+    case 0x07:
+      return '\\a';
+    case 0x08:
+      return '\\b';
+    case 0x09:
+      return '\\t';
+    case 0x0a:
+      return '\\n';
+    case 0x0d:
+      return '\\r';
+    case 0x22:
+      return '\\"';
+    case 0x5c:
+      return '\\\\';
+    default:
+      return byte >= 0x20 && byte <= 0x7e ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  }
+}

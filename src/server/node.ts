@@ -117,8 +117,14 @@ function assemble(
   store: StoreApi,
   identity: NodeIdentity,
 ): Assembly {
-  const settings = new Settings(options);
+  const settings = new Settings(options, environment.descriptorCountMax);
   const { limits } = settings;
+  if (limits.connectionCountMax < options.limits.connectionCountMax) {
+    environment.log(
+      'warn',
+      `at most ${limits.connectionCountMax} connections instead of ${options.limits.connectionCountMax}: this process may open ${environment.descriptorCountMax} files; raise that limit (ulimit -n)`,
+    );
+  }
   const traffic = new Traffic();
   const gate = new NodeGate();
   const writer = new RespWriter(limits.outputBufferBytesMax);

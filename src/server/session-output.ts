@@ -20,6 +20,8 @@ import type { Traffic } from './traffic.ts';
 export class SessionOutput implements Outbox {
   /** The session whose command is running, or null. */
   current: Session | null = null;
+  /** About how much was queued since the last `flushScheduled`. */
+  scheduledBytes = 0;
   private readonly writer: RespWriter;
   private readonly limits: Limits;
   private readonly traffic: Traffic;
@@ -45,7 +47,9 @@ export class SessionOutput implements Outbox {
   deliver(session: Session, bytes: Uint8Array, start: number, end: number): void {
     if (session.closed || session.closing || session.overflowed) return;
     if (session === this.current) {
-      this.deferred.append(bytes, start, end);
+      const waiting = session.unsentBytes + this.writer.length + this.deferred.length;
+      if (waiting + (end - start) > this.limits.outputBufferBytesMax) this.overflow(session);
+      else this.deferred.append(bytes, start, end);
       return;
     }
     this.enqueue(session, bytes, start, end);
@@ -63,15 +67,18 @@ export class SessionOutput implements Outbox {
   flushDeferred(session: Session): void {
     this.enqueue(session, this.writer.bytes, 0, this.writer.length);
     this.writer.reset();
-    this.enqueue(session, this.deferred.bytes, this.deferred.start, this.deferred.end);
-    this.deferred.consume(this.deferred.length);
+    const { deferred } = this;
+    while (deferred.length > 0) {
+      this.enqueue(session, deferred.bytes, deferred.start, deferred.end);
+      deferred.consume(deferred.end - deferred.start);
+    }
     this.schedule(session);
   }
 
   /** Drops what the current session was to be sent: its connection is being closed. */
   discard(): void {
     this.writer.reset();
-    this.deferred.consume(this.deferred.length);
+    this.deferred.release();
   }
 
   /** Sends the writer's bytes to `session`, or queues what its socket does not take. The writer is empty afterwards. */
@@ -111,6 +118,7 @@ export class SessionOutput implements Outbox {
 
   /** Sends what is queued for the sessions that got messages in this batch. */
   flushScheduled(): void {
+    this.scheduledBytes = 0;
     if (this.scheduled.length === 0) return;
     const sessions = this.scheduled;
     this.scheduled = [];
@@ -132,14 +140,14 @@ export class SessionOutput implements Outbox {
   flushQueue(session: Session): void {
     if (session.closed || this.closeIfOverflowed(session)) return;
     const { output } = session;
-    if (!session.awaitingDrain && output.length > 0) {
-      const { length } = output;
+    while (!session.awaitingDrain && output.length > 0) {
+      const length = output.end - output.start;
       const taken = session.connection.write(output.bytes, output.start, output.end);
       this.traffic.writeCount += 1;
       if (taken === WRITE_RETAINED) {
         this.countSent(session, length);
+        output.releaseOldest();
         this.retain(session, length);
-        output.release();
       } else if (taken === WRITE_CLOSED) {
         output.release();
         return;
@@ -162,13 +170,19 @@ export class SessionOutput implements Outbox {
   private enqueue(session: Session, bytes: Uint8Array, start: number, end: number): void {
     if (session.overflowed) return;
     if (session.unsentBytes + (end - start) > this.limits.outputBufferBytesMax) {
-      session.overflowed = true;
-      session.output.release();
-      this.schedule(session);
+      this.overflow(session);
       return;
     }
     if (session.unsentBytes === 0) session.outputProgressAtMs = this.clock.monotonicMs();
     session.output.append(bytes, start, end);
+    this.scheduledBytes += end - start;
+  }
+
+  /** Gives up on a session that has more to read than may be kept; the next flush closes it. */
+  private overflow(session: Session): void {
+    session.overflowed = true;
+    session.output.release();
+    this.schedule(session);
   }
 
   private closeIfOverflowed(session: Session): boolean {

@@ -63,6 +63,8 @@ export class Session {
   /** A command was refused while the transaction was queued: EXEC aborts. */
   transactionFailed = false;
   watches: WatchHandle[] = [];
+  /** What they take, for their limit. */
+  watchedBytes = 0;
 
   /** Channels and patterns, as binary strings; null while there are none. */
   channels: Set<string> | null = null;
@@ -114,6 +116,11 @@ export class Session {
     return (this.channels?.size ?? 0) + (this.patterns?.size ?? 0);
   }
 
+  /** Whether CLIENT REPLY has the replies of this moment dropped; pushes are not. */
+  get isMuted(): boolean {
+    return (this.gates & (Gate.replyOff | Gate.replySkip)) !== 0;
+  }
+
   setGate(gate: number, on: boolean): void {
     this.gates = on ? this.gates | gate : this.gates & ~gate;
   }
@@ -133,6 +140,7 @@ export class Session {
   }
 
   unwatch(store: StoreApi): void {
+    this.watchedBytes = 0;
     if (this.watches.length === 0) return;
     for (const watch of this.watches) store.unwatch(watch);
     this.watches = [];

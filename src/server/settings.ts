@@ -8,6 +8,11 @@ import type { Limits, NodeOptions } from '../config/node-options.ts';
 
 export type LimitName = keyof Limits;
 
+/**
+ * Descriptors kept back from client connections: the runtime's own, the listener, and refused connections that are being told so.
+ */
+const RESERVED_DESCRIPTORS = 64;
+
 export class Settings {
   readonly limits: Limits;
   password: string;
@@ -16,10 +21,14 @@ export class Settings {
   /** Writes are refused while there are fewer replicas than this: with none at all, from 1 on. */
   replicaCountMin = 0;
   private readonly options: NodeOptions;
+  private readonly connectionCountBound: number;
 
-  constructor(options: NodeOptions) {
+  /** `descriptorCountMax`: what the process may have open at once; no more connections are let in than that has room for. */
+  constructor(options: NodeOptions, descriptorCountMax: number) {
     this.options = options;
+    this.connectionCountBound = Math.max(1, descriptorCountMax - RESERVED_DESCRIPTORS);
     this.limits = { ...options.limits };
+    this.limits.connectionCountMax = Math.min(options.limits.connectionCountMax, this.connectionCountBound);
     this.password = options.password;
     this.memoryLimitBytes = options.memoryBytes;
   }
@@ -42,6 +51,9 @@ export class Settings {
     if (!(zeroAllowed && value === 0) && (value < spec.min || value > spec.max)) {
       const least = zeroAllowed ? 0 : Math.ceil(spec.min / unit);
       return `argument must be between ${least} and ${Math.floor(spec.max / unit)} inclusive`;
+    }
+    if (name === 'connectionCountMax' && value > this.connectionCountBound) {
+      return 'The operating system is not able to handle the specified number of clients, try with a higher open-file limit (ulimit -n)';
     }
     const before = this.limits[name];
     this.limits[name] = value;

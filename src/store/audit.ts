@@ -16,6 +16,7 @@ import {
   SEGMENT_DEAD,
   SEGMENT_NEXT,
   SEGMENT_PREFIX_BYTES,
+  SEGMENT_QUEUE,
   SEGMENT_STATE,
   SEGMENT_USED,
   SegmentState,
@@ -154,6 +155,7 @@ function auditLists({ memory, pool }: StoreParts, problems: string[], openCount:
     problems.push(`${openCount} open segments, ${byState[SegmentState.open]} marked`);
   let continued = 0;
   let queued = 0;
+  const owned = [0, 0, 0];
   for (const queue of [Queue.small, Queue.main]) {
     for (
       let segment = control[CONTROL_QUEUE_HEAD + queue]!;
@@ -171,7 +173,10 @@ function auditLists({ memory, pool }: StoreParts, problems: string[], openCount:
     problems.push(`${queued} segments queued, others marked`);
   if (continued !== byState[SegmentState.continuation])
     problems.push(`${continued} continuations linked, others marked`);
-  const owned = pool.queueCount(Queue.small) + pool.queueCount(Queue.main);
-  if (owned !== queued + continued + openCount)
-    problems.push(`the queues say they own ${owned} segments, not ${queued + continued + openCount}`);
+  for (let segment = 1; segment < memory.segmentCount; segment += 1)
+    owned[control[memory.record(segment) + SEGMENT_QUEUE]!]! += 1;
+  for (const queue of [Queue.small, Queue.main]) {
+    if (pool.queueCount(queue) !== owned[queue])
+      problems.push(`queue ${queue} says it owns ${pool.queueCount(queue)} segments, ${owned[queue]} are marked`);
+  }
 }

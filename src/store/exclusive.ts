@@ -39,9 +39,9 @@ export class ExclusiveSection {
 
   /** Inside a batch, between commands: from its return to `end`, no other thread is inside one. Nests. */
   begin(): void {
+    assert(this.control[this.insideWord] === 1, 'an exclusive section is inside a batch');
     this.depth += 1;
     if (this.depth > 1) return;
-    assert(this.control[this.insideWord] === 1, 'an exclusive section is inside a batch');
     while (Atomics.compareExchange(this.control, CONTROL_EXCLUSIVE, 0, this.owner) !== 0) {
       // Another thread was first and waits for us to be parked.
       this.leave();

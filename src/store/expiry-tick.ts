@@ -16,7 +16,11 @@ export function expiryTick(atMs: number): number {
 
 /** Lowers `control[index]` to the tick of `expiresAtMs`. Any thread, at any time. */
 export function noteExpiry(control: Int32Array, index: number, expiresAtMs: number): void {
-  const tick = expiryTick(expiresAtMs);
+  noteExpiryTick(control, index, expiryTick(expiresAtMs));
+}
+
+/** Lowers `control[index]` to `tick`. */
+export function noteExpiryTick(control: Int32Array, index: number, tick: number): void {
   for (;;) {
     const known = Atomics.load(control, index);
     if (known <= tick || Atomics.compareExchange(control, index, known, tick) === known) return;

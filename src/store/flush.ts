@@ -43,9 +43,12 @@ export function flushNamespace(parts: StoreParts, namespace: number, nowMs: numb
     for (index.startSlots(); index.nextSlot(); ) {
       index.viewSlot();
       if (index.item.namespace !== namespace) continue;
-      if (index.item.isExpired(nowMs)) accounts.expired(index);
-      else accounts.removed(index);
-      index.bumpVersion();
+      if (index.item.isExpired(nowMs)) {
+        accounts.expired(index);
+      } else {
+        accounts.removed(index);
+        index.bumpVersion();
+      }
     }
     index.unlock();
   }

@@ -40,6 +40,8 @@ import { lockBit, tryLock, unlock, unlockBit } from './spin-lock.ts';
 const ITEMS_PER_BUCKET = 6.5;
 /** Splits done at once when the index is behind. */
 const SPLITS_MAX = 2;
+/** Segments that one growth may take: buckets and their ghosts. */
+const SEGMENTS_PER_GROWTH = 2;
 
 export class IndexGrowth {
   private readonly memory: StoreMemory;
@@ -49,6 +51,8 @@ export class IndexGrowth {
   private readonly pool: SegmentPool;
   /** Items that this thread added since it last looked at the load. */
   private added = 0;
+  /** Whether a split was last put off for want of a segment. */
+  private starved = false;
   // The slots of the bucket being split: those that stay, and those that move.
   private staying: Int32Array = new Int32Array(64);
   private stayingCount = 0;
@@ -87,11 +91,17 @@ export class IndexGrowth {
     Atomics.store(control, CONTROL_BUCKET_COUNT, 1 << this.index.initialShift);
   }
 
+  /** Segments that should be freed beside what an item needs: a full store would else never have one for the index. */
+  get segmentsWanted(): number {
+    return this.starved ? SEGMENTS_PER_GROWTH : 0;
+  }
+
   /** An item was added: grows the index if its time has come. No bucket may be locked. */
   itemAdded(): void {
     this.added += 1;
     if (this.added < ITEMS_PER_BUCKET) return;
     this.added = 0;
+    this.starved = false;
     for (let split = 0; split < SPLITS_MAX; split += 1) {
       if (this.memory.total(COUNTER_ITEMS) <= this.index.bucketCount * ITEMS_PER_BUCKET || !this.grow()) return;
     }
@@ -112,7 +122,8 @@ export class IndexGrowth {
     const perSegmentShift = this.memory.segmentShift - BUCKET_BYTES_SHIFT;
     if ((bucket & ((1 << perSegmentShift) - 1)) !== 0) return true;
     const segment = this.pool.take(SegmentState.index, Queue.none, DRAIN_RESERVE_SEGMENTS);
-    if (segment === NO_SEGMENT) return false;
+    this.starved = segment === NO_SEGMENT;
+    if (this.starved) return false;
     this.memory.clearSegment(segment);
     this.memory.control[this.memory.map.indexDirectory + (bucket >> perSegmentShift)] = segment;
     Atomics.add(this.memory.control, CONTROL_INDEX_SEGMENTS, 1);

@@ -48,9 +48,10 @@ export class ItemAccounts {
     index.remove();
   }
 
-  /** The found item has expired and goes. */
+  /** The found item has expired and goes. Who read it before by an earlier clock must not write as if it were still there. */
   expired(index: BucketIndex): void {
     this.removed(index);
+    index.bumpVersion();
     this.memory.count(COUNTER_EXPIRED, 1);
   }
 
@@ -67,6 +68,7 @@ export class ItemAccounts {
 
   private bury(item: ItemView): void {
     const size = item.size;
+    // The mark comes last and nothing touches the item after it: the drain frees a segment once each item is marked, or looked up in vain.
     this.memory.count(COUNTER_LIVE_BYTES, -size);
     this.memory.count(COUNTER_DEAD_BYTES, size);
     Atomics.add(

@@ -50,8 +50,9 @@ export class ItemLog {
     const next = this.pool.take(SegmentState.open, queue, reserve);
     if (next === NO_SEGMENT) return false;
     this.seal(queue);
-    this.control[this.memory.threadWord + THREAD_OPEN_BYTES + queue] = SEGMENT_PREFIX_BYTES;
-    this.control[this.memory.threadWord + THREAD_OPEN_SEGMENT + queue] = next;
+    // In this order for who reads both: while the segment's number stands there, the fill mark is its own.
+    Atomics.store(this.control, this.memory.threadWord + THREAD_OPEN_BYTES + queue, SEGMENT_PREFIX_BYTES);
+    Atomics.store(this.control, this.memory.threadWord + THREAD_OPEN_SEGMENT + queue, next);
     return true;
   }
 
@@ -64,9 +65,12 @@ export class ItemLog {
     this.filled[queue] = filled + bytes;
   }
 
-  /** Moves `queue`'s fill mark behind the item just written. After the bucket's unlock, which orders the item's bytes before it. */
+  /**
+   * Moves `queue`'s fill mark behind the item just written. After the bucket's unlock, and before the item's expiry is noted; atomic, so that
+   * all threads see the item's bytes, this and the note in that order.
+   */
   publish(queue: Queue): void {
-    this.control[this.memory.threadWord + THREAD_OPEN_BYTES + queue] = this.filled[queue]!;
+    Atomics.store(this.control, this.memory.threadWord + THREAD_OPEN_BYTES + queue, this.filled[queue]!);
   }
 
   /** Seals `queue`'s open segment, if there is one. */
@@ -74,7 +78,7 @@ export class ItemLog {
     const word = this.memory.threadWord;
     const segment = this.control[word + THREAD_OPEN_SEGMENT + queue]!;
     if (segment === NO_SEGMENT) return;
-    this.control[word + THREAD_OPEN_SEGMENT + queue] = NO_SEGMENT;
+    Atomics.store(this.control, word + THREAD_OPEN_SEGMENT + queue, NO_SEGMENT);
     this.pool.seal(segment, SegmentState.sealed, this.control[word + THREAD_OPEN_BYTES + queue]!);
   }
 }

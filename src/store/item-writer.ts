@@ -5,6 +5,7 @@
 import type { BucketIndex } from './bucket-index.ts';
 import { noteExpiry } from './expiry-tick.ts';
 import { wakeJanitor } from './janitor.ts';
+import type { IndexGrowth } from './index-growth.ts';
 import { copyBytes, ItemView, itemBytes } from './item.ts';
 import type { ItemAccounts } from './item-accounts.ts';
 import type { ItemLog } from './item-log.ts';
@@ -23,7 +24,7 @@ import type { StoreMemory } from './memory.ts';
 import type { Reclaimer } from './reclaimer.ts';
 import { DRAIN_RESERVE_SEGMENTS, NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
 import type { StoreParts } from './store-parts.ts';
-import type { Key } from './types.ts';
+import { type Key, NO_EXPIRY } from './types.ts';
 
 export class ItemWriter {
   private readonly memory: StoreMemory;
@@ -32,6 +33,7 @@ export class ItemWriter {
   private readonly large: LargeItems;
   private readonly index: BucketIndex;
   private readonly accounts: ItemAccounts;
+  private readonly growth: IndexGrowth;
   private readonly reclaimer: Reclaimer;
   private readonly written: ItemView;
 
@@ -42,6 +44,7 @@ export class ItemWriter {
     this.large = parts.large;
     this.index = parts.index;
     this.accounts = parts.accounts;
+    this.growth = parts.growth;
     this.reclaimer = parts.reclaimer;
     this.written = new ItemView(parts.memory);
   }
@@ -50,7 +53,9 @@ export class ItemWriter {
   reserve(queue: Queue, bytes: number, nowMs: number): boolean {
     if (this.log.hasRoom(queue, bytes)) return true;
     while (!this.log.ensure(queue, bytes, DRAIN_RESERVE_SEGMENTS)) {
-      if (!this.reclaimer.makeRoom(1, nowMs)) return false;
+      if (this.reclaimer.makeRoom(1 + this.growth.segmentsWanted, nowMs)) continue;
+      // What was freed may do for the item, if not for the index.
+      if (!this.log.hasRoom(queue, bytes) && !this.reclaimer.makeRoom(1, nowMs)) return false;
     }
     wakeJanitor(this.memory, this.pool);
     return true;
@@ -60,7 +65,10 @@ export class ItemWriter {
   reserveLarge(bytes: number, nowMs: number): number {
     for (;;) {
       const head = this.large.take(bytes, Queue.small, DRAIN_RESERVE_SEGMENTS);
-      if (head !== NO_SEGMENT) return head;
+      if (head !== NO_SEGMENT) {
+        wakeJanitor(this.memory, this.pool);
+        return head;
+      }
       if (!this.reclaimer.makeRoom(this.large.segmentCount(bytes), nowMs)) return NO_SEGMENT;
     }
   }
@@ -118,18 +126,18 @@ export class ItemWriter {
     copyBytes(value, start, item.bytes, item.valueStart, length);
   }
 
-  /** Writes a new item to the segments that `reserveLarge` took. The bucket need not be locked. */
-  fillLarge(
-    head: number,
-    key: Key,
-    flags: number,
-    value: Uint8Array,
-    start: number,
-    length: number,
-    expiresAtMs: number,
-  ): void {
-    this.fill(this.memory.arenaOf(head), this.large.itemWord(head), key, flags, length, expiresAtMs);
+  /**
+   * Writes a new item, without its expiry, to the segments that `reserveLarge` took. No bucket need be locked: megabytes are not copied under a
+   * lock where that can be helped.
+   */
+  fillLarge(head: number, key: Key, flags: number, value: Uint8Array, start: number, length: number): void {
+    this.fill(this.memory.arenaOf(head), this.large.itemWord(head), key, flags, length, NO_EXPIRY);
     this.large.writeValue(this.written, value, start);
+  }
+
+  /** Sets the expiry of the item that `fillLarge` wrote. */
+  expireFilled(expiresAtMs: number): void {
+    this.written.expiresAtMs = expiresAtMs;
   }
 
   /** Copies the found item to this thread's open segment of `queue`, with room for an expiry, and links the copy. */

@@ -6,6 +6,12 @@ import type { KeyBatch } from './key-batch.ts';
 import { copyBytes } from './item.ts';
 import type { StoreParts } from './store-parts.ts';
 
+/** Buckets tried at random before a random key is looked for in all of them. */
+const RANDOM_PROBES = 64;
+/** Buckets that such a search visits in a row: memory is read far faster in order, and more in one block would favour the keys of sparse ones. */
+const RANDOM_BLOCK_BUCKETS = 16;
+const NO_BUCKET = -1;
+
 /** Fills `batch` with the live keys of `namespace` in bucket `cursor`; returns the next bucket, 0 at the end. */
 export function scanBucket(
   parts: StoreParts,
@@ -29,16 +35,42 @@ export function randomKey(
   nowMs: number,
 ): boolean {
   const count = parts.index.bucketCount;
-  // All buckets once, from a random one in random strides: where few are in use, going to the next one would favour
+  for (let probe = 0; probe < RANDOM_PROBES; probe += 1) {
+    if (collectOne(parts, Math.floor(random01() * count), namespace, batch, random01, nowMs)) return true;
+  }
+  // All blocks once, from a random one in random strides: where few buckets are in use, going to the next one would favour
   // the keys behind long gaps. An odd stride meets every number below a power of two.
-  const span = 2 ** Math.ceil(Math.log2(count));
+  const span = 2 ** Math.ceil(Math.log2(Math.ceil(count / RANDOM_BLOCK_BUCKETS)));
   const stride = 2 * Math.floor((random01() * span) / 2) + 1;
-  let bucket = Math.floor(random01() * span);
+  let block = Math.floor(random01() * span);
   for (let step = 0; step < span; step += 1) {
-    bucket = (bucket + stride) % span;
-    if (bucket < count && collectOne(parts, bucket, namespace, batch, random01, nowMs)) return true;
+    block = (block + stride) % span;
+    const bucket = chooseBucket(parts, block * RANDOM_BLOCK_BUCKETS, namespace, batch, random01, nowMs);
+    if (bucket !== NO_BUCKET && collectOne(parts, bucket, namespace, batch, random01, nowMs)) return true;
   }
   return false;
+}
+
+/** One bucket of the block that begins at `first`, each as likely as it has keys; NO_BUCKET where none has. */
+function chooseBucket(
+  parts: StoreParts,
+  first: number,
+  namespace: number,
+  batch: KeyBatch,
+  random01: () => number,
+  nowMs: number,
+): number {
+  const end = Math.min(first + RANDOM_BLOCK_BUCKETS, parts.index.bucketCount);
+  let chosen = NO_BUCKET;
+  let keys = 0;
+  for (let bucket = first; bucket < end; bucket += 1) {
+    if (parts.index.looksEmpty(bucket)) continue;
+    batch.clear();
+    collect(parts, bucket, namespace, batch, nowMs);
+    keys += batch.count;
+    if (random01() * keys < batch.count) chosen = bucket;
+  }
+  return chosen;
 }
 
 function collectOne(

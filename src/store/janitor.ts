@@ -12,9 +12,11 @@ import type { Store } from './store.ts';
 const RESERVE_SHARE = 1 / 128;
 const RESERVE_SEGMENTS_MIN = 1;
 const RESERVE_SEGMENTS_MAX = 32;
-/** Segments with expired items walked in one step: all in turn, but never so many that a core is busy with it. */
+/** Segments with expired items walked between two ticks: all in turn, but never so many that a core is busy with it. */
 const EXPIRY_SHARE = 1 / 256;
 const EXPIRY_SEGMENTS_MIN = 8;
+/** Of those, how many one step walks: exclusive sections and writers short of memory wait for a step. */
+const EXPIRY_SEGMENTS_PER_STEP = 4;
 
 /** How many segments the janitor tries to keep free, the drain's own reserve included. */
 export function reserveSegments(segmentCount: number): number {
@@ -33,6 +35,8 @@ export class Janitor {
   private readonly store: Store;
   private readonly segmentsWanted: number;
   private readonly expirySegments: number;
+  /** Of those, how many are left before the next tick. */
+  private expirySegmentsLeft: number;
 
   /** `store`: this thread's access; the janitor works under its row. */
   constructor(store: Store) {
@@ -40,6 +44,7 @@ export class Janitor {
     const { segmentCount } = store.parts.memory;
     this.segmentsWanted = reserveSegments(segmentCount);
     this.expirySegments = Math.max(EXPIRY_SEGMENTS_MIN, Math.round(segmentCount * EXPIRY_SHARE));
+    this.expirySegmentsLeft = this.expirySegments;
   }
 
   /** A bounded piece of work. True: call again soon; false: nothing to do before the next tick or wake-up. */
@@ -48,7 +53,13 @@ export class Janitor {
     this.store.enter();
     try {
       if (pool.freeCount < this.segmentsWanted && reclaimer.reclaimOnce(nowMs)) return true;
-      if (memory.control[CONTROL_EXPIRY_HELD] === 0) reclaimer.removeExpired(this.expirySegments, nowMs);
+      if (memory.control[CONTROL_EXPIRY_HELD] === 0) {
+        const wanted = Math.min(this.expirySegmentsLeft, EXPIRY_SEGMENTS_PER_STEP);
+        const walked = reclaimer.removeExpired(wanted, nowMs);
+        this.expirySegmentsLeft -= walked;
+        if (walked === wanted && this.expirySegmentsLeft > 0) return true;
+      }
+      this.expirySegmentsLeft = this.expirySegments;
       return false;
     } finally {
       this.store.leave();

@@ -6,7 +6,7 @@
 import { type ItemView, copyBytes } from './item.ts';
 import { type Queue, SEGMENT_CONTINUED, SEGMENT_PREFIX_BYTES, SegmentState, WORD_SHIFT } from './layout.ts';
 import type { StoreMemory } from './memory.ts';
-import { NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
+import type { SegmentPool } from './segment-pool.ts';
 
 export class LargeItems {
   private readonly memory: StoreMemory;
@@ -27,18 +27,7 @@ export class LargeItems {
    * drain does not see before `seal`.
    */
   take(bytes: number, queue: Queue, reserve: number): number {
-    let head = NO_SEGMENT;
-    let rest = NO_SEGMENT;
-    for (let left = this.segmentCount(bytes); left > 0; left -= 1) {
-      head = this.pool.take(SegmentState.continuation, queue, reserve);
-      if (head === NO_SEGMENT) {
-        if (rest !== NO_SEGMENT) this.pool.giveBack(rest);
-        return NO_SEGMENT;
-      }
-      this.memory.control[this.memory.record(head) + SEGMENT_CONTINUED] = rest;
-      rest = head;
-    }
-    return head;
+    return this.pool.takeChain(this.segmentCount(bytes), queue, reserve);
   }
 
   /** Gives the head of an item of `bytes` to its queue. Under the lock of the bucket that it was just linked in. */

@@ -17,6 +17,11 @@ export function namespaceOf(memory: StoreMemory, database: number): number {
   return memory.control[CONTROL_NAMESPACES + database]!;
 }
 
+/** Sum of a counter of `database` over all threads. Read while they count, it may miss an item's coming and see it go: never below 0. */
+export function countOf(memory: StoreMemory, counter: number, database: number): number {
+  return Math.max(0, memory.total(counter + namespaceOf(memory, database)));
+}
+
 /** Exchanges the contents of two databases. Inside an exclusive section. */
 export function swapNamespaces(memory: StoreMemory, left: number, right: number): void {
   const { control } = memory;

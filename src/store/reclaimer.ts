@@ -12,7 +12,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { BucketIndex } from './bucket-index.ts';
-import { expiryTick, NEVER_TICK, noteExpiry } from './expiry-tick.ts';
+import { expiryTick, NEVER_TICK, noteExpiry, noteExpiryTick } from './expiry-tick.ts';
 import type { Ghosts } from './ghosts.ts';
 import type { KeyHash } from './hash.ts';
 import { copyBytes, ItemView } from './item.ts';
@@ -21,6 +21,9 @@ import {
   CONTROL_DRAIN_HAND,
   CONTROL_DRAIN_LOCK,
   CONTROL_EXPIRY_HAND,
+  CONTROL_GHOST_SEGMENTS,
+  CONTROL_INDEX_SEGMENTS,
+  COUNTER_DEAD_BYTES,
   COUNTER_EVICTED,
   ITEM_DEAD,
   Queue,
@@ -49,7 +52,7 @@ const SMALL_SHARE = 0.1;
 const COMPACT_DEAD_SHARE = 0.5;
 /** Under `noeviction`, a segment with less dead than this share is not worth copying. */
 const COMPACT_DEAD_SHARE_MIN = 1 / 16;
-/** Segments looked at in one search for dead bytes. */
+/** Segments looked at in one search for dead bytes, where something can be evicted instead. */
 const SEARCH_SEGMENTS_MAX = 1024;
 /** Drains in a row that freed nothing, every item having been used, after which uses no longer count. */
 const FRUITLESS_DRAINS_MAX = 256;
@@ -66,6 +69,9 @@ export class Reclaimer {
   /** The walk's cursor; the index's own view is for what a look-up finds. */
   private readonly walked: ItemView;
   private fruitlessDrains = 0;
+  /** When the last search under `noeviction` found nothing: dead bytes of the store, and the tick. */
+  private fullDeadBytes = 0;
+  private fullTick = -1;
 
   constructor(
     memory: StoreMemory,
@@ -94,50 +100,74 @@ export class Reclaimer {
   /** Reclaims until `segments` can be taken beside the drain's reserve. False where nothing more can be freed. No bucket may be locked. */
   makeRoom(segments: number, nowMs: number): boolean {
     lock(this.control, CONTROL_DRAIN_LOCK);
-    let progress = true;
-    while (progress && this.pool.freeCount < segments + DRAIN_RESERVE_SEGMENTS) progress = this.reclaim(nowMs);
-    unlock(this.control, CONTROL_DRAIN_LOCK);
-    return progress;
+    try {
+      // What can never be had is refused before anything is evicted for it.
+      let progress = segments <= this.attainableSegments();
+      while (progress && this.pool.freeCount < segments + DRAIN_RESERVE_SEGMENTS) progress = this.reclaim(nowMs);
+      return progress;
+    } finally {
+      unlock(this.control, CONTROL_DRAIN_LOCK);
+    }
   }
 
   /** One step of the same kind, for the janitor: frees about one segment. */
   reclaimOnce(nowMs: number): boolean {
     lock(this.control, CONTROL_DRAIN_LOCK);
-    const progress = this.reclaim(nowMs);
-    unlock(this.control, CONTROL_DRAIN_LOCK);
-    return progress;
+    try {
+      return this.reclaim(nowMs);
+    } finally {
+      unlock(this.control, CONTROL_DRAIN_LOCK);
+    }
   }
 
   /** Looks at `segmentsMax` segments at most and removes expired items from those that have some. Returns how many were walked. */
   removeExpired(segmentsMax: number, nowMs: number): number {
     lock(this.control, CONTROL_DRAIN_LOCK);
-    const due = expiryTick(nowMs);
-    let walkedCount = 0;
-    let segment = this.control[CONTROL_EXPIRY_HAND]!;
-    for (let looked = 0; looked < this.memory.segmentCount && walkedCount < segmentsMax; looked += 1) {
-      segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
-      if (this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due && this.removeExpiredFrom(segment, nowMs))
-        walkedCount += 1;
+    try {
+      const due = expiryTick(nowMs);
+      let walkedCount = 0;
+      let segment = this.control[CONTROL_EXPIRY_HAND]!;
+      for (let looked = 0; looked < this.memory.segmentCount && walkedCount < segmentsMax; looked += 1) {
+        segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
+        if (this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due && this.removeExpiredFrom(segment, nowMs))
+          walkedCount += 1;
+      }
+      this.control[CONTROL_EXPIRY_HAND] = segment;
+      return walkedCount;
+    } finally {
+      unlock(this.control, CONTROL_DRAIN_LOCK);
     }
-    this.control[CONTROL_EXPIRY_HAND] = segment;
-    unlock(this.control, CONTROL_DRAIN_LOCK);
-    return walkedCount;
+  }
+
+  /** Segments that would be free if every item went, but for those that other threads hold open. */
+  private attainableSegments(): number {
+    const { control } = this;
+    let taken = control[CONTROL_INDEX_SEGMENTS]! + control[CONTROL_GHOST_SEGMENTS]! + DRAIN_RESERVE_SEGMENTS;
+    for (let thread = this.memory.map.threads; thread < this.memory.map.segments; thread += THREAD_WORDS) {
+      if (thread === this.memory.threadWord) continue;
+      for (const queue of [Queue.small, Queue.main])
+        if (control[thread + THREAD_OPEN_SEGMENT + queue] !== NO_SEGMENT) taken += 1;
+    }
+    return this.memory.segmentCount - taken;
   }
 
   private reclaim(nowMs: number): boolean {
+    if (this.ghosts === null && this.isKnownFull(nowMs)) return false;
     const deadest = this.findDeadest();
-    if (deadest !== NO_SEGMENT) {
-      const share = this.deadShare(deadest);
-      if (share === 1) {
-        this.forget(deadest);
-        return true;
-      }
-      if (share >= (this.ghosts === null ? COMPACT_DEAD_SHARE_MIN : COMPACT_DEAD_SHARE)) {
-        this.drain(deadest, false, nowMs);
-        return true;
-      }
+    // A segment in which all is dead is walked too: who buried its last item may yet have to mark it so, under its bucket's lock.
+    if (
+      deadest !== NO_SEGMENT &&
+      this.deadShare(deadest) >= (this.ghosts === null ? COMPACT_DEAD_SHARE_MIN : COMPACT_DEAD_SHARE)
+    ) {
+      this.drain(deadest, false, nowMs);
+      return true;
     }
-    if (this.ghosts === null) return this.removeExpiredSomewhere(nowMs);
+    if (this.ghosts === null) {
+      if (this.removeExpiredSomewhere(nowMs) || this.sealOwnDead()) return true;
+      this.fullDeadBytes = this.memory.total(COUNTER_DEAD_BYTES);
+      this.fullTick = expiryTick(nowMs);
+      return false;
+    }
     const smallShare = this.pool.queueCount(Queue.small) / this.memory.segmentCount;
     let oldest = this.pool.oldest(smallShare > SMALL_SHARE ? Queue.small : Queue.main);
     if (oldest === NO_SEGMENT) oldest = this.pool.oldest(smallShare > SMALL_SHARE ? Queue.main : Queue.small);
@@ -146,6 +176,26 @@ export class Reclaimer {
     this.drain(oldest, true, nowMs);
     this.fruitlessDrains = this.pool.freeCount > freeBefore ? 0 : this.fruitlessDrains + 1;
     return true;
+  }
+
+  /** Whether a search that found nothing need not be repeated, since hardly anything died and no tick began: refusals stay cheap. */
+  private isKnownFull(nowMs: number): boolean {
+    const change = Math.abs(this.memory.total(COUNTER_DEAD_BYTES) - this.fullDeadBytes);
+    return this.fullTick === expiryTick(nowMs) && change < this.memory.segmentBytes * COMPACT_DEAD_SHARE_MIN;
+  }
+
+  /** Seals what this thread holds open where enough of it is dead. */
+  private sealOwnDead(): boolean {
+    let sealed = false;
+    for (const queue of [Queue.small, Queue.main]) {
+      const segment = this.control[this.memory.threadWord + THREAD_OPEN_SEGMENT + queue]!;
+      if (segment === NO_SEGMENT) continue;
+      const dead = this.control[this.memory.record(segment) + SEGMENT_DEAD]!;
+      if (dead < this.memory.segmentBytes * COMPACT_DEAD_SHARE_MIN) continue;
+      this.log.seal(queue);
+      sealed = true;
+    }
+    return sealed;
   }
 
   /** With nothing sealed, what this thread holds open is all that can be evicted. */
@@ -168,13 +218,18 @@ export class Reclaimer {
     return false;
   }
 
-  /** The sealed segment with the largest share of dead bytes, as far as one search goes. */
+  /**
+   * The sealed segment with the largest share of dead bytes, as far as one search goes. Where nothing may be evicted it goes on until
+   * it has one worth compacting: there is no other way to get memory.
+   */
   private findDeadest(): number {
     let best = NO_SEGMENT;
     let bestShare = 0;
     let segment = this.control[CONTROL_DRAIN_HAND]!;
     const looks = Math.min(this.memory.segmentCount, SEARCH_SEGMENTS_MAX);
-    for (let looked = 0; looked < looks && bestShare < 1; looked += 1) {
+    const looksMax = this.ghosts === null ? this.memory.segmentCount : looks;
+    for (let looked = 0; looked < looksMax && bestShare < 1; looked += 1) {
+      if (looked >= looks && bestShare >= COMPACT_DEAD_SHARE_MIN) break;
       segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
       const share = this.deadShare(segment);
       if (share > bestShare) {
@@ -272,12 +327,15 @@ export class Reclaimer {
     const state = this.control[record + SEGMENT_STATE]!;
     const isLarge = state === SegmentState.large;
     if (state !== SegmentState.sealed && state !== SegmentState.open && !isLarge) return false;
+    // Reset before anything is read: an item that another thread appends or changes from here on is noted again.
+    const tick = Atomics.exchange(this.control, record + SEGMENT_EXPIRY, NEVER_TICK);
     const filled = isLarge ? SEGMENT_PREFIX_BYTES + 1 : this.filledBytes(segment);
-    if (filled === 0) return false;
+    if (filled === 0) {
+      noteExpiryTick(this.control, record + SEGMENT_EXPIRY, tick);
+      return false;
+    }
     const start = this.memory.segmentStart(segment);
     const end = start + filled;
-    // Reset first: an expiry noted meanwhile by another thread must not be lost.
-    Atomics.store(this.control, record + SEGMENT_EXPIRY, NEVER_TICK);
     const item = this.walked;
     const arena = this.memory.arenaOf(segment);
     for (let position = start + SEGMENT_PREFIX_BYTES; position < end; position += item.size) {
@@ -298,15 +356,19 @@ export class Reclaimer {
     return true;
   }
 
-  /** How far a segment is filled: as sealed, or as its owner last published. */
+  /** How far a segment is filled: as sealed, or as its owner last published. 0 where it is just being sealed. */
   private filledBytes(segment: number): number {
-    const sealed = this.control[this.memory.record(segment) + SEGMENT_USED]!;
+    const { control } = this;
+    const sealed = Atomics.load(control, this.memory.record(segment) + SEGMENT_USED);
     if (sealed !== 0) return sealed;
-    const queue = this.control[this.memory.record(segment) + SEGMENT_QUEUE]!;
+    const queue = control[this.memory.record(segment) + SEGMENT_QUEUE]!;
     const end = this.memory.map.segments;
     for (let thread = this.memory.map.threads; thread < end; thread += THREAD_WORDS) {
-      if (this.control[thread + THREAD_OPEN_SEGMENT + queue] === segment)
-        return this.control[thread + THREAD_OPEN_BYTES + queue]!;
+      const open = thread + THREAD_OPEN_SEGMENT + queue;
+      if (Atomics.load(control, open) !== segment) continue;
+      const filled = Atomics.load(control, thread + THREAD_OPEN_BYTES + queue);
+      // Still open: so the mark is this segment's and not that of the next one.
+      return Atomics.load(control, open) === segment ? filled : 0;
     }
     return 0;
   }

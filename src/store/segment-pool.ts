@@ -86,26 +86,32 @@ export class SegmentPool {
   take(state: number, queue: Queue, reserve: number): number {
     const control = this.control;
     lock(control, CONTROL_POOL_LOCK);
-    const free = control[CONTROL_FREE_COUNT]!;
-    if (free <= reserve) {
+    if (control[CONTROL_FREE_COUNT]! <= reserve) {
       unlock(control, CONTROL_POOL_LOCK);
       return NO_SEGMENT;
     }
-    const segment = control[CONTROL_FREE_HEAD]!;
-    const record = this.memory.record(segment);
-    control[CONTROL_FREE_HEAD] = control[record + SEGMENT_NEXT]!;
-    control[CONTROL_FREE_COUNT] = free - 1;
-    if (free - 1 < control[CONTROL_FREE_COUNT_LEAST]!) control[CONTROL_FREE_COUNT_LEAST] = free - 1;
-    control[record + SEGMENT_STATE] = state;
-    control[record + SEGMENT_QUEUE] = queue;
-    control[record + SEGMENT_NEXT] = NO_SEGMENT;
-    control[record + SEGMENT_USED] = 0;
-    control[record + SEGMENT_DEAD] = 0;
-    control[record + SEGMENT_CONTINUED] = 0;
-    control[record + SEGMENT_EXPIRY] = NEVER_TICK;
-    if (queue !== Queue.none) control[CONTROL_QUEUE_COUNT + queue]! += 1;
+    const segment = this.pop(state, queue);
     unlock(control, CONTROL_POOL_LOCK);
     return segment;
+  }
+
+  /**
+   * Takes `count` segments chained by SEGMENT_CONTINUED, all or none: two threads that each held half of what they need would wait for
+   * one another. Returns the head, in the state of a continuation as the rest.
+   */
+  takeChain(count: number, queue: Queue, reserve: number): number {
+    const control = this.control;
+    lock(control, CONTROL_POOL_LOCK);
+    let head = NO_SEGMENT;
+    if (control[CONTROL_FREE_COUNT]! >= count + reserve) {
+      for (let taken = 0; taken < count; taken += 1) {
+        const segment = this.pop(SegmentState.continuation, queue);
+        control[this.memory.record(segment) + SEGMENT_CONTINUED] = head;
+        head = segment;
+      }
+    }
+    unlock(control, CONTROL_POOL_LOCK);
+    return head;
   }
 
   /** Puts a segment that `take` gave, now full, at the young end of its queue. `used`: its bytes in use. */
@@ -147,6 +153,25 @@ export class SegmentPool {
     lock(this.control, CONTROL_POOL_LOCK);
     this.free(segment);
     unlock(this.control, CONTROL_POOL_LOCK);
+  }
+
+  private pop(state: number, queue: Queue): number {
+    const control = this.control;
+    const free = control[CONTROL_FREE_COUNT]! - 1;
+    const segment = control[CONTROL_FREE_HEAD]!;
+    const record = this.memory.record(segment);
+    control[CONTROL_FREE_HEAD] = control[record + SEGMENT_NEXT]!;
+    control[CONTROL_FREE_COUNT] = free;
+    if (free < control[CONTROL_FREE_COUNT_LEAST]!) control[CONTROL_FREE_COUNT_LEAST] = free;
+    control[record + SEGMENT_STATE] = state;
+    control[record + SEGMENT_QUEUE] = queue;
+    control[record + SEGMENT_NEXT] = NO_SEGMENT;
+    control[record + SEGMENT_USED] = 0;
+    control[record + SEGMENT_DEAD] = 0;
+    control[record + SEGMENT_CONTINUED] = 0;
+    control[record + SEGMENT_EXPIRY] = NEVER_TICK;
+    if (queue !== Queue.none) control[CONTROL_QUEUE_COUNT + queue]! += 1;
+    return segment;
   }
 
   private free(segment: number): void {

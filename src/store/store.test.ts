@@ -110,6 +110,23 @@ describe('expiry', () => {
     expect(driver.store.stats().expired).toBe(3333);
     expect(auditStore(driver.store.parts)).toEqual([]);
   });
+
+  test('is still known of items that a drain moved', () => {
+    const driver = open({ memoryBytes: MIB });
+    for (let number = 0; number < 100; number += 1) {
+      driver.set(`k${number}`, 'v'.repeat(1000), NOW_MS, (options) => {
+        options.expiresAtMs = NOW_MS + 1000;
+      });
+    }
+    for (let number = 0; number < 100; number += 1) if (number % 5 !== 0) driver.delete(`k${number}`, NOW_MS);
+    const { reclaimer } = driver.store.parts;
+    const deadBefore = driver.store.stats().deadBytes;
+    for (let step = 0; step < 5; step += 1) reclaimer.reclaimOnce(NOW_MS);
+    expect(driver.store.stats().deadBytes).toBeLessThan(deadBefore / 4);
+    expect(driver.store.count(0)).toBe(20);
+    reclaimer.removeExpired(64, NOW_MS + 2000);
+    expect(driver.store.count(0)).toBe(0);
+  });
 });
 
 describe('eviction', () => {

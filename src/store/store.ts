@@ -30,7 +30,7 @@ import {
   Queue,
 } from './layout.ts';
 import type { StoreHandle } from './memory.ts';
-import { namespaceOf, swapNamespaces } from './namespaces.ts';
+import { countOf, namespaceOf, swapNamespaces } from './namespaces.ts';
 import { NO_SEGMENT } from './segment-pool.ts';
 import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
 import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
@@ -244,11 +244,11 @@ export class Store implements StoreApi {
   }
 
   count(database: number): number {
-    return this.parts.memory.total(COUNTER_NAMESPACE_ITEMS + namespaceOf(this.parts.memory, database));
+    return countOf(this.parts.memory, COUNTER_NAMESPACE_ITEMS, database);
   }
 
   expiringCount(database: number): number {
-    return this.parts.memory.total(COUNTER_NAMESPACE_EXPIRING + namespaceOf(this.parts.memory, database));
+    return countOf(this.parts.memory, COUNTER_NAMESPACE_EXPIRING, database);
   }
 
   swapDatabases(left: number, right: number): void {
@@ -326,6 +326,7 @@ export class Store implements StoreApi {
     const flags = layoutFlags(key.length, length, key.namespace, true) | (options.raw ? ITEM_RAW : 0);
     const head = writer.reserveLarge(itemBytes(flags, key.length, length), nowMs);
     if (head === NO_SEGMENT) return WriteResult.outOfMemory;
+    writer.fillLarge(head, key, flags, value, start, length);
     let linked = false;
     try {
       for (;;) {
@@ -336,7 +337,7 @@ export class Store implements StoreApi {
           if (!writer.reserveForIndex(nowMs)) return WriteResult.outOfMemory;
           continue;
         }
-        writer.fillLarge(head, key, flags, value, start, length, options.storedExpiresAtMs);
+        writer.expireFilled(options.storedExpiresAtMs);
         const queue = this.belongsToMain(options.oldFound) ? Queue.main : Queue.small;
         this.link(options.oldFound);
         writer.sealLarge(head, queue);

@@ -1,20 +1,19 @@
 /** `bin/shoal serve` from the outside, on both runtimes: the ready line, signals, exit codes, and what it prints when it cannot start. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildForNode } from '../support/build.ts';
 import { REPOSITORY_ROOT, ShoalProcess } from '../support/shoal-process.ts';
 
 const TEST_TIMEOUT_MS = 60_000;
 const { version } = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'package.json'), 'utf8')) as { version: string };
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'shoal-serve-'));
-  // Node runs the build, so it must be that of these sources.
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: REPOSITORY_ROOT, stdio: 'inherit' });
+  await buildForNode();
 }, TEST_TIMEOUT_MS);
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -117,6 +116,20 @@ describe.each(['bun', 'node'])('on %s', (runtime) => {
     TEST_TIMEOUT_MS,
   );
 });
+
+test(
+  'npm start passes a signal on, and leaves no node behind',
+  async () => {
+    const args = ['--prefix', REPOSITORY_ROOT, '--silent', 'start', '--', '--port', '0', '--memory', '8mb'];
+    await using npm = new ShoalProcess(args, { program: 'npm' });
+    await npm.ready();
+    npm.kill('SIGTERM');
+    // The node holds npm's streams, so this end is that of both.
+    expect(await npm.exit()).toEqual({ code: 0, signal: null });
+    expect(npm.out).toEndWith('stopping…\n');
+  },
+  TEST_TIMEOUT_MS,
+);
 
 test.each([
   ['SIGTERM', 'SIGINT', 130],

@@ -9,9 +9,11 @@ export interface FakeNode extends AsyncDisposable {
   open(): FakeConnection;
 }
 
-export async function startFakeNode(overrides: NodeOverrides = {}): Promise<FakeNode> {
+export async function startFakeNode(
+  overrides: NodeOverrides = {},
+  environment: ManualEnvironment = new ManualEnvironment(),
+): Promise<FakeNode> {
   const transport = new FakeTransport();
-  const environment = new ManualEnvironment();
   const node = await ShoalNode.start(nodeOptions(overrides), { transport, environment });
   return {
     environment,

@@ -13,6 +13,7 @@ interface ManualTimer {
 export class ManualEnvironment implements NodeEnvironment {
   readonly clock = { nowMs: () => this.wallMs + this.elapsedMs, monotonicMs: () => this.elapsedMs };
   readonly timers = { every: (intervalMs: number, callback: () => void) => this.every(intervalMs, callback) };
+  descriptorCountMax = Number.POSITIVE_INFINITY;
   readonly lines: { readonly level: LogLevel; readonly message: string }[] = [];
   private readonly wallMs: number;
   private elapsedMs = 0;

@@ -11,6 +11,7 @@ const exitCode = await run(process.argv.slice(2), {
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   onSignal: (signal, listener) => process.on(signal, listener),
+  nowMs: () => performance.now(),
   exit: (code) => process.exit(code),
   startNode: (options) => {
     // Keeps the process alive, as an open port would.

@@ -90,7 +90,7 @@ function setinfoCommand(context: ExecutionContext, command: Command, reply: Repl
 function replyCommand(context: ExecutionContext, command: Command, reply: Reply): void {
   const { session } = context;
   if (command.is(2, 'ON')) {
-    session.setGate(Gate.replyOff | Gate.replySkip | Gate.replySkipNext, false);
+    session.setGate(Gate.replyOff | Gate.replySkip, false);
     reply.ok();
   } else if (command.is(2, 'OFF')) {
     session.setGate(Gate.replyOff, true);

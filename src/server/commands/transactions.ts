@@ -36,21 +36,23 @@ function discardCommand(context: ExecutionContext, _command: Command, reply: Rep
 function execCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
   const { session, store } = context;
   const queue = session.transaction;
+  // CLIENT REPLY is applied to each queued command's reply, since pushes between them are sent all the same; so
+  // what EXEC itself answers is dropped here.
   if (queue === null) {
-    reply.error('ERR EXEC without MULTI');
+    if (!session.isMuted) reply.error('ERR EXEC without MULTI');
     return;
   }
   if (session.transactionFailed) {
     session.endTransaction(store);
-    reply.error('EXECABORT Transaction discarded because of previous errors.');
+    if (!session.isMuted) reply.error('EXECABORT Transaction discarded because of previous errors.');
     return;
   }
   store.beginExclusive();
   try {
     const touched = isTouched(context, session);
     session.endTransaction(store);
-    if (touched) reply.nilArray();
-    else runQueue(context, queue, reply);
+    if (!touched) runQueue(context, queue, reply);
+    else if (!session.isMuted) reply.nilArray();
   } finally {
     store.endExclusive();
   }
@@ -65,7 +67,7 @@ function isTouched(context: ExecutionContext, session: Session): boolean {
 
 function runQueue(context: ExecutionContext, queue: TransactionQueue, reply: Reply): void {
   const command = new Command();
-  reply.array(queue.count);
+  if (!context.session.isMuted) reply.array(queue.count);
   for (let index = 0; index < queue.count; index += 1) {
     queue.load(index, command);
     context.control.runQueued(queue.entry(index), command, reply);
@@ -78,13 +80,13 @@ function watchCommand(context: ExecutionContext, command: Command, reply: Reply)
     reply.error('ERR WATCH inside MULTI is not allowed');
     return;
   }
-  let watchedBytes = 0;
-  for (const watch of session.watches) watchedBytes += watch.key.length + WATCH_BYTES;
+  let { watchedBytes } = session;
   for (let index = 1; index < command.count; index += 1) watchedBytes += command.length(index) + WATCH_BYTES;
   if (watchedBytes > context.limits.transactionBytesMax) {
     reply.error(`ERR Watched keys exceed the limit of ${context.limits.transactionBytesMax} bytes`);
     return;
   }
+  session.watchedBytes = watchedBytes;
   for (let index = 1; index < command.count; index += 1) {
     // A key too long to exist never changes.
     if (existingKey(context, command, index)) session.watches.push(store.watch(context.key, context.nowMs));

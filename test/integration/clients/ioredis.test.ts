@@ -1,31 +1,31 @@
-/** ioredis 5 (RESP2, no HELLO) and 6 (RESP3) as their users write them. */
+/** ioredis 5 (RESP2, no HELLO) and 6 (RESP3) as their users write them, with a node on each runtime. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { Redis as Redis5 } from 'ioredis';
 import { Redis as Redis6 } from 'ioredis6';
 import { patternedBytes } from '../../support/patterned-bytes.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { nextEvent } from '../../support/next-event.ts';
-import { startTarget, type Target } from '../../support/client-target.ts';
+import { RUNTIMES, START_TIMEOUT_MS, startTarget, type Target } from '../../support/client-target.ts';
 
 const VERSIONS = [
   ['ioredis 5', Redis5],
   // What these tests call is the same in both versions' types.
   ['ioredis 6', Redis6 as unknown as typeof Redis5],
 ] as const;
+const CASES = RUNTIMES.flatMap((runtime) => VERSIONS.map(([name, Redis]) => [name, runtime, Redis] as const));
 
-let target: Target;
-beforeAll(async () => {
-  target = await startTarget();
-});
-afterAll(() => target.stop());
-
-describe.each(VERSIONS)('%s', (_name, Redis) => {
+describe.each(CASES)('%s with a node on %s', (_name, runtime, Redis) => {
+  let target: Target;
   let redis: Redis5;
-  beforeAll(() => {
+  beforeAll(async () => {
+    target = await startTarget({ runtime });
     redis = new Redis(target.port, target.host);
-  });
+  }, START_TIMEOUT_MS);
   beforeEach(() => redis.flushall());
-  afterAll(() => redis.quit());
+  afterAll(async () => {
+    await redis.quit();
+    await target.stop();
+  });
 
   test('strings', async () => {
     expect(await redis.set('greeting', 'hello')).toBe('OK');
@@ -239,7 +239,7 @@ describe.each(VERSIONS)('%s', (_name, Redis) => {
   });
 
   test('a password', async () => {
-    const guarded = await startTarget({ password: 'secret phrase' });
+    const guarded = await startTarget({ runtime, password: 'secret phrase' });
     try {
       const options = { port: guarded.port, host: guarded.host, retryStrategy: () => null };
       const right = new Redis({ ...options, password: 'secret phrase' });
@@ -265,7 +265,7 @@ describe.each(VERSIONS)('%s', (_name, Redis) => {
   });
 
   test('a client outlives a restart of the server, and so does its subscription', async () => {
-    const first = await startTarget();
+    const first = await startTarget({ runtime });
     const options = { port: first.port, host: first.host, retryStrategy: () => 20, maxRetriesPerRequest: null };
     const client = new Redis(options);
     const subscriber = new Redis(options);
@@ -278,7 +278,7 @@ describe.each(VERSIONS)('%s', (_name, Redis) => {
     await Promise.all([lost, subscriberLost]);
     const waiting = client.get('k');
     const again = nextEvent(subscriber, 'ready');
-    const second = await startTarget({ port: first.port });
+    const second = await startTarget({ runtime, port: first.port });
     try {
       expect(await waiting).toBeNull();
       await again;

@@ -1,25 +1,26 @@
-/** node-redis 6 with both protocol versions, as its users write it. */
+/** node-redis 6 with both protocol versions, as its users write it, with a node on each runtime. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { createClient, createClientPool, ErrorReply, RESP_TYPES, WatchError } from 'redis';
 import { patternedBytes } from '../../support/patterned-bytes.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { nextEvent } from '../../support/next-event.ts';
-import { startTarget, type Target } from '../../support/client-target.ts';
+import { RUNTIMES, START_TIMEOUT_MS, startTarget, type Target } from '../../support/client-target.ts';
 
-let target: Target;
-beforeAll(async () => {
-  target = await startTarget();
-});
-afterAll(() => target.stop());
+const CASES = RUNTIMES.flatMap((runtime) => ([2, 3] as const).map((protocol) => [protocol, runtime] as const));
 
-describe.each([2, 3] as const)('node-redis with RESP%d', (protocol) => {
+describe.each(CASES)('node-redis by RESP%d with a node on %s', (protocol, runtime) => {
   const connectTo = (url: string, more: object = {}) => createClient({ url, RESP: protocol, ...more }).connect();
+  let target: Target;
   let client: Awaited<ReturnType<typeof connectTo>>;
   beforeAll(async () => {
+    target = await startTarget({ runtime });
     client = await connectTo(target.url);
-  });
+  }, START_TIMEOUT_MS);
   beforeEach(() => client.flushAll());
-  afterAll(() => client.close());
+  afterAll(async () => {
+    await client.close();
+    await target.stop();
+  });
 
   test('speaks the protocol that was asked for', async () => {
     expect(await client.clientInfo()).toMatchObject({ resp: protocol, db: 0 });
@@ -218,7 +219,7 @@ describe.each([2, 3] as const)('node-redis with RESP%d', (protocol) => {
   });
 
   test('a password', async () => {
-    const guarded = await startTarget({ password: 'secret phrase' });
+    const guarded = await startTarget({ runtime, password: 'secret phrase' });
     try {
       const right = await connectTo(guarded.url, { password: 'secret phrase' });
       expect(await right.set('k', 'v')).toBe('OK');
@@ -239,7 +240,7 @@ describe.each([2, 3] as const)('node-redis with RESP%d', (protocol) => {
   });
 
   test('a client outlives a restart of the server, and so does its subscription', async () => {
-    const first = await startTarget();
+    const first = await startTarget({ runtime });
     const socket = { reconnectStrategy: () => 20 };
     const survivor = createClient({ url: first.url, RESP: protocol, socket });
     const subscriber = survivor.duplicate();
@@ -253,7 +254,7 @@ describe.each([2, 3] as const)('node-redis with RESP%d', (protocol) => {
     await first.stop();
     await lost;
     const waiting = survivor.get('k');
-    const second = await startTarget({ port: first.port });
+    const second = await startTarget({ runtime, port: first.port });
     try {
       expect(await waiting).toBeNull();
       await back;

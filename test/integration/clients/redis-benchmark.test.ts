@@ -1,17 +1,17 @@
 /** The real redis-benchmark: it must find its way through CONFIG GET, pipelines, threads and a keyspace without an error. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { type ChildResult, runChild } from '../../support/child-process.ts';
-import { startTarget, type Target } from '../../support/client-target.ts';
+import { RUNTIMES, START_TIMEOUT_MS, startTarget, type Target } from '../../support/client-target.ts';
 import { pathOf } from '../../support/redis-server.ts';
 
 const missing = pathOf('redis-benchmark') === null;
 const title = missing ? 'redis-benchmark is not installed; on Debian: apt-get install redis-tools' : 'redis-benchmark';
 
-describe.skipIf(missing)(title, () => {
+describe.skipIf(missing).each(RUNTIMES)(`${title}, with a node on %s`, (runtime) => {
   let target: Target;
   beforeAll(async () => {
-    target = await startTarget();
-  });
+    target = await startTarget({ runtime });
+  }, START_TIMEOUT_MS);
   afterAll(() => target.stop());
 
   const run = async (...args: string[]): Promise<ChildResult> => {
