@@ -4,7 +4,7 @@
  */
 import type { BucketIndex } from './bucket-index.ts';
 import { noteExpiry } from './expiry-tick.ts';
-import { wakeJanitor } from './janitor.ts';
+import { wakeJanitor } from './segment-reserve.ts';
 import type { IndexGrowth } from './index-growth.ts';
 import { copyBytes, ItemView, itemBytes } from './item.ts';
 import type { ItemAccounts } from './item-accounts.ts';

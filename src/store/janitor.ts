@@ -3,33 +3,15 @@
  * Sans-IO: `step` does a bounded piece of work; a thread of its own (`janitor-thread.ts`) or the data thread between
  * batches calls it.
  */
-import { CONTROL_EXPIRY_HELD, CONTROL_JANITOR_WAKE } from './layout.ts';
-import { DRAIN_RESERVE_SEGMENTS, type SegmentPool } from './segment-pool.ts';
-import type { StoreMemory } from './memory.ts';
+import { CONTROL_EXPIRY_HELD } from './layout.ts';
+import { reserveSegments } from './segment-reserve.ts';
 import type { Store } from './store.ts';
 
-/** Free segments that the janitor keeps, as a share of all and within bounds. More would be memory that holds nothing. */
-const RESERVE_SHARE = 1 / 128;
-const RESERVE_SEGMENTS_MIN = 1;
-const RESERVE_SEGMENTS_MAX = 32;
 /** Segments with expired items walked between two ticks: all in turn, but never so many that a core is busy with it. */
 const EXPIRY_SHARE = 1 / 256;
 const EXPIRY_SEGMENTS_MIN = 8;
 /** Of those, how many one step walks: exclusive sections and writers short of memory wait for a step. */
 const EXPIRY_SEGMENTS_PER_STEP = 4;
-
-/** How many segments the janitor tries to keep free, the drain's own reserve included. */
-export function reserveSegments(segmentCount: number): number {
-  const wanted = Math.round(segmentCount * RESERVE_SHARE);
-  return DRAIN_RESERVE_SEGMENTS + Math.min(Math.max(wanted, RESERVE_SEGMENTS_MIN), RESERVE_SEGMENTS_MAX);
-}
-
-/** Asks the janitor to come now, if the reserve has been begun. */
-export function wakeJanitor(memory: StoreMemory, pool: SegmentPool): void {
-  if (pool.freeCount >= reserveSegments(memory.segmentCount)) return;
-  if (Atomics.exchange(memory.control, CONTROL_JANITOR_WAKE, 1) === 0)
-    Atomics.notify(memory.control, CONTROL_JANITOR_WAKE);
-}
 
 export class Janitor {
   private readonly store: Store;

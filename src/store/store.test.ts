@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { seededRandom } from '../base/random.ts';
 import { StoreDriver } from '../../test/support/store-driver.ts';
 import { auditStore } from './audit.ts';
-import { Janitor, reserveSegments } from './janitor.ts';
+import { Janitor } from './janitor.ts';
 import { Queue } from './layout.ts';
+import { reserveSegments } from './segment-reserve.ts';
 import { Store } from './store.ts';
 import { Key, WriteResult } from './types.ts';
 
