@@ -171,6 +171,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     session.protocol = 2;
     session.noEvict = false;
     session.noTouch = false;
+    this.context.store.countsUse = true;
     this.protocolChanged(session);
   }
 
@@ -222,6 +223,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.writer.protocol = session.protocol;
     this.output.current = session;
     this.inBatch = true;
+    context.store.countsUse = !session.noTouch;
     context.store.enter();
   }
 

@@ -11,6 +11,8 @@ import type { KeyBatch } from './key-batch.ts';
 import type { ValueSink } from '../base/value-sink.ts';
 
 export interface StoreApi {
+  /** Whether `get`, `read` and `set` count as a use of the item (CLIENT NO-TOUCH). On at first; for this thread's calls. */
+  countsUse: boolean;
   /** Longest key in bytes that this store takes: KEY_BYTES_MAX, or less where its segments are small. */
   readonly keyBytesMax: number;
   /** Longest value in bytes that this store takes. */

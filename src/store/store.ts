@@ -6,7 +6,6 @@
  * Each operation on one key: hash it, lock its bucket, find it, do the work, unlock. What needs memory is made sure of before the
  * lock is taken; where that turns out not to be enough, the lock is let go, room is made, and the operation starts over. Nothing under a
  * lock throws or waits.
- *
  * Guarded by bench/cpu.ts.
  */
 import { assert } from '../base/assert.ts';
@@ -49,6 +48,7 @@ export class Store implements StoreApi {
   readonly parts: StoreParts;
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
+  countsUse = true;
   private readonly writer: ItemWriter;
   private readonly lookup: Lookup;
   private readonly watches: KeyWatches;
@@ -88,7 +88,7 @@ export class Store implements StoreApi {
         return false;
       }
       if (this.lookup.copyOut(sink)) {
-        index.touch();
+        if (this.countsUse) index.touch();
         index.unlock();
         memory.count(COUNTER_HITS, 1);
         return true;
@@ -131,7 +131,7 @@ export class Store implements StoreApi {
       snapshot.raw = (item.flags & ITEM_RAW) !== 0;
       if (snapshot.length <= snapshot.bytes.length) {
         this.writer.copyValue(item, snapshot.bytes, 0);
-        index.touch();
+        if (this.countsUse) index.touch();
         break;
       }
       index.unlock();
@@ -158,7 +158,7 @@ export class Store implements StoreApi {
       const { storedExpiresAtMs, oldFound } = options;
       const flags = storedExpiresAtMs === NO_EXPIRY ? flagsMax & ~ITEM_EXPIRY : flagsMax;
       if (oldFound && writer.overwrite(flags, value, start, length, storedExpiresAtMs)) {
-        index.touch();
+        if (this.countsUse) index.touch();
         this.written();
         index.unlock();
         writer.noteExpiry(index.item);
@@ -380,7 +380,7 @@ export class Store implements StoreApi {
   private link(found: boolean): void {
     if (found) {
       this.writer.linkInPlaceOfFound();
-      this.parts.index.touch();
+      if (this.countsUse) this.parts.index.touch();
     } else {
       this.writer.linkNew(this.lookup.tag);
     }

@@ -120,7 +120,8 @@ function runStress(task: StressTask): StressReport {
       const value = driver.get(key, nowMs(operation));
       if (value !== null) checkStressValue(key, value);
     } else if (choice < 0.8) count(driver.set(key, stressValue(key, operation, newLength()), nowMs(operation)));
-    else if (choice < 0.9) driver.delete(key, nowMs(operation));
+    else if (choice < 0.87) driver.delete(key, nowMs(operation));
+    else if (choice < 0.9) store.inspect(driver.key(key), driver.info, true, nowMs(operation));
     else store.expire(driver.key(key), random() < 0.3 ? 0 : nowMs(operation) + below(100), 0, nowMs(operation));
   };
 

@@ -134,3 +134,18 @@ test('HELP is made from the table', async () => {
   expect(help).toContain('+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n');
   expect(help).toContain('+SETNAME connection-name\r\n');
 });
+
+test('CLIENT NO-TOUCH keeps what one connection reads from counting as a use, and RESET ends it', async () => {
+  await using node = await startFakeNode();
+  const quiet = node.open();
+  const other = node.open();
+  const frequency = (): string => other.exchange('OBJECT FREQ k\r\n');
+  quiet.exchange('SET k v\r\nGET k\r\nCLIENT NO-TOUCH ON\r\nGET k\r\nGET k\r\n');
+  expect(frequency()).toBe(':1\r\n');
+  quiet.exchange('GET k\r\n');
+  expect(frequency()).toBe(':1\r\n');
+  other.exchange('GET k\r\n');
+  expect(frequency()).toBe(':2\r\n');
+  quiet.exchange('RESET\r\nGET k\r\n');
+  expect(frequency()).toBe(':3\r\n');
+});

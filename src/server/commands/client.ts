@@ -151,7 +151,9 @@ function noEvictCommand(context: ExecutionContext, command: Command, reply: Repl
 
 function noTouchCommand(context: ExecutionContext, command: Command, reply: Reply): void {
   const on = onOrOff(command, reply);
-  if (on !== null) context.session.noTouch = on;
+  if (on === null) return;
+  context.session.noTouch = on;
+  context.store.countsUse = !on;
 }
 
 /** ON or OFF in the argument after the subcommand, answered OK; null where it is neither, and the error is answered. */
