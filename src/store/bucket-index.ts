@@ -23,12 +23,14 @@ import {
   FREQUENCY_MAX,
   META_FREQUENCY_MASK,
   META_FREQUENCY_SHIFT,
+  META_LOCATION_HIGH_MASK,
   META_TAG_HIGH_BITS,
   META_TAG_HIGH_SHIFT,
   META_TAG_LOW_BITS,
   META_TAG_LOW_SHIFT,
   META_TAG_MASK,
   OVERFLOW_WORDS,
+  SLOT_META,
   SLOT_WORDS,
   WORD_SHIFT,
 } from './layout.ts';
@@ -138,7 +140,7 @@ export class BucketIndex {
     for (;;) {
       for (let slot = bucketWord + BUCKET_SLOTS; slot < end; slot += SLOT_WORDS) {
         const low = words[slot]!;
-        const meta = words[slot + 1]!;
+        const meta = words[slot + SLOT_META]!;
         if (low === 0) {
           if (this.emptySlot === NO_SLOT) {
             this.emptySlot = slot;
@@ -170,7 +172,10 @@ export class BucketIndex {
     const wanted = locationLow(arena, word);
     const wantedHigh = locationHigh(arena);
     for (this.startSlots(); this.nextSlot(); ) {
-      if (this.slotWords[this.slot] === wanted && (this.slotWords[this.slot + 1]! & 0xf) === wantedHigh) {
+      if (
+        this.slotWords[this.slot] === wanted &&
+        (this.slotWords[this.slot + SLOT_META]! & META_LOCATION_HIGH_MASK) === wantedHigh
+      ) {
         this.item.at(arena, word);
         return true;
       }
@@ -205,7 +210,7 @@ export class BucketIndex {
   /** Puts `item` on the item of the slot that `nextSlot` came to. */
   viewSlot(): void {
     const low = this.slotWords[this.slot]!;
-    this.item.at(slotArena(low, this.slotWords[this.slot + 1]!), slotWord(low));
+    this.item.at(slotArena(low, this.slotWords[this.slot + SLOT_META]!), slotWord(low));
   }
 
   /** Whether `insert` has a place after a `find` that failed; else an overflow bucket is added, false where there is no memory for one. */
@@ -221,37 +226,38 @@ export class BucketIndex {
 
   /** Points the empty slot at a new item. After `ensureSlot`. */
   insert(tag: number, arena: number, word: number): void {
-    this.emptyWords[this.emptySlot + 1] = tag | locationHigh(arena);
+    this.emptyWords[this.emptySlot + SLOT_META] = tag | locationHigh(arena);
     this.emptyWords[this.emptySlot] = locationLow(arena, word);
   }
 
   /** Points the found slot at another place; tag and frequency stay. */
   relocate(arena: number, word: number): void {
-    this.slotWords[this.slot + 1] = (this.slotWords[this.slot + 1]! & ~0xf) | locationHigh(arena);
+    this.slotWords[this.slot + SLOT_META] =
+      (this.slotWords[this.slot + SLOT_META]! & ~META_LOCATION_HIGH_MASK) | locationHigh(arena);
     this.slotWords[this.slot] = locationLow(arena, word);
   }
 
   /** Empties the found slot. */
   remove(): void {
     this.slotWords[this.slot] = 0;
-    this.slotWords[this.slot + 1] = 0;
+    this.slotWords[this.slot + SLOT_META] = 0;
   }
 
   /** 0-3: uses of the found item since it came or was last passed over. */
   get frequency(): number {
-    return (this.slotWords[this.slot + 1]! & META_FREQUENCY_MASK) >> META_FREQUENCY_SHIFT;
+    return (this.slotWords[this.slot + SLOT_META]! & META_FREQUENCY_MASK) >> META_FREQUENCY_SHIFT;
   }
 
   set frequency(value: number) {
-    const meta = this.slotWords[this.slot + 1]! & ~META_FREQUENCY_MASK;
-    this.slotWords[this.slot + 1] = meta | (value << META_FREQUENCY_SHIFT);
+    const meta = this.slotWords[this.slot + SLOT_META]! & ~META_FREQUENCY_MASK;
+    this.slotWords[this.slot + SLOT_META] = meta | (value << META_FREQUENCY_SHIFT);
   }
 
   /** Counts a use of the found item. */
   touch(): void {
-    const meta = this.slotWords[this.slot + 1]!;
+    const meta = this.slotWords[this.slot + SLOT_META]!;
     if ((meta & META_FREQUENCY_MASK) !== FREQUENCY_MAX << META_FREQUENCY_SHIFT) {
-      this.slotWords[this.slot + 1] = meta + (1 << META_FREQUENCY_SHIFT);
+      this.slotWords[this.slot + SLOT_META] = meta + (1 << META_FREQUENCY_SHIFT);
     }
   }
 

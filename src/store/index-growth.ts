@@ -24,6 +24,7 @@ import {
   OVERFLOW_WORDS,
   Queue,
   SLOT_COUNT,
+  SLOT_META,
   SLOT_WORDS,
   SegmentState,
 } from './layout.ts';
@@ -185,15 +186,15 @@ export class IndexGrowth {
       if (this.stayingCount + this.movingCount + SLOT_COUNT > this.staying.length / SLOT_WORDS) this.widen();
       for (let slot = bucketWord + BUCKET_SLOTS; slot < end; slot += SLOT_WORDS) {
         const low = bucketWords[slot]!;
-        const meta = bucketWords[slot + 1]!;
+        const meta = bucketWords[slot + SLOT_META]!;
         if (low === 0) continue;
         if ((meta & moveBit) !== 0) {
           this.moving[this.movingCount * SLOT_WORDS] = low;
-          this.moving[this.movingCount * SLOT_WORDS + 1] = meta;
+          this.moving[this.movingCount * SLOT_WORDS + SLOT_META] = meta;
           this.movingCount += 1;
         } else {
           this.staying[this.stayingCount * SLOT_WORDS] = low;
-          this.staying[this.stayingCount * SLOT_WORDS + 1] = meta;
+          this.staying[this.stayingCount * SLOT_WORDS + SLOT_META] = meta;
           this.stayingCount += 1;
         }
       }
@@ -226,7 +227,7 @@ export class IndexGrowth {
       for (let slot = 0; slot < slotCount; slot += 1, taken += 1) {
         const at = bucketWord + BUCKET_SLOTS + slot * SLOT_WORDS;
         bucketWords[at] = taken < count ? slots[taken * SLOT_WORDS]! : 0;
-        bucketWords[at + 1] = taken < count ? slots[taken * SLOT_WORDS + 1]! : 0;
+        bucketWords[at + SLOT_META] = taken < count ? slots[taken * SLOT_WORDS + SLOT_META]! : 0;
       }
       if (taken >= count) return left;
       const next = left;

@@ -38,6 +38,8 @@ export const ARENA_COUNT_MAX = 256;
 /** A location's low word: the bits that are the word in its arena. */
 export const LOCATION_WORD_MASK = 0x0fff_ffff;
 export const LOCATION_ARENA_SHIFT = 28;
+/** Bits of the arena's number that the low word holds; the rest stands in the slot's second word. */
+export const LOCATION_ARENA_LOW_BITS: number = 32 - LOCATION_ARENA_SHIFT;
 
 // Segments.
 export const SEGMENT_BYTES_DEFAULT: number = 2 ** 20;
@@ -71,7 +73,7 @@ export const BUCKET_VERSION = 1;
 export const BUCKET_SLOTS = 2;
 export const SLOT_COUNT = 7;
 export const SLOT_WORDS = 2;
-export const SLOT_LOCATION = 0;
+/** A slot begins with the location's low word; the second word holds tag, frequency and the rest of the location. */
 export const SLOT_META = 1;
 export const OVERFLOW_BYTES_SHIFT = 5;
 export const OVERFLOW_WORDS = 8;

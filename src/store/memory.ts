@@ -9,6 +9,7 @@ import {
   ARENA_SHIFT,
   COUNTER_ROW,
   ControlMap,
+  LOCATION_ARENA_LOW_BITS,
   LOCATION_ARENA_SHIFT,
   LOCATION_WORD_MASK,
   META_LOCATION_HIGH_MASK,
@@ -156,12 +157,12 @@ export function locationLow(arena: number, word: number): number {
 
 /** The high bits of a location in `arena`, in their place in a slot's second word. */
 export function locationHigh(arena: number): number {
-  return arena >> 4;
+  return arena >> LOCATION_ARENA_LOW_BITS;
 }
 
 /** The arena of a slot's location. */
 export function slotArena(low: number, meta: number): number {
-  return (low >>> LOCATION_ARENA_SHIFT) | ((meta & META_LOCATION_HIGH_MASK) << 4);
+  return (low >>> LOCATION_ARENA_SHIFT) | ((meta & META_LOCATION_HIGH_MASK) << LOCATION_ARENA_LOW_BITS);
 }
 
 /** The word in its arena of a slot's location. */
