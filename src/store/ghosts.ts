@@ -79,13 +79,24 @@ export class Ghosts {
     return false;
   }
 
-  /** Gives the bucket that a split makes the ghosts of the one it came from; those of keys that are not its own age away unseen. */
+  /** Forgets the ghosts of the first `count` buckets: those of an empty index. */
+  clear(count: number): void {
+    if (this.goTo(0)) this.words.fill(0, this.word, this.word + count * GHOST_BUCKET_WORDS);
+  }
+
+  /**
+   * Gives the bucket that a split makes the ghosts of the one it came from; those of keys that are not its own age away unseen. Writes
+   * only what differs: memory for ghosts is not committed before something is evicted.
+   */
   copy(fromBucket: number, toBucket: number): void {
-    if (!this.goTo(fromBucket)) return;
+    const hasSource = this.goTo(fromBucket);
     const from = this.words;
     const fromWord = this.word;
     if (!this.goTo(toBucket)) return;
-    for (let index = 0; index < GHOST_BUCKET_WORDS; index += 1) this.words[this.word + index] = from[fromWord + index]!;
+    for (let index = 0; index < GHOST_BUCKET_WORDS; index += 1) {
+      const ghosts = hasSource ? from[fromWord + index]! : 0;
+      if (this.words[this.word + index] !== ghosts) this.words[this.word + index] = ghosts;
+    }
   }
 
   private advanceClock(): void {

@@ -89,6 +89,7 @@ export class IndexGrowth {
     this.overflow.reset();
     this.pool.reset(1);
     this.addGhostSegment(0);
+    this.ghosts?.clear(1 << this.index.initialShift);
     Atomics.store(control, CONTROL_BUCKET_COUNT, 1 << this.index.initialShift);
   }
 
@@ -125,7 +126,6 @@ export class IndexGrowth {
     const segment = this.pool.take(SegmentState.index, Queue.none, DRAIN_RESERVE_SEGMENTS);
     this.starved = segment === NO_SEGMENT;
     if (this.starved) return false;
-    this.memory.clearSegment(segment);
     this.memory.control[this.memory.map.indexDirectory + (bucket >> perSegmentShift)] = segment;
     Atomics.add(this.memory.control, CONTROL_INDEX_SEGMENTS, 1);
     this.addGhostSegment(bucket);
@@ -139,7 +139,6 @@ export class IndexGrowth {
     if (this.memory.control[entry] !== 0) return;
     const segment = this.pool.take(SegmentState.ghost, Queue.none, DRAIN_RESERVE_SEGMENTS);
     if (segment === NO_SEGMENT) return;
-    this.memory.clearSegment(segment);
     this.memory.control[entry] = segment;
     Atomics.add(this.memory.control, CONTROL_GHOST_SEGMENTS, 1);
   }

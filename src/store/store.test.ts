@@ -269,6 +269,26 @@ describe('databases', () => {
   });
 });
 
+test('a flush forgets the ghosts too, and buckets and ghosts that come to stand where items stood are as new', () => {
+  const driver = open({ memoryBytes: MIB, segmentBytes: 4096 });
+  const { pool, index } = driver.store.parts;
+  for (let round = 0; round < 3; round += 1) {
+    for (let number = 0; number < 4000; number += 1) {
+      expect(driver.set(`k${number}`, 'v'.repeat(number % 97), NOW_MS)).toBe(WriteResult.stored);
+    }
+    expect(index.bucketCount).toBeGreaterThan(256);
+    // Nothing was used or came back, so nothing belongs to the main queue.
+    expect(pool.queueCount(Queue.main)).toBe(0);
+    for (let number = 4000; number < 20_000; number += 1) driver.set(`k${number}`, 'v'.repeat(number % 97), NOW_MS);
+    expect(driver.store.stats().evicted).toBeGreaterThan(5000 * (round + 1));
+    expect(auditStore(driver.store.parts)).toEqual([]);
+    driver.store.beginExclusive();
+    driver.store.flush(-1, NOW_MS);
+    driver.store.endExclusive();
+    expect(auditStore(driver.store.parts)).toEqual([]);
+  }
+});
+
 test('databases are swapped whole, and a watch tells whether its key is concerned', () => {
   const driver = open();
   driver.set('a', 'zero', NOW_MS);
