@@ -172,6 +172,7 @@ export class ItemWriter {
   sealLarge(head: number, queue: Queue): void {
     this.large.seal(head, this.written.size);
     if (queue !== Queue.small) this.pool.requeue(head, queue);
+    this.noteExpiry(this.written);
   }
 
   /** Gives back the segments of a large item that was not linked. */
@@ -185,12 +186,7 @@ export class ItemWriter {
     this.noteExpiry(this.written);
   }
 
-  /** After the bucket's unlock: lets the janitor know of an item's expiry. */
-  noteWrittenExpiry(): void {
-    this.noteExpiry(this.written);
-  }
-
-  /** Lets the janitor know of an item's expiry, after it was written. */
+  /** Lets the janitor know of an item's expiry, after it was written and while it cannot be drained. */
   noteExpiry(item: ItemView): void {
     const expiresAtMs = item.expiresAtMs;
     if (expiresAtMs !== 0)

@@ -159,9 +159,9 @@ export class Store implements StoreApi {
       const flags = storedExpiresAtMs === NO_EXPIRY ? flagsMax & ~ITEM_EXPIRY : flagsMax;
       if (oldFound && writer.overwrite(flags, value, start, length, storedExpiresAtMs)) {
         if (this.countsUse) index.touch();
+        writer.noteExpiry(index.item);
         this.written();
         index.unlock();
-        writer.noteExpiry(index.item);
         return WriteResult.stored;
       }
       if (!reserved) {
@@ -224,9 +224,9 @@ export class Store implements StoreApi {
       if ((item.flags & ITEM_EXPIRY) !== 0) {
         this.parts.accounts.expiryChanged(item.namespace, item.expiresAtMs, expiresAtMs);
         item.expiresAtMs = expiresAtMs;
+        this.writer.noteExpiry(item);
         this.written();
         index.unlock();
-        this.writer.noteExpiry(item);
         return WriteResult.stored;
       }
       const queue = this.writer.queueOf(item);
@@ -343,7 +343,6 @@ export class Store implements StoreApi {
         writer.sealLarge(head, queue);
         linked = true;
         index.unlock();
-        writer.noteWrittenExpiry();
         if (!options.oldFound) this.parts.growth.itemAdded();
         return WriteResult.stored;
       }
