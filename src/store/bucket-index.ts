@@ -271,7 +271,7 @@ export class BucketIndex {
     return true;
   }
 
-  /** The arena words of bucket number `bucket`; for the split. */
+  /** The arena words of bucket number `bucket`. */
   wordsOf(bucket: number): Int32Array {
     return this.memory.words[this.memory.arenaOf(this.segmentOf(bucket))]!;
   }
@@ -287,10 +287,8 @@ export class BucketIndex {
   }
 
   private goTo(bucket: number): void {
-    const segment = this.segmentOf(bucket);
-    this.words = this.memory.words[this.memory.arenaOf(segment)]!;
-    const inSegment = bucket & ((1 << this.bucketsPerSegmentShift) - 1);
-    this.bucketWord = (this.memory.segmentStart(segment) >> WORD_SHIFT) + inSegment * BUCKET_WORDS;
+    this.words = this.wordsOf(bucket);
+    this.bucketWord = this.wordOf(bucket);
   }
 }
 

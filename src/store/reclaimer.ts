@@ -250,12 +250,6 @@ export class Reclaimer {
     return used <= 0 ? 1 : this.control[record + SEGMENT_DEAD]! / used;
   }
 
-  /** Frees a segment in which nothing lives. */
-  private forget(segment: number): void {
-    this.accounts.segmentFreed(this.control[this.memory.record(segment) + SEGMENT_DEAD]!);
-    this.pool.release(segment);
-  }
-
   /** Empties a sealed segment, evicting what S3-FIFO gives up if `evict`, and frees it. */
   private drain(segment: number, evict: boolean, nowMs: number): void {
     const record = this.memory.record(segment);
@@ -298,7 +292,8 @@ export class Reclaimer {
         this.log.publish(target);
       }
     }
-    this.forget(segment);
+    this.accounts.segmentFreed(this.control[record + SEGMENT_DEAD]!);
+    this.pool.release(segment);
   }
 
   private isKept(fromMain: boolean): boolean {

@@ -5,6 +5,7 @@
  * A key over the key limit is never given to the store. For a read it is simply a key that does not exist; only a
  * command that would create it answers an error.
  */
+import { equalBytes } from '../../base/bytes.ts';
 import type { Command } from '../../protocol/command.ts';
 import { BEYOND_SAFE, parseBigInteger, parseInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
@@ -100,13 +101,10 @@ export function quotedArgument(command: Command, index: number, bytesMax: number
 /** Whether two arguments hold the same bytes. */
 export function sameArguments(command: Command, left: number, right: number): boolean {
   const length = command.length(left);
-  if (length !== command.length(right)) return false;
-  const leftStart = command.start(left);
-  const rightStart = command.start(right);
-  for (let offset = 0; offset < length; offset += 1) {
-    if (command.bytes[leftStart + offset] !== command.bytes[rightStart + offset]) return false;
-  }
-  return true;
+  const { bytes } = command;
+  return (
+    length === command.length(right) && equalBytes(bytes, command.start(left), bytes, command.start(right), length)
+  );
 }
 
 /**

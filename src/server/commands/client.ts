@@ -3,14 +3,14 @@ import type { Command } from '../../protocol/command.ts';
 import { BEYOND_SAFE, isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
 import { clientTypeNamed, describeSession } from '../client-registry.ts';
-import type { CommandFlag, CommandHandler, CommandSpec } from '../command-spec.ts';
+import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { Gate } from '../session.ts';
 import { integerArgument, saturatedArgument } from './arguments.ts';
 import { clientKillCommand } from './client-kill.ts';
 import { isClientWord } from './client-words.ts';
 import { ErrorText } from './error-text.ts';
-import { commandRow, containerRow, helpRow, subcommandSyntax } from './row.ts';
+import { containerRow, helpRow, shortRows, subcommandSyntax } from './row.ts';
 
 function idCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
   reply.integer(context.session.id);
@@ -200,27 +200,7 @@ const WORD_BYTES_MAX = 1024;
 const COMMON: readonly CommandFlag[] = ['noscript', 'loading', 'stale'];
 const ADMIN: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale'];
 
-function row(
-  name: string,
-  arity: number,
-  flags: readonly CommandFlag[],
-  since: string,
-  syntax: string,
-  summary: string,
-  handler: CommandHandler,
-): CommandSpec {
-  return commandRow({
-    name,
-    arity,
-    flags,
-    group: 'connection',
-    since,
-    syntax,
-    summary,
-    handler,
-    categories: ['connection'],
-  });
-}
+const row = shortRows({ group: 'connection', categories: ['connection'] });
 
 const KILL_SYNTAX =
   'ip:port | [ID client-id] [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME YES | NO]';

@@ -41,6 +41,23 @@ export function commandRow(fields: RowFields): CommandSpec {
   };
 }
 
+/** A row by position, for tables whose commands fit a line each. */
+type ShortRow = (
+  name: string,
+  arity: number,
+  flags: readonly CommandFlag[],
+  since: string,
+  syntax: string,
+  summary: string,
+  handler: CommandHandler,
+) => CommandSpec;
+
+/** Makes rows by position that share the fields of `common`. */
+export function shortRows(common: Pick<RowFields, 'group' | 'categories' | 'complexity'>): ShortRow {
+  return (name, arity, flags, since, syntax, summary, handler) =>
+    commandRow({ ...common, name, arity, flags, since, syntax, summary, handler });
+}
+
 /** A command that only holds subcommands: alone it has too few arguments, so its handler is never reached. */
 export function containerRow(fields: Omit<RowFields, 'arity' | 'handler' | 'syntax' | 'flags'>): CommandSpec {
   return commandRow({ ...fields, arity: -2, flags: [], syntax: '', handler: unreachableContainer });

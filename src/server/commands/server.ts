@@ -2,12 +2,12 @@
 import type { Command } from '../../protocol/command.ts';
 import { isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
-import type { CommandFlag, CommandHandler, CommandSpec } from '../command-spec.ts';
+import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { infoText } from '../info.ts';
 import { integerArgument } from './arguments.ts';
 import { ErrorText } from './error-text.ts';
-import { commandRow, containerRow, helpRow } from './row.ts';
+import { commandRow, containerRow, helpRow, shortRows } from './row.ts';
 
 function infoCommand(context: ExecutionContext, command: Command, reply: Reply): void {
   const sections: string[] = [];
@@ -62,17 +62,7 @@ function okCommand(_context: ExecutionContext, _command: Command, reply: Reply):
 
 const ADMIN: readonly CommandFlag[] = ['admin', 'loading', 'stale'];
 
-function row(
-  name: string,
-  arity: number,
-  flags: readonly CommandFlag[],
-  since: string,
-  syntax: string,
-  summary: string,
-  handler: CommandHandler,
-): CommandSpec {
-  return commandRow({ name, arity, flags, group: 'server', since, syntax, summary, handler });
-}
+const row = shortRows({ group: 'server' });
 
 export const SERVER_COMMANDS: readonly CommandSpec[] = [
   commandRow({
