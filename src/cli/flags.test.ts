@@ -30,5 +30,5 @@ test.each([
   [['7601'], '"7601" belongs to no option'],
   [['--port', '1', '--', 'x'], '"x" belongs to no option'],
 ])('%p is refused', (args, message) => {
-  expect(() => parseFlags(args, NAMES)).toThrow(new ShoalError('INVALID_OPTION', message));
+  expect(() => parseFlags(args, NAMES)).toThrow(new ShoalError('InvalidOption', message));
 });

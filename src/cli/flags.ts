@@ -11,7 +11,7 @@ export interface ParsedFlags {
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** Throws `INVALID_OPTION` for an unknown flag, a missing value, or an argument that belongs to no flag. */
+/** Throws `InvalidOption` for an unknown flag, a missing value, or an argument that belongs to no flag. */
 export function parseFlags(args: readonly string[], names: readonly string[]): ParsedFlags {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
     help: { type: 'boolean', short: 'h' },
@@ -38,5 +38,5 @@ export function parseFlags(args: readonly string[], names: readonly string[]): P
 }
 
 function invalid(message: string): ShoalError {
-  return new ShoalError('INVALID_OPTION', message);
+  return new ShoalError('InvalidOption', message);
 }

@@ -214,7 +214,7 @@ describe('serve', () => {
 
   test('a fault at the start: one line, and exit code 1', async () => {
     const fake = new FakeProcess();
-    fake.startError = new ShoalError('LISTEN_FAILED', 'port 7600 is in use');
+    fake.startError = new ShoalError('ListenFailed', 'port 7600 is in use');
     expect(await run(['serve'], fake)).toBe(1);
     expect(fake.error).toBe('shoal: port 7600 is in use\n');
   });

@@ -14,7 +14,7 @@ export async function run(args: readonly string[], context: ServeContext): Promi
   } catch (error) {
     if (error instanceof ShoalError) {
       for (const line of error.message.split('\n')) context.writeError(`shoal: ${line}\n`);
-      if (error.code !== 'INVALID_OPTION') return ExitCode.fault;
+      if (error.code !== 'InvalidOption') return ExitCode.fault;
       context.writeError('shoal: see shoal serve --help\n');
       return ExitCode.usage;
     }

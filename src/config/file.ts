@@ -13,18 +13,18 @@ export interface FileEntry {
   readonly origin: string;
 }
 
-/** The entries of a file's text. Throws `INVALID_OPTION` where the text is not a JSON object. */
+/** The entries of a file's text. Throws `InvalidOption` where the text is not a JSON object. */
 export function readConfigText(text: string, path: string): readonly FileEntry[] {
   let root: JsonNode;
   try {
     root = parseJson(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw new ShoalError('INVALID_OPTION', `${path}:${error.line}: ${error.message}`, { cause: error });
+    throw new ShoalError('InvalidOption', `${path}:${error.line}: ${error.message}`, { cause: error });
   }
   if (!isObject(root.value)) {
     throw new ShoalError(
-      'INVALID_OPTION',
+      'InvalidOption',
       `${path}:${root.line}: found ${describe(root)} where a JSON object should be`,
     );
   }
@@ -39,7 +39,7 @@ export function readConfigText(text: string, path: string): readonly FileEntry[]
         entries.push({ name: `limit-${limit}`, value: plain(child), origin: limitOrigin });
       }
     } else {
-      throw new ShoalError('INVALID_OPTION', `${origin}: found ${describe(node)} where a JSON object should be`);
+      throw new ShoalError('InvalidOption', `${origin}: found ${describe(node)} where a JSON object should be`);
     }
   }
   return entries;

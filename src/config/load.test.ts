@@ -28,7 +28,7 @@ function problems(sources: OptionSources): readonly string[] {
     loadOptions(sources);
   } catch (error) {
     if (!(error instanceof ShoalError)) throw error;
-    expect(error.code).toBe('INVALID_OPTION');
+    expect(error.code).toBe('InvalidOption');
     return error.message.replaceAll(`${folder}/`, '').split('\n');
   }
   throw new Error('nothing was wrong');

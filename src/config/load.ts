@@ -30,7 +30,7 @@ const FLAGS = OPTION_KEYS.map((key) => OPTIONS[key].flag);
 const KEY_OF_FLAG: ReadonlyMap<string, OptionKey> = new Map(OPTION_KEYS.map((key) => [OPTIONS[key].flag, key]));
 const VARIABLES = [...OPTION_KEYS.map((key) => environmentVariable(specOf(key))), 'SHOAL_CONFIG', 'SHOAL_RUNTIME'];
 
-/** Throws `INVALID_OPTION`, one line of its message per problem. Reads the configuration file and nothing else. */
+/** Throws `InvalidOption`, one line of its message per problem. Reads the configuration file and nothing else. */
 export function loadOptions(sources: OptionSources): LoadedOptions {
   const merged = new Merged();
   const environment = sources.environment ?? {};
@@ -44,7 +44,7 @@ export function loadOptions(sources: OptionSources): LoadedOptions {
     else merged.take(key, value, `--${flag}`);
   }
   if (merged.problems.length === 0) merged.checkRelations();
-  if (merged.problems.length > 0) throw new ShoalError('INVALID_OPTION', merged.problems.join('\n'));
+  if (merged.problems.length > 0) throw new ShoalError('InvalidOption', merged.problems.join('\n'));
   return { options: buildOptions((key) => merged.valueOf(key)), warnings };
 }
 
@@ -83,7 +83,7 @@ function mergeFile(merged: Merged, path: string): void {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ShoalError('INVALID_OPTION', `the configuration file ${path} cannot be read: ${reason}`, {
+    throw new ShoalError('InvalidOption', `the configuration file ${path} cannot be read: ${reason}`, {
       cause: error,
     });
   }

@@ -20,7 +20,7 @@ test('a peer that left before it was asked is ?:0', () => {
 test('a failure to listen names address, reason and what to do', () => {
   const cause = Object.assign(new Error('listen EACCES'), { code: 'EACCES' });
   const error = listenFailed('::1', 80, cause);
-  expect(error.code).toBe('LISTEN_FAILED');
+  expect(error.code).toBe('ListenFailed');
   expect(error.message).toBe('cannot listen on [::1]:80: no permission for this port; choose one above 1023 (EACCES)');
   expect(error.cause).toBe(cause);
 });

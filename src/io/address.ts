@@ -23,13 +23,13 @@ export function addressText(host: string | undefined, port: number | undefined):
   return mapped ? `${host.slice(MAPPED_IPV4_PREFIX.length)}:${port}` : `[${host}]:${port}`;
 }
 
-/** The `LISTEN_FAILED` fault for what a runtime threw, with the reason in words and the runtime's error as `cause`. */
+/** The `ListenFailed` fault for what a runtime threw, with the reason in words and the runtime's error as `cause`. */
 export function listenFailed(host: string, port: number, cause: unknown): ShoalError {
   const code = errorCode(cause);
   const known = REASONS[code];
   const detail = cause instanceof Error ? cause.message : String(cause);
   const reason = known === undefined ? detail : `${known} (${code})`;
-  return new ShoalError('LISTEN_FAILED', `cannot listen on ${addressText(host, port)}: ${reason}`, { cause });
+  return new ShoalError('ListenFailed', `cannot listen on ${addressText(host, port)}: ${reason}`, { cause });
 }
 
 function errorCode(cause: unknown): string {

@@ -22,6 +22,6 @@ test('Bun.listen without Bun is refused with what to do', () => {
     thrown = error;
   }
   expect(thrown).toBeInstanceOf(ShoalError);
-  expect((thrown as ShoalError).code).toBe('INVALID_OPTION');
+  expect((thrown as ShoalError).code).toBe('InvalidOption');
   expect((thrown as ShoalError).message).toContain('use "node" or "auto"');
 });

@@ -14,11 +14,11 @@ export function currentRuntime(): Runtime {
   return process.versions['bun'] === undefined ? 'node' : 'bun';
 }
 
-/** `auto`: the runtime's own. Throws a ShoalError `INVALID_OPTION` for a transport that `runtime` does not have. */
+/** `auto`: the runtime's own. Throws a ShoalError `InvalidOption` for a transport that `runtime` does not have. */
 export function selectTransport(choice: TransportChoice, runtime: Runtime = currentRuntime()): Transport {
   if (choice === 'bun' && runtime !== 'bun') {
     throw new ShoalError(
-      'INVALID_OPTION',
+      'InvalidOption',
       'transport "bun" needs the Bun runtime and this is Node; use "node" or "auto", or start shoal with Bun',
     );
   }

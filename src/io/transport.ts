@@ -72,6 +72,6 @@ export interface Listener {
 
 export interface Transport {
   readonly name: string;
-  /** Rejects with a ShoalError `LISTEN_FAILED` that names host, port and reason. */
+  /** Rejects with a ShoalError `ListenFailed` that names host, port and reason. */
   listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener>;
 }

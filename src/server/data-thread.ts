@@ -339,7 +339,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private fail(session: Session, fault: unknown): void {
     this.output.discard();
     const address = session.connection.remoteAddress;
-    if (fault instanceof ShoalError && fault.code === 'LIMIT_EXCEEDED') {
+    if (fault instanceof ShoalError && fault.code === 'LimitExceeded') {
       this.context.node.traffic.outputLimitCloses += 1;
       this.environment.log('warn', `closing ${address}: ${fault.message}`);
     } else {

@@ -125,24 +125,24 @@ export const listeningCases: readonly ContractCase[] = [
     },
   },
   {
-    name: 'rejects with LISTEN_FAILED, naming address and reason, where the port is in use',
+    name: 'rejects with ListenFailed, naming address and reason, where the port is in use',
     async run(fixture) {
       const { listener } = await fixture.listen(echoBehaviour());
       const error = await listenFailure(fixture, '127.0.0.1', listener.port);
-      assert.equal(error.code, 'LISTEN_FAILED');
+      assert.equal(error.code, 'ListenFailed');
       assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${listener.port}: the port is in use`));
       assert.ok(error.cause instanceof Error);
       await fixture.settle(await fixture.connect(listener), 1);
     },
   },
   {
-    name: 'rejects with LISTEN_FAILED for an address of another machine and for a port out of range',
+    name: 'rejects with ListenFailed for an address of another machine and for a port out of range',
     async run(fixture) {
       const elsewhere = await listenFailure(fixture, '192.0.2.1', 0);
-      assert.equal(elsewhere.code, 'LISTEN_FAILED');
+      assert.equal(elsewhere.code, 'ListenFailed');
       assert.match(elsewhere.message, /192\.0\.2\.1:0: this machine has no such address/);
       const outOfRange = await listenFailure(fixture, '127.0.0.1', 70_000);
-      assert.equal(outOfRange.code, 'LISTEN_FAILED');
+      assert.equal(outOfRange.code, 'ListenFailed');
       assert.match(outOfRange.message, /127\.0\.0\.1:70000: .*70000/);
     },
   },

@@ -59,5 +59,5 @@ test('a port that is taken is a clear fault', async () => {
     () => null,
     (error: unknown) => error,
   );
-  expect(fault).toMatchObject({ code: 'LISTEN_FAILED' });
+  expect(fault).toMatchObject({ code: 'ListenFailed' });
 });

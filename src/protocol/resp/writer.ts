@@ -7,7 +7,7 @@
  *                           ^ begin(5)      ^ length
  *
  * The buffer is this writer's own until `replaceBuffer` leaves it to a transport. `length` never passes
- * `limitBytes`: a reply that might is refused with a ShoalError LIMIT_EXCEEDED, and `rewind` drops what was written
+ * `limitBytes`: a reply that might is refused with a ShoalError LimitExceeded, and `rewind` drops what was written
  * of it.
  */
 import { ShoalError } from '../../base/errors.ts';
@@ -227,7 +227,7 @@ export class RespWriter implements Reply {
   private grow(needed: number): void {
     if (needed > this.limitBytes) {
       throw new ShoalError(
-        'LIMIT_EXCEEDED',
+        'LimitExceeded',
         `a reply of ${needed} bytes passes the output limit of ${this.limitBytes} bytes`,
       );
     }

@@ -1,0 +1,130 @@
+/**
+ * The layout of the Shoal binary protocol: every offset, number and limit that node and client share. docs/PROTOCOL.md is
+ * normative and says what each means; this page draws it for the code.
+ *
+ *     byte  0      1        2                3      4           8      12          14            16            20
+ *           magic  version  opcode | status  flags  request id  epoch  key length  fields bytes  value length  fields key value
+ *           u8     u8       u8               u8     u32         u32    u16         u16           u32
+ *
+ * Integers are little-endian. A frame is HEADER_BYTES + fields + key + value long, whatever its opcode and flags: a receiver
+ * can step over what it does not know. Fields are 8 bytes each and stand in the order of their flags. Request and
+ * reply have the same shape; a reply has no key.
+ */
+import { assert } from '../../base/assert.ts';
+
+export const REQUEST_MAGIC = 0xa5;
+export const REPLY_MAGIC = 0xa6;
+
+/** The versions of the protocol that this code speaks. */
+export const VERSION_MIN = 1;
+export const VERSION_MAX = 1;
+
+export const HEADER_BYTES = 20;
+export const AT_MAGIC = 0;
+export const AT_VERSION = 1;
+export const AT_OPCODE = 2;
+export const AT_STATUS = 2;
+export const AT_FLAGS = 3;
+export const AT_REQUEST_ID = 4;
+export const AT_EPOCH = 8;
+export const AT_KEY_LENGTH = 12;
+export const AT_FIELDS_BYTES = 14;
+export const AT_VALUE_LENGTH = 16;
+
+export const FIELD_BYTES = 8;
+export const KEY_LENGTH_MAX = 0xffff;
+export const VALUE_LENGTH_MAX = 0xffff_ffff;
+
+/** What a request asks for. A number once used is never used for something else. */
+export const Opcode = {
+  hello: 0x01,
+  ping: 0x02,
+  get: 0x03,
+  set: 0x04,
+  delete: 0x05,
+  exists: 0x06,
+  increment: 0x07,
+  touch: 0x08,
+  /** Any command of the table, as words; the reply's value is RESP3. */
+  call: 0x09,
+} as const;
+export type Opcode = (typeof Opcode)[keyof typeof Opcode];
+
+/** Bits of a header's flags. The first two bring a field, in this order. */
+export const Flag = {
+  /** Request: time to live in ms. Reply: what is left of it; absent where the item does not expire. */
+  ttl: 0x01,
+  /** Request: do it only if the item has this version. Reply: the item's version. */
+  version: 0x02,
+  /** Only if the key does not exist. */
+  ifAbsent: 0x04,
+  /** Only if the key exists. */
+  ifPresent: 0x08,
+  /** The reply shall carry the item's version. */
+  wantVersion: 0x10,
+  /** The reply shall carry the time to live. */
+  wantTtl: 0x20,
+  /** The expiry of the item that is replaced stays. */
+  keepTtl: 0x40,
+} as const;
+
+/** The flags of a request that its opcode knows; with any other it is refused. */
+export const FLAGS_ALLOWED: Readonly<Record<Opcode, number>> = {
+  [Opcode.hello]: 0,
+  [Opcode.ping]: 0,
+  [Opcode.get]: Flag.wantVersion | Flag.wantTtl,
+  [Opcode.set]: Flag.ttl | Flag.version | Flag.ifAbsent | Flag.ifPresent | Flag.wantVersion | Flag.keepTtl,
+  [Opcode.delete]: 0,
+  [Opcode.exists]: 0,
+  [Opcode.increment]: Flag.ttl,
+  [Opcode.touch]: Flag.ttl,
+  [Opcode.call]: 0,
+};
+
+/** What a reply says. From FIRST_ERROR_STATUS on it is an error, and the value is its text in UTF-8. */
+export const Status = {
+  ok: 0x00,
+  /** No such key. */
+  miss: 0x01,
+  /** Not done: `ifAbsent` or `ifPresent` did not hold. */
+  notStored: 0x02,
+  /** Not done: the item has another version. */
+  conflict: 0x03,
+  badRequest: 0x80,
+  unknownOpcode: 0x81,
+  unsupportedVersion: 0x82,
+  unauthenticated: 0x83,
+  keyTooLong: 0x84,
+  valueTooLong: 0x85,
+  outOfMemory: 0x86,
+  notAnInteger: 0x87,
+  overflow: 0x88,
+  /** The command of a `call`, or any operation, was refused; the text is the line of a RESP error. */
+  refused: 0x89,
+} as const;
+export type Status = (typeof Status)[keyof typeof Status];
+export const FIRST_ERROR_STATUS = 0x80;
+
+/** Longest time to live that travels: a point in time must fit a double exactly. */
+export const TTL_MS_MAX: number = 2 ** 52;
+
+/** What an `increment` carries as value, and its reply: a signed 64-bit integer. */
+export const INTEGER_BYTES = 8;
+
+/** `hello`, the request's value: lowest and highest version, database, 0, then user, password and name, each after its length. */
+export const HELLO_FIXED_BYTES = 4;
+export const HELLO_USER_LENGTH_BYTES = 1;
+export const HELLO_PASSWORD_LENGTH_BYTES = 2;
+export const HELLO_NAME_LENGTH_BYTES = 1;
+
+/** `hello`, the reply's value: version, three zeros, longest key u32, longest value u32, then node id and software version, each after its length u8. */
+export const HELLO_REPLY_AT_VERSION = 0;
+export const HELLO_REPLY_AT_KEY_BYTES_MAX = 4;
+export const HELLO_REPLY_AT_VALUE_BYTES_MAX = 8;
+export const HELLO_REPLY_FIXED_BYTES = 12;
+
+/** `call`, the request's value: a count u16, then each word after its length u32. */
+export const CALL_COUNT_BYTES = 2;
+export const CALL_WORD_LENGTH_BYTES = 4;
+
+assert(AT_VALUE_LENGTH + 4 === HEADER_BYTES, 'the header ends with the length of the value');
