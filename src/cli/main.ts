@@ -1,6 +1,6 @@
 /** The entry of the command line: the process's arguments, signals and streams, handed to `run`. Holds no logic. */
 import { run } from './run.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../base/version.ts';
 
 const version = packageVersion();
 
@@ -14,8 +14,8 @@ const exitCode = await run(process.argv.slice(2), {
   exit: (code) => process.exit(code),
   startNode: async (options) => {
     // Loaded only when a node starts, so that help and version answer at once.
-    const { ShoalNode } = await import('../server/node.ts');
-    return ShoalNode.start(options, { version });
+    const { RunningNode } = await import('../server/running-node.ts');
+    return RunningNode.start(options, { version });
   },
 });
 // An exit code alone would wait for whatever a stopped node left open.

@@ -1,6 +1,7 @@
 /** What `serve` tells people and scripts once the node takes connections. */
 import { formatSize } from '../config/units.ts';
 import type { NodeOptions } from '../config/node-options.ts';
+import { addressText, reachableHost } from '../io/address.ts';
 
 export interface ReadyNode {
   readonly host: string;
@@ -13,13 +14,13 @@ export interface ReadyNode {
 /** The first line alone is for programs: `shoal 0.1.0 ready on 127.0.0.1:7600`. */
 export function readyText(version: string, node: ReadyNode, options: NodeOptions): string {
   const { host, port } = node;
-  const reach = isWildcard(host) ? '127.0.0.1' : host;
+  const reach = reachableHost(host);
   const hostFlag = reach === '127.0.0.1' ? '' : `-h ${reach} `;
   const askPassword = options.password === '' ? '' : ' --askpass';
   const credentials = options.password === '' ? '' : ':PASSWORD@';
-  return `shoal ${version} ready on ${address(host, port)}
+  return `shoal ${version} ready on ${addressText(host, port)}
   redis-cli   redis-cli ${hostFlag}-p ${port}${askPassword}
-  ioredis     new Redis('redis://${credentials}${address(reach, port)}')
+  ioredis     new Redis('redis://${credentials}${addressText(reach, port)}')
   memory      ${formatSize(options.memoryBytes)}, eviction ${options.eviction}
   runtime     ${node.description}
 `;
@@ -29,14 +30,6 @@ export function readyText(version: string, node: ReadyNode, options: NodeOptions
 export function exposureWarning(options: NodeOptions): string | null {
   if (options.password !== '' || isLoopback(options.host)) return null;
   return `warning: anyone who reaches ${options.host} can read and write this cache; set SHOAL_PASSWORD, or listen on 127.0.0.1`;
-}
-
-function address(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }
 
 function isLoopback(host: string): boolean {

@@ -6,11 +6,11 @@
 import { readFileSync } from 'node:fs';
 import { ShoalError } from '../base/errors.ts';
 import { readConfigText } from './file.ts';
+import { MergedOptions } from './merged-options.ts';
 import { nearest, suggestion } from './nearest.ts';
 import type { NodeOptions } from './node-options.ts';
 import { environmentVariable, type OptionKey } from './option-spec.ts';
-import { buildOptions, OPTION_KEYS, OPTIONS, RELATIONS, specOf } from './options.ts';
-import { checkOption, formatOption } from './validate.ts';
+import { OPTION_KEYS, OPTIONS, specOf } from './options.ts';
 
 export interface OptionSources {
   /** The file's path; undefined: `SHOAL_CONFIG`, or no file. */
@@ -32,7 +32,7 @@ const VARIABLES = [...OPTION_KEYS.map((key) => environmentVariable(specOf(key)))
 
 /** Throws `InvalidOption`, one line of its message per problem. Reads the configuration file and nothing else. */
 export function loadOptions(sources: OptionSources): LoadedOptions {
-  const merged = new Merged();
+  const merged = new MergedOptions((key) => `--${OPTIONS[key].flag}`);
   const environment = sources.environment ?? {};
   const warnings: string[] = [];
   const configPath = sources.configPath ?? (environment['SHOAL_CONFIG'] || undefined);
@@ -43,41 +43,10 @@ export function loadOptions(sources: OptionSources): LoadedOptions {
     if (key === undefined) merged.problems.push(`--${flag} is not an option${suggestion(flag, FLAGS, '--')}`);
     else merged.take(key, value, `--${flag}`);
   }
-  if (merged.problems.length === 0) merged.checkRelations();
-  if (merged.problems.length > 0) throw new ShoalError('InvalidOption', merged.problems.join('\n'));
-  return { options: buildOptions((key) => merged.valueOf(key)), warnings };
+  return { options: merged.finish(), warnings };
 }
 
-class Merged {
-  readonly problems: string[] = [];
-  readonly #values = new Map<OptionKey, { readonly value: string | number; readonly origin: string }>();
-
-  take(key: OptionKey, raw: unknown, origin: string): void {
-    const checked = checkOption(specOf(key), raw);
-    if (checked.ok) this.#values.set(key, { value: checked.value, origin });
-    else this.problems.push(`${origin}: ${checked.problem}`);
-  }
-
-  valueOf(key: OptionKey): string | number {
-    return this.#values.get(key)?.value ?? OPTIONS[key].default;
-  }
-
-  checkRelations(): void {
-    for (const { smaller, larger, factor = 1, room = 0, because } of RELATIONS) {
-      if (Number(this.valueOf(smaller)) * factor + room <= Number(this.valueOf(larger))) continue;
-      this.problems.push(`${because}; ${this.#describe(smaller)}, ${this.#describe(larger)}`);
-    }
-  }
-
-  #describe(key: OptionKey): string {
-    const { flag } = OPTIONS[key];
-    const origin = this.#values.get(key)?.origin ?? 'default';
-    const value = formatOption(specOf(key), this.valueOf(key));
-    return origin === `--${flag}` ? `${origin} is ${value}` : `--${flag} is ${value} (${origin})`;
-  }
-}
-
-function mergeFile(merged: Merged, path: string): void {
+function mergeFile(merged: MergedOptions, path: string): void {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -102,7 +71,7 @@ function mergeFile(merged: Merged, path: string): void {
 }
 
 function mergeEnvironment(
-  merged: Merged,
+  merged: MergedOptions,
   environment: Readonly<Record<string, string | undefined>>,
   warnings: string[],
 ): void {

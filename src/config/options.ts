@@ -11,7 +11,9 @@ const GIB = 1024 * MIB;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-export const OPTIONS: { readonly [K in OptionKey]: OptionSpecOf<OptionValue<K>> } = {
+type OptionTable = { readonly [K in OptionKey]: OptionSpecOf<OptionValue<K>> };
+
+const TABLE = {
   host: {
     flag: 'host',
     kind: 'text',
@@ -246,6 +248,13 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionSpecOf<OptionValue<K>> 
     summary: 'Bytes of the commands that one MULTI may queue.',
     reason: 'A queue of thousands of ordinary commands; memory outside --memory stays bounded.',
   },
+} as const satisfies OptionTable;
+
+export const OPTIONS: OptionTable = TABLE;
+
+/** Name, kind and choices of each row as the compiler sees them; `settings.test.ts` compares `NodeSettings` with them. */
+export type OptionLiterals = {
+  readonly [K in OptionKey]: Pick<(typeof TABLE)[K], 'flag' | 'kind' | ('choices' & keyof (typeof TABLE)[K])>;
 };
 
 /** All keys in the order of the table. */

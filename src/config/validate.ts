@@ -77,8 +77,16 @@ function readNumber(spec: NumberOption, value: string | number): number | null {
 
 function show(spec: OptionSpec, value: unknown): string {
   if (spec.kind === 'text' && spec.secret) return 'the value';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = describeValue(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/** An application may give anything, so nothing of the value's own runs here. */
+function describeValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Array.isArray(value) ? '[]' : '{}';
 }
 
 function allowed(spec: OptionSpec, value: unknown): string {
@@ -86,7 +94,7 @@ function allowed(spec: OptionSpec, value: unknown): string {
     case 'text':
       return spec.empty ? 'give a text' : 'give a text that is not empty';
     case 'choice':
-      return `give one of ${spec.choices.join(', ')}${suggestion(String(value), spec.choices)}`;
+      return `give one of ${spec.choices.join(', ')}${typeof value === 'string' ? suggestion(value, spec.choices) : ''}`;
     case 'count':
       return `give a whole number ${formatRange(spec)}`;
     case 'duration':

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { addressText, listenFailed } from './address.ts';
+import { addressText, listenFailed, reachableHost } from './address.ts';
 
 test('addresses are host:port, with brackets around IPv6', () => {
   expect(addressText('127.0.0.1', 7600)).toBe('127.0.0.1:7600');
@@ -15,6 +15,16 @@ test('an IPv4 peer of a dual-stack socket is written as IPv4', () => {
 test('a peer that left before it was asked is ?:0', () => {
   expect(addressText(undefined, undefined)).toBe('?:0');
   expect(addressText('', 0)).toBe('?:0');
+});
+
+test('a wildcard is reached by the loopback, any other address by itself', () => {
+  expect(['0.0.0.0', '::', '::1', '10.0.0.7', 'localhost'].map(reachableHost)).toEqual([
+    '127.0.0.1',
+    '127.0.0.1',
+    '::1',
+    '10.0.0.7',
+    'localhost',
+  ]);
 });
 
 test('a failure to listen names address, reason and what to do', () => {

@@ -23,6 +23,11 @@ export function addressText(host: string | undefined, port: number | undefined):
   return mapped ? `${host.slice(MAPPED_IPV4_PREFIX.length)}:${port}` : `[${host}]:${port}`;
 }
 
+/** Where clients on this machine reach what listens on `host`: every wildcard includes IPv4's loopback. */
+export function reachableHost(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
 /** The `ListenFailed` fault for what a runtime threw, with the reason in words and the runtime's error as `cause`. */
 export function listenFailed(host: string, port: number, cause: unknown): ShoalError {
   const code = errorCode(cause);

@@ -26,6 +26,9 @@ export const LINGER_MS_MAX_DEFAULT = 1000;
  */
 export const KEEP_ALIVE_MS = 300_000;
 
+// Taken when this module loads, so that fake timers of an application's tests do not hold a connection open.
+const { setTimeout: startTimer, clearTimeout: stopTimer, queueMicrotask: afterThis } = globalThis;
+
 const OPEN = 0;
 const ENDING = 1;
 const DESTROYED = 2;
@@ -92,14 +95,14 @@ export abstract class StreamConnection implements Connection {
     if (this.state !== OPEN || this.reading) return;
     this.reading = true;
     this.startReading();
-    if (this.peerEnded) queueMicrotask(() => this.finishIfServed());
+    if (this.peerEnded) afterThis(() => this.finishIfServed());
   }
 
   end(): void {
     if (this.state !== OPEN) return;
     this.state = ENDING;
     // Some sockets report their close from inside the call that ends them; the handler must not be called from there.
-    queueMicrotask(() => {
+    afterThis(() => {
       if (this.state !== ENDING) return;
       if (!this.reading) this.startReading();
       this.finish(this.peerEnded);
@@ -157,13 +160,13 @@ export abstract class StreamConnection implements Connection {
   socketClosed(error: Error | null): void {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
-    if (this.lingerTimer !== null) clearTimeout(this.lingerTimer);
+    if (this.lingerTimer !== null) stopTimer(this.lingerTimer);
     this.group.open.delete(this);
     try {
       this.group.handler.onClose(this, this.error ?? error);
     } catch (thrown) {
       // There is no connection left to blame: it surfaces as an uncaught exception, outside the socket's callback.
-      queueMicrotask(() => {
+      afterThis(() => {
         throw thrown;
       });
     }
@@ -173,7 +176,7 @@ export abstract class StreamConnection implements Connection {
   /** FIN is sent: the peer has `lingerMsMax` to close its side. */
   protected startLinger(): void {
     if (this.state !== ENDING || this.lingerTimer !== null) return;
-    this.lingerTimer = setTimeout(() => this.destroy(), this.group.lingerMsMax);
+    this.lingerTimer = startTimer(() => this.destroy(), this.group.lingerMsMax);
   }
 
   private finishIfServed(): void {

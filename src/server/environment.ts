@@ -3,6 +3,7 @@
  * this folder gets them through its constructor, so tests run a whole node on a clock of their own.
  */
 import { readFileSync } from 'node:fs';
+import { RUNTIME_TIME } from '../io/real-time.ts';
 
 export interface Clock {
   /** ms since 1970. */
@@ -36,8 +37,8 @@ export interface NodeEnvironment {
 /** The machine's own clock, timers and randomness; warnings and errors go to standard error. */
 export function systemEnvironment(): NodeEnvironment {
   return {
-    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
-    timers: { every: everyInterval },
+    clock: { nowMs: RUNTIME_TIME.nowMs, monotonicMs: RUNTIME_TIME.monotonicMs },
+    timers: { every: (intervalMs, callback) => ({ stop: RUNTIME_TIME.every(intervalMs, callback) }) },
     random01: () => Math.random(),
     log: logToStandardError,
     descriptorCountMax: readDescriptorCountMax(),
@@ -52,12 +53,6 @@ function readDescriptorCountMax(): number {
   } catch {
     return Number.POSITIVE_INFINITY;
   }
-}
-
-function everyInterval(intervalMs: number, callback: () => void): TimerHandle {
-  const timer = setInterval(callback, intervalMs);
-  timer.unref();
-  return { stop: () => clearInterval(timer) };
 }
 
 function logToStandardError(level: LogLevel, message: string): void {

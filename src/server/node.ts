@@ -1,155 +1,69 @@
 /**
- * A whole node in one object: the store, its janitor, one data thread, and a listener. Start it, use `host` and `port`,
- * stop it; nothing is left behind. Any number of nodes live in one process, each with a store of its own.
+ * `shoal/server`: a node inside an application or a test.
+ *
+ *     await using node = await ShoalNode.start({ memory: '64mb' });
+ *     const cache = await ShoalClient.connect({ nodes: [node.address] });
+ *
+ * The public face of `RunningNode`: it checks what people give, and shows no part of the machinery. Loading this module
+ * starts nothing.
  */
-import { randomBytes } from 'node:crypto';
-import type { NodeOptions } from '../config/node-options.ts';
-import { selectTransport, currentRuntime } from '../io/select-transport.ts';
-import type { Listener, Transport } from '../io/transport.ts';
-import { RespWriter } from '../protocol/resp/writer.ts';
-import type { StoreApi } from '../store/api.ts';
-import { ClientPause } from './client-pause.ts';
-import { ClientRegistry } from './client-registry.ts';
-import { CommandStatistics } from './command-statistics.ts';
-import { CommandTable } from './command-table.ts';
-import { ALL_COMMANDS } from './commands/all-commands.ts';
-import { ConnectionSweep, TICK_INTERVAL_MS } from './connection-sweep.ts';
-import { configParameters } from './config-parameters.ts';
-import { DataThread } from './data-thread.ts';
-import { systemEnvironment } from './environment.ts';
-import type { NodeEnvironment, TimerHandle } from './environment.ts';
-import { MonitorFeed } from './monitor-feed.ts';
-import { MutableContext } from './mutable-context.ts';
-import { NodeGate } from './node-gate.ts';
-import type { NodeIdentity, NodeServices } from './node-services.ts';
-import { PubSubHub } from './pubsub-hub.ts';
-import { SessionOutput } from './session-output.ts';
-import { Settings } from './settings.ts';
-import { startStore } from './store-runner.ts';
-import type { RunningStore } from './store-runner.ts';
-import { Traffic } from './traffic.ts';
-
-/** What a node is built from beyond its options; each has a default. */
-export interface NodeParts {
-  readonly environment?: NodeEnvironment;
-  readonly transport?: Transport;
-  /** Shoal's version, as INFO shows it. */
-  readonly version?: string;
-}
+// Node 20's own types and older targets lack `Symbol.asyncDispose`; who type-checks against the package must not care.
+/// <reference lib="esnext.disposable" preserve="true" />
+import { packageVersion } from '../base/version.ts';
+import type { NodeSettings } from '../config/node-settings.ts';
+import { readSettings } from '../config/settings.ts';
+import { addressText, reachableHost } from '../io/address.ts';
+import { embeddedEnvironment } from './embedded-environment.ts';
+import { RunningNode } from './running-node.ts';
 
 export class ShoalNode {
-  /** The address that is listened on. */
+  /** The address that is listened on, as the settings named it. */
   readonly host: string;
+  /** The port that is listened on: where the settings said 0, the one that was free. */
   readonly port: number;
-  /** Runtime and transport, for people: `bun 1.4.5, Bun.listen`. */
-  readonly description: string;
-  private readonly listener: Listener;
-  private readonly store: RunningStore;
-  private readonly timer: TimerHandle;
-  private stopping: Promise<void> | null = null;
+  /** `host:port` for clients on this machine; `[host]:port` for IPv6. */
+  readonly address: string;
+  /** Let go of when it has stopped: a node that is kept in a variable must not keep its memory. */
+  #running: RunningNode | null;
+  #stopping: Promise<void> | null = null;
 
-  private constructor(listener: Listener, store: RunningStore, timer: TimerHandle, description: string) {
-    this.listener = listener;
-    this.store = store;
-    this.timer = timer;
-    this.description = description;
-    this.host = listener.host;
-    this.port = listener.port;
+  private constructor(running: RunningNode) {
+    this.#running = running;
+    this.host = running.host;
+    this.port = running.port;
+    this.address = addressText(reachableHost(running.host), running.port);
   }
 
-  /** Rejects with a ShoalError where an option does not fit this machine or the address cannot be listened on. */
-  static async start(options: NodeOptions, parts: NodeParts = {}): Promise<ShoalNode> {
-    const environment = parts.environment ?? systemEnvironment();
-    const transport = parts.transport ?? selectTransport(options.transport);
-    const runningStore = startStore(options, environment.log);
-    const { thread, sweep, services } = assemble(options, environment, runningStore.store, {
-      runId: randomBytes(20).toString('hex'),
-      startedAtMs: environment.clock.nowMs(),
-      processId: process.pid,
-      version: parts.version ?? 'unknown',
-      transportName: transport.name,
-      host: options.host,
-      port: options.port,
-    });
-    let listener: Listener;
-    try {
-      listener = await transport.listen({ host: options.host, port: options.port }, thread);
-    } catch (error) {
-      await runningStore.stop();
-      throw error;
-    }
-    services.identity.host = listener.host;
-    services.identity.port = listener.port;
-    const timer = environment.timers.every(TICK_INTERVAL_MS, () => {
-      sweep.tick();
-      runningStore.tick(environment.clock.nowMs());
-    });
-    return new ShoalNode(listener, runningStore, timer, `${runtimeText()}, ${transport.name}`);
+  /**
+   * Starts a node, by default on a free port of 127.0.0.1 with 64 MiB, and resolves once it takes connections: in some
+   * milliseconds. Any number of nodes live in one process. Like any server, a node keeps the process alive until it is
+   * stopped; its timers do not.
+   *
+   * Rejects with a `ShoalError`: `InvalidOption` for settings that are not as `NodeSettings` says, all problems in one
+   * message, one on each line; `ListenFailed` where the address cannot be listened on.
+   */
+  static async start(settings: NodeSettings = {}): Promise<ShoalNode> {
+    const { options, nowMs, log } = readSettings(settings);
+    const environment = embeddedEnvironment(nowMs, log);
+    return new ShoalNode(await RunningNode.start(options, { environment, version: packageVersion() }));
   }
 
-  /** Stops accepting, closes every connection, stops the janitor. Resolves when the port is free; safe to call again. */
+  /**
+   * Stops accepting, closes every connection at once, and gives the memory back. Resolves when the port is free; safe to call again.
+   * What was stored is gone.
+   */
   stop(): Promise<void> {
-    this.stopping ??= this.stopAll();
-    return this.stopping;
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
   }
 
+  /** Stops the node at the end of the block that holds it with `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  private async stopAll(): Promise<void> {
-    this.timer.stop();
-    await this.listener.close();
-    await this.store.stop();
+  async #stop(): Promise<void> {
+    await this.#running?.stop();
+    this.#running = null;
   }
-}
-
-interface Assembly {
-  readonly thread: DataThread;
-  readonly sweep: ConnectionSweep;
-  readonly services: NodeServices;
-}
-
-/** Builds the one data thread and what it works with. */
-function assemble(
-  options: NodeOptions,
-  environment: NodeEnvironment,
-  store: StoreApi,
-  identity: NodeIdentity,
-): Assembly {
-  const settings = new Settings(options, environment.descriptorCountMax);
-  const { limits } = settings;
-  if (limits.connectionCountMax < options.limits.connectionCountMax) {
-    environment.log(
-      'warn',
-      `at most ${limits.connectionCountMax} connections instead of ${options.limits.connectionCountMax}: this process may open ${environment.descriptorCountMax} files; raise that limit (ulimit -n)`,
-    );
-  }
-  const traffic = new Traffic();
-  const gate = new NodeGate();
-  const writer = new RespWriter(limits.outputBufferBytesMax);
-  const output = new SessionOutput(writer, limits, traffic, environment.clock, environment.log);
-  const table = new CommandTable(ALL_COMMANDS);
-  const services: NodeServices = {
-    options,
-    identity,
-    table,
-    clients: new ClientRegistry(),
-    pubsub: new PubSubHub(output, new RespWriter(Number.MAX_SAFE_INTEGER)),
-    monitors: new MonitorFeed(output, gate),
-    pause: new ClientPause(gate),
-    settings,
-    parameters: configParameters(options, settings, identity),
-    statistics: new CommandStatistics(table.entries.length),
-    traffic,
-    clock: environment.clock,
-  };
-  const context = new MutableContext(store, limits, services, environment.random01);
-  const thread = new DataThread({ context, gate, writer, output, environment });
-  const sweep = new ConnectionSweep(thread, services, limits, environment.log);
-  return { thread, sweep, services };
-}
-
-function runtimeText(): string {
-  return currentRuntime() === 'bun' ? `bun ${process.versions['bun']}` : `node ${process.versions.node}`;
 }

@@ -6,7 +6,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { defaultOptions } from '../../src/config/options.ts';
-import { ShoalNode } from '../../src/server/node.ts';
+import { RunningNode } from '../../src/server/running-node.ts';
 import { CommandGenerator } from '../support/command-generator.ts';
 import type { CommandWords } from '../support/command-words.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -31,11 +31,11 @@ const title = installed ? 'beside redis-server' : `beside redis-server (skipped:
 
 describe.skipIf(!installed)(title, () => {
   let redis: RedisServer;
-  let node: ShoalNode;
+  let node: RunningNode;
 
   beforeAll(async () => {
     redis = await startRedisServer(REDIS_OPTIONS);
-    node = await ShoalNode.start({ ...defaultOptions(), port: 0, memoryBytes: 128 * 1024 * 1024 });
+    node = await RunningNode.start({ ...defaultOptions(), port: 0, memoryBytes: 128 * 1024 * 1024 });
   });
   afterAll(async () => {
     await node?.stop();

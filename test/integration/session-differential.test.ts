@@ -8,7 +8,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { connect } from 'node:net';
-import type { ShoalNode } from '../../src/server/node.ts';
+import type { RunningNode } from '../../src/server/running-node.ts';
 import { frame } from '../support/fake-node.ts';
 import { startNode } from '../support/node.ts';
 import { REDIS_INSTALL_HINT, redisServerPath, type RedisServer, startRedisServer } from '../support/redis-server.ts';
@@ -62,7 +62,7 @@ const CLOSING = frame('RESET') + frame('PING') + frame('QUIT') + frame('PING');
 
 describe.skipIf(!installed)(title, () => {
   let redis: RedisServer;
-  let node: ShoalNode;
+  let node: RunningNode;
 
   beforeAll(async () => {
     [redis, node] = await Promise.all([startRedisServer(), startNode()]);

@@ -1,7 +1,7 @@
 /** Each limit of a connection over a real socket: what it answers, that memory stays bounded, and that the next connection is served. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Limits } from '../../src/config/node-options.ts';
-import type { ShoalNode } from '../../src/server/node.ts';
+import type { RunningNode } from '../../src/server/running-node.ts';
 import { ManualEnvironment } from '../support/manual-environment.ts';
 import { startNode } from '../support/node.ts';
 import { RespClient } from '../support/resp-client.ts';
@@ -9,7 +9,7 @@ import { RespClient } from '../support/resp-client.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-let node: ShoalNode | null = null;
+let node: RunningNode | null = null;
 let clients: RespClient[] = [];
 let transport: 'bun' | 'node' = 'bun';
 

@@ -7,8 +7,8 @@ import { defaultOptions } from '../../src/config/options.ts';
 import type { Limits, NodeOptions } from '../../src/config/node-options.ts';
 import type { LogLevel, NodeEnvironment } from '../../src/server/environment.ts';
 import { systemEnvironment } from '../../src/server/environment.ts';
-import type { NodeParts } from '../../src/server/node.ts';
-import { ShoalNode } from '../../src/server/node.ts';
+import type { NodeParts } from '../../src/server/running-node.ts';
+import { RunningNode } from '../../src/server/running-node.ts';
 
 export type NodeOverrides = Partial<Omit<NodeOptions, 'limits'>> & { readonly limits?: Partial<Limits> };
 
@@ -27,9 +27,9 @@ export function nodeOptions(overrides: NodeOverrides = {}): NodeOptions {
 }
 
 /** A running node on real sockets and the real clock. What it closes for a limit is not logged; a bug in it is. */
-export function startNode(overrides: NodeOverrides = {}, parts: NodeParts = {}): Promise<ShoalNode> {
+export function startNode(overrides: NodeOverrides = {}, parts: NodeParts = {}): Promise<RunningNode> {
   const environment: NodeEnvironment = { ...systemEnvironment(), log: logBugs };
-  return ShoalNode.start(nodeOptions(overrides), { environment, ...parts });
+  return RunningNode.start(nodeOptions(overrides), { environment, ...parts });
 }
 
 function logBugs(level: LogLevel, message: string): void {

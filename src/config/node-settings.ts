@@ -1,0 +1,69 @@
+/**
+ * What an application gives to `ShoalNode.start`, for editors and compilers: the names, units and checks of the
+ * configuration file (`options.ts` has defaults, ranges and reasons), and what only code can give. That each name and kind
+ * of value is that of the option table is proved in `settings.test.ts`.
+ */
+
+/** Bytes: a number, or a text such as `64mb`: kb, mb, gb count in 1024s, k, m, g in 1000s. */
+export type SizeSetting = number | string;
+
+/** A text with its unit, such as `500ms`, `30s`, `5m`, `2h` or `1d`; or 0. A bare number could mean seconds or milliseconds. */
+export type DurationSetting = string | 0;
+
+export interface NodeSettings {
+  /** Address to listen on; 127.0.0.1 by default, which only this machine can reach. */
+  readonly host?: string | undefined;
+  /** TCP port; 0, the default here, takes any free one: see `ShoalNode.port`. */
+  readonly port?: number | undefined;
+  /** Memory for items and their index, from 4mb to 256gb; 64mb by default here. It is taken as it is used. */
+  readonly memory?: SizeSetting | undefined;
+  /** When memory is full: forget what is used least (`s3fifo`, the default), or refuse writes (`noeviction`). */
+  readonly eviction?: 's3fifo' | 'noeviction' | undefined;
+  /** Unit in which memory is reclaimed, a power of two; `auto` by default. */
+  readonly segment?: SizeSetting | undefined;
+  /** Password that clients must give; empty, the default: none. */
+  readonly password?: string | undefined;
+  /** Who may use the DEBUG command; `no` by default: nobody. */
+  readonly 'debug-command'?: 'no' | 'local' | 'yes' | undefined;
+  /** Network layer; `auto`, the default, takes the fastest that the runtime has. */
+  readonly transport?: 'auto' | 'bun' | 'node' | undefined;
+  /** Where expired and dead data is cleared: between requests (`inline`, the default here), or in a `thread` of its own. */
+  readonly janitor?: 'thread' | 'inline' | undefined;
+  readonly limits?: LimitSettings | undefined;
+  /**
+   * The node's wall clock: ms since 1970. Expiries follow it, so a test that gives its own clock decides when they come:
+   * `nowMs: () => Date.now()` follows fake timers, which a node ignores otherwise. Called for each batch of requests.
+   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor.
+   */
+  readonly nowMs?: (() => number) | undefined;
+  /** Takes what the node has to say; by default warnings and errors go to standard error. Must not throw. */
+  readonly log?: ((level: 'debug' | 'info' | 'warn' | 'error', message: string) => void) | undefined;
+}
+
+/** Each limit has a stated reply, see docs/COMPATIBILITY.md. Defaults are those of `shoal serve`. */
+export interface LimitSettings {
+  /** Open client connections; one more is refused. */
+  readonly connections?: number | undefined;
+  /** Arguments of one command. */
+  readonly arguments?: number | undefined;
+  /** Longest argument of a command. */
+  readonly bulk?: SizeSetting | undefined;
+  /** Longest command typed as plain text. */
+  readonly inline?: SizeSetting | undefined;
+  /** Longest key, at most 65535 bytes. */
+  readonly key?: SizeSetting | undefined;
+  /** Longest value, at most 64mb. */
+  readonly value?: SizeSetting | undefined;
+  /** Bytes of unfinished commands kept for one connection, which is closed above it. */
+  readonly 'input-buffer'?: SizeSetting | undefined;
+  /** Unread replies of a connection above which its next commands wait. */
+  readonly 'output-pause'?: SizeSetting | undefined;
+  /** Unread replies of a connection above which it is closed. */
+  readonly 'output-buffer'?: SizeSetting | undefined;
+  /** A connection whose commands wait for it to read is closed when it reads nothing for this long; 0 or `never`. */
+  readonly 'output-stall'?: DurationSetting | undefined;
+  /** A connection that sends nothing for this long is closed; 0 or `never`, the default: it is not. */
+  readonly idle?: DurationSetting | undefined;
+  /** Bytes of the commands that one MULTI may queue. */
+  readonly transaction?: SizeSetting | undefined;
+}
