@@ -33,7 +33,8 @@ export interface NodeSettings {
   /**
    * The node's wall clock: ms since 1970. Expiries follow it, so a test that gives its own clock decides when they come:
    * `nowMs: () => Date.now()` follows fake timers, which a node ignores otherwise. Called for each batch of requests.
-   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor.
+   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor. While it tells
+   * a time before November 2023, what has expired is cleared when it is asked for, and not by itself.
    */
   readonly nowMs?: (() => number) | undefined;
   /** Takes what the node has to say; by default warnings and errors go to standard error. Must not throw. */

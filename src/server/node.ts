@@ -9,10 +9,12 @@
  */
 // Node 20's own types and older targets lack `Symbol.asyncDispose`; who type-checks against the package must not care.
 /// <reference lib="esnext.disposable" preserve="true" />
+import { ShoalError } from '../base/errors.ts';
 import { packageVersion } from '../base/version.ts';
 import type { NodeSettings } from '../config/node-settings.ts';
 import { readSettings } from '../config/settings.ts';
 import { addressText, reachableHost } from '../io/address.ts';
+import { currentRuntime } from '../io/select-transport.ts';
 import { embeddedEnvironment } from './embedded-environment.ts';
 import { RunningNode } from './running-node.ts';
 
@@ -41,9 +43,13 @@ export class ShoalNode {
    *
    * Rejects with a `ShoalError`: `InvalidOption` for settings that are not as `NodeSettings` says, all problems in one
    * message, one on each line; `ListenFailed` where the address cannot be listened on.
+   *
+   * Fake timers that are installed after this module was loaded leave a node alone, but for a fake `process.nextTick` on
+   * Node, which holds up every socket of the process: such a start is refused.
    */
   static async start(settings: NodeSettings = {}): Promise<ShoalNode> {
     const { options, nowMs, log } = readSettings(settings);
+    checkSockets();
     const environment = embeddedEnvironment(nowMs, log);
     return new ShoalNode(await RunningNode.start(options, { environment, version: packageVersion() }));
   }
@@ -66,4 +72,14 @@ export class ShoalNode {
     await this.#running?.stop();
     this.#running = null;
   }
+}
+
+/** Node's own sockets call `process.nextTick` by that name, so under a fake one the start would never end. */
+function checkSockets(): void {
+  const nextTick = Reflect.get(process, 'nextTick') as object;
+  if (currentRuntime() !== 'node' || !Object.hasOwn(nextTick, 'clock')) return;
+  throw new ShoalError(
+    'ListenFailed',
+    "process.nextTick is a fake, which Node's sockets cannot work with; leave it real, as with install({ toNotFake: ['nextTick'] })",
+  );
 }

@@ -10,6 +10,10 @@ export interface ChildOptions {
   /** The program is stopped as soon as its stdout contains a match. For programs that end only by a signal. */
   readonly until?: RegExp;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where it runs; the folder of the tests' own process by default. */
+  readonly folder?: string;
+  /** For programs that take longer than others. */
+  readonly deadlineMs?: number;
   /** Called at each piece of output with all stdout so far. */
   readonly onOutput?: (stdout: string) => void;
 }
@@ -23,7 +27,11 @@ export interface ChildResult {
 
 export function runChild(program: string, args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...process.env, ...options.environment }, stdio: 'pipe' });
+    const child = spawn(program, args, {
+      env: { ...process.env, ...options.environment },
+      stdio: 'pipe',
+      cwd: options.folder,
+    });
     const killWithUs = (): void => {
       child.kill('SIGKILL');
     };
@@ -34,7 +42,7 @@ export function runChild(program: string, args: readonly string[], options: Chil
     const deadline = setTimeout(() => {
       late = true;
       child.kill('SIGKILL');
-    }, DEADLINE_MS);
+    }, options.deadlineMs ?? DEADLINE_MS);
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString('latin1');
       options.onOutput?.(stdout);
