@@ -18,6 +18,9 @@ import { currentRuntime } from '../io/select-transport.ts';
 import { embeddedEnvironment } from './embedded-environment.ts';
 import { RunningNode } from './running-node.ts';
 
+/** What {@link ShoalNode.start} takes. */
+export type ShoalNodeSettings = NodeSettings;
+
 export class ShoalNode {
   /** The address that is listened on, as the settings named it. */
   readonly host: string;

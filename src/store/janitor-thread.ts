@@ -12,7 +12,8 @@ export interface JanitorThread {
 export function startJanitorThread(handle: StoreHandle, onFailure: (error: Error) => void): JanitorThread {
   // The compiled module stands beside this one under the ending that this one has.
   const file = import.meta.url.endsWith('.ts') ? './janitor-worker.ts' : './janitor-worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: handle });
+  // Flags that the process was started with are for its own program: --input-type and loaders would break or slow this one.
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: handle, execArgv: [] });
   const ended = new Promise<void>((resolve) => {
     worker.once('exit', () => resolve());
   });
