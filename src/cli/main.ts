@@ -1,5 +1,6 @@
 /** The entry of the command line: the process's arguments, signals and streams, handed to `run`. Holds no logic. */
 import { run } from './run.ts';
+import { terminalOf } from './terminal.ts';
 import { packageVersion } from '../base/version.ts';
 
 const version = packageVersion();
@@ -9,6 +10,7 @@ const exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
+  errorTerminal: terminalOf(process.stderr, process.env),
   onSignal: (signal, listener) => process.on(signal, listener),
   nowMs: () => performance.now(),
   exit: (code) => process.exit(code),

@@ -2,14 +2,16 @@ import { describe, expect, test } from 'bun:test';
 import { ShoalError } from '../base/errors.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import { OPTION_KEYS, specOf } from '../config/options.ts';
+import type { CommandContext, ServedNode } from './command.ts';
 import type { StopSignal } from './exit-codes.ts';
 import { run } from './run.ts';
-import { type ServeContext, type ServedNode, SIGNAL_ECHO_MS } from './serve.ts';
+import { SIGNAL_ECHO_MS } from './serve.ts';
 
 /** The process around the command line, held in memory. */
-class FakeProcess implements ServeContext {
+class FakeProcess implements CommandContext {
   readonly version = '1.2.3';
   environment: Record<string, string> = {};
+  readonly errorTerminal = null;
   out = '';
   error = '';
   readonly exits: number[] = [];

@@ -1,21 +1,20 @@
 /** Picks the command and turns what it throws into one clear line each and an exit code. */
 import { ShoalError } from '../base/errors.ts';
 import { suggestion } from '../config/nearest.ts';
+import type { CommandContext } from './command.ts';
+import { COMMANDS, findCommand } from './commands.ts';
 import { ExitCode } from './exit-codes.ts';
-import { mainHelp, serveHelp } from './help.ts';
-import { serve, type ServeContext } from './serve.ts';
-
-const COMMANDS = ['serve', 'help'] as const;
+import { mainHelp } from './help.ts';
 
 /** Runs `shoal <args>`; never rejects. Resolves to the exit code. */
-export async function run(args: readonly string[], context: ServeContext): Promise<number> {
+export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   try {
     return await runCommand(args, context);
   } catch (error) {
     if (error instanceof ShoalError) {
       for (const line of error.message.split('\n')) context.writeError(`shoal: ${line}\n`);
       if (error.code !== 'InvalidOption') return ExitCode.fault;
-      context.writeError('shoal: see shoal serve --help\n');
+      context.writeError(`shoal: see shoal ${args[0] ?? ''} --help\n`);
       return ExitCode.usage;
     }
     // Not an error that anybody foresaw: its stack is what a report of it needs.
@@ -26,10 +25,8 @@ export async function run(args: readonly string[], context: ServeContext): Promi
   }
 }
 
-async function runCommand([command, ...rest]: readonly string[], context: ServeContext): Promise<number> {
-  switch (command) {
-    case 'serve':
-      return serve(rest, context);
+async function runCommand([name, ...rest]: readonly string[], context: CommandContext): Promise<number> {
+  switch (name) {
     case '-v':
     case '--version':
       context.writeOut(`shoal ${context.version}\n`);
@@ -37,19 +34,32 @@ async function runCommand([command, ...rest]: readonly string[], context: ServeC
     case 'help':
     case '-h':
     case '--help':
-      if (rest[0] !== undefined && rest[0] !== 'serve') return unknownCommand(rest[0], context);
-      context.writeOut(rest[0] === 'serve' ? serveHelp() : mainHelp(context.version));
-      return ExitCode.ok;
+      return showHelp(rest[0], context);
     case undefined:
-      context.writeError(mainHelp(context.version));
+      context.writeError(mainHelp(context.version, COMMANDS));
       return ExitCode.usage;
-    default:
-      return unknownCommand(command, context);
+    default: {
+      const command = findCommand(name);
+      if (command === undefined) return unknownCommand(name, context);
+      return (await command.load()).run(rest, context);
+    }
   }
 }
 
-function unknownCommand(command: string, context: ServeContext): number {
-  const kind = command.startsWith('-') ? 'an option of shoal itself' : 'a command';
-  context.writeError(`shoal: "${command}" is not ${kind}${suggestion(command, COMMANDS)}\nshoal: see shoal --help\n`);
+async function showHelp(name: string | undefined, context: CommandContext): Promise<number> {
+  if (name === undefined) {
+    context.writeOut(mainHelp(context.version, COMMANDS));
+    return ExitCode.ok;
+  }
+  const command = findCommand(name);
+  if (command === undefined) return unknownCommand(name, context);
+  context.writeOut((await command.load()).help());
+  return ExitCode.ok;
+}
+
+function unknownCommand(name: string, context: CommandContext): number {
+  const kind = name.startsWith('-') ? 'an option of shoal itself' : 'a command';
+  const names = [...COMMANDS.map((command) => command.name), 'help'];
+  context.writeError(`shoal: "${name}" is not ${kind}${suggestion(name, names)}\nshoal: see shoal --help\n`);
   return ExitCode.usage;
 }

@@ -3,12 +3,12 @@
  * one ends the process at once, whatever it is waiting for. An echo of the first does not count as a second.
  */
 import { loadOptions } from '../config/load.ts';
-import type { NodeOptions } from '../config/node-options.ts';
 import { OPTION_KEYS, OPTIONS } from '../config/options.ts';
+import type { CommandContext, CommandModule } from './command.ts';
 import { ExitCode, FORCED_EXIT_CODES, type StopSignal } from './exit-codes.ts';
 import { parseFlags } from './flags.ts';
-import { serveHelp } from './help.ts';
-import { exposureWarning, readyText, type ReadyNode } from './ready-text.ts';
+import { exposureWarning, readyText } from './ready-text.ts';
+import { serveHelp } from './serve-help.ts';
 
 /**
  * The same signal again within this time is an echo. Ctrl-C under `npm start` comes twice: from the terminal, and from npm,
@@ -16,29 +16,13 @@ import { exposureWarning, readyText, type ReadyNode } from './ready-text.ts';
  */
 export const SIGNAL_ECHO_MS = 500;
 
-export interface ServedNode extends ReadyNode {
-  stop(): Promise<void>;
-}
-
-/** All that `serve` needs from the process around it. */
-export interface ServeContext {
-  readonly version: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly writeOut: (text: string) => void;
-  readonly writeError: (text: string) => void;
-  readonly onSignal: (signal: StopSignal, listener: () => void) => void;
-  /** Milliseconds on a clock that never goes back. */
-  readonly nowMs: () => number;
-  /** Ends the process at once. */
-  readonly exit: (code: number) => void;
-  readonly startNode: (options: NodeOptions) => Promise<ServedNode>;
-}
-
 const FLAGS = ['config', ...OPTION_KEYS.map((key) => OPTIONS[key].flag)];
 const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
 
+export const serveCommand: CommandModule = { run: serve, help: serveHelp };
+
 /** Resolves to the exit code once the node has stopped. Rejects with a `ShoalError` where it cannot start. */
-export async function serve(args: readonly string[], context: ServeContext): Promise<number> {
+async function serve(args: readonly string[], context: CommandContext): Promise<number> {
   const { help, values } = parseFlags(args, FLAGS);
   if (help) {
     context.writeOut(serveHelp());
@@ -67,7 +51,7 @@ export async function serve(args: readonly string[], context: ServeContext): Pro
 }
 
 /** Resolves at the first signal, and from then on lets any other one, but for its echo, end the process. */
-function firstSignal(context: ServeContext): Promise<void> {
+function firstSignal(context: CommandContext): Promise<void> {
   return new Promise((resolve) => {
     let first: { readonly signal: StopSignal; readonly atMs: number } | null = null;
     for (const signal of SIGNALS) {

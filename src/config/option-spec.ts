@@ -14,21 +14,18 @@ export type OptionValue<K extends OptionKey> = K extends `limits.${infer L exten
 export const OPTION_GROUPS = ['Address', 'Memory', 'Access', 'Running', 'Limits'] as const;
 export type OptionGroup = (typeof OPTION_GROUPS)[number];
 
-interface OptionCommon<V> {
-  /** Name on the command line (after `--`) and in the file; the environment variable follows from it. */
+interface ValueCommon<V> {
+  /** Name on the command line (after `--`). */
   readonly flag: string;
-  readonly group: OptionGroup;
   readonly default: V;
   /** What it sets, for people: one or two sentences. */
   readonly summary: string;
   /** Why the default and the range are what they are. */
   readonly reason: string;
-  /** Whether it can be changed while the node runs. */
-  readonly changeable: boolean;
 }
 
 /** A whole number from `min` to `max`: bytes, milliseconds or a count, as `kind` says. */
-export interface NumberOption extends OptionCommon<number> {
+export interface NumberValue extends ValueCommon<number> {
   readonly kind: 'size' | 'duration' | 'count';
   readonly min: number;
   readonly max: number;
@@ -37,12 +34,12 @@ export interface NumberOption extends OptionCommon<number> {
   readonly powerOfTwo?: true;
 }
 
-export interface ChoiceOption<V extends string = string> extends OptionCommon<V> {
+export interface ChoiceValue<V extends string = string> extends ValueCommon<V> {
   readonly kind: 'choice';
   readonly choices: readonly V[];
 }
 
-export interface TextOption extends OptionCommon<string> {
+export interface TextValue extends ValueCommon<string> {
   readonly kind: 'text';
   /** What the value stands for in the help: `ADDRESS`. */
   readonly placeholder: string;
@@ -52,6 +49,19 @@ export interface TextOption extends OptionCommon<string> {
   readonly secret: boolean;
 }
 
+/** What the value of an option may be, whether it is a node's or a command's. */
+export type ValueSpec = NumberValue | ChoiceValue | TextValue;
+
+/** What a row of a node's option says besides. Its flag is also its name in the file; the environment variable follows from it. */
+interface NodeOption {
+  readonly group: OptionGroup;
+  /** Whether it can be changed while the node runs. */
+  readonly changeable: boolean;
+}
+
+export interface NumberOption extends NumberValue, NodeOption {}
+export interface ChoiceOption<V extends string = string> extends ChoiceValue<V>, NodeOption {}
+export interface TextOption extends TextValue, NodeOption {}
 export type OptionSpec = NumberOption | ChoiceOption | TextOption;
 
 /** The kind of row that a value's type asks for. */

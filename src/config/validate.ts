@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { unreachable } from '../base/assert.ts';
 import { suggestion } from './nearest.ts';
-import type { NumberOption, OptionSpec } from './option-spec.ts';
+import type { NumberValue, ValueSpec } from './option-spec.ts';
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 
 export type Checked =
@@ -13,14 +13,14 @@ export type Checked =
   | { readonly ok: false; readonly problem: string };
 
 /** The value as the node takes it, or what is wrong with it and what is allowed. */
-export function checkOption(spec: OptionSpec, value: unknown): Checked {
+export function checkOption(spec: ValueSpec, value: unknown): Checked {
   const result = v.safeParse(schemaOf(spec), value);
   if (result.success) return { ok: true, value: result.output };
   return { ok: false, problem: `${show(spec, value)} is not allowed; ${allowed(spec, value)}` };
 }
 
 /** A valid value as a person would write it. */
-export function formatOption(spec: OptionSpec, value: string | number): string {
+export function formatOption(spec: ValueSpec, value: string | number): string {
   if (typeof value === 'string') return value;
   if (value === 0 && spec.kind !== 'choice' && spec.kind !== 'text' && spec.zero !== undefined) return spec.zero;
   if (spec.kind === 'size') return formatSize(value);
@@ -28,13 +28,13 @@ export function formatOption(spec: OptionSpec, value: string | number): string {
 }
 
 /** The range, as the help shows it: `from 4mb to 256gb`. Empty for texts and choices. */
-export function formatRange(spec: OptionSpec): string {
+export function formatRange(spec: ValueSpec): string {
   if (spec.kind === 'text' || spec.kind === 'choice') return '';
   const zero = spec.zero === undefined ? '' : `, or ${spec.zero}`;
   return `from ${formatOption(spec, spec.min)} to ${formatOption(spec, spec.max)}${zero}`;
 }
 
-function schemaOf(spec: OptionSpec): v.GenericSchema<unknown, string | number> {
+function schemaOf(spec: ValueSpec): v.GenericSchema<unknown, string | number> {
   switch (spec.kind) {
     case 'text':
       return spec.empty ? v.string() : v.pipe(v.string(), v.nonEmpty());
@@ -49,7 +49,7 @@ function schemaOf(spec: OptionSpec): v.GenericSchema<unknown, string | number> {
   }
 }
 
-function numberSchema(spec: NumberOption): v.GenericSchema<unknown, string | number> {
+function numberSchema(spec: NumberValue): v.GenericSchema<unknown, string | number> {
   const range = v.pipe(
     v.number(),
     v.safeInteger(),
@@ -64,7 +64,7 @@ function numberSchema(spec: NumberOption): v.GenericSchema<unknown, string | num
   );
 }
 
-function readNumber(spec: NumberOption, value: string | number): number | null {
+function readNumber(spec: NumberValue, value: string | number): number | null {
   if (typeof value === 'number') {
     // A bare number has no unit, which a duration needs.
     return spec.kind === 'duration' && value !== 0 ? null : value;
@@ -75,7 +75,7 @@ function readNumber(spec: NumberOption, value: string | number): number | null {
   return /^\d{1,15}$/.test(value) ? Number(value) : null;
 }
 
-function show(spec: OptionSpec, value: unknown): string {
+function show(spec: ValueSpec, value: unknown): string {
   if (spec.kind === 'text' && spec.secret) return 'the value';
   const text = describeValue(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
@@ -89,7 +89,7 @@ function describeValue(value: unknown): string {
   return Array.isArray(value) ? '[]' : '{}';
 }
 
-function allowed(spec: OptionSpec, value: unknown): string {
+function allowed(spec: ValueSpec, value: unknown): string {
   switch (spec.kind) {
     case 'text':
       return spec.empty ? 'give a text' : 'give a text that is not empty';

@@ -1,0 +1,52 @@
+/**
+ * What a command of `shoal` is, and all that it may touch of the process around it. A command is one row of the table in
+ * `commands.ts` and one module, which is loaded only when the command is run or its help is shown: the help and the version
+ * answer at once, however much a command needs.
+ */
+import type { NodeOptions } from '../config/node-options.ts';
+import type { StopSignal } from './exit-codes.ts';
+import type { ReadyNode } from './ready-text.ts';
+
+export interface CommandModule {
+  /** Runs it; resolves to the exit code. A `ShoalError` that it rejects with is shown as one line and ends with `fault` or `usage`. */
+  readonly run: (args: readonly string[], context: CommandContext) => Promise<number>;
+  /** Its help page, ending in a newline. */
+  readonly help: () => string;
+}
+
+export interface CommandEntry {
+  readonly name: string;
+  /** Name and arguments, as the main help shows them. */
+  readonly usage: string;
+  /** One sentence. */
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+export interface ServedNode extends ReadyNode {
+  stop(): Promise<void>;
+}
+
+/** A stream that people see while the command runs. */
+export interface Terminal {
+  /** Characters in a line. May change while it is used. */
+  readonly columns: number;
+  /** Whether it may be coloured. */
+  readonly colors: boolean;
+}
+
+/** The process around a command. */
+export interface CommandContext {
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly writeOut: (text: string) => void;
+  readonly writeError: (text: string) => void;
+  /** What `writeError` writes to, where that is a terminal that can move its cursor; else null. */
+  readonly errorTerminal: Terminal | null;
+  readonly onSignal: (signal: StopSignal, listener: () => void) => void;
+  /** Milliseconds on a clock that never goes back. */
+  readonly nowMs: () => number;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+  readonly startNode: (options: NodeOptions) => Promise<ServedNode>;
+}
