@@ -8,11 +8,12 @@
  *   bun bench/cpu.ts [--rounds 5] [--seconds 2] [--connections 50] [--servers redis,memcached,shoal] [--json FILE]
  */
 import { parseArgs } from 'node:util';
+import { seededRandom } from '../src/base/random.ts';
+import { uniformKeys } from '../src/load/key-choice.ts';
 import { printEnvironment, readEnvironment } from './lib/environment.ts';
 import type { Batch } from './lib/load-connection.ts';
 import { BatchMaker, LoadRunner } from './lib/load-run.ts';
 import { cpuTimeUs } from './lib/process-figures.ts';
-import { seededRandom, uniformKeys } from './lib/random.ts';
 import { printTable, progress, rounded, writeJson } from './lib/report.ts';
 import {
   parseServerNames,

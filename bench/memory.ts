@@ -8,11 +8,12 @@
  *   bun bench/memory.ts [--items-scale 1] [--servers redis,memcached,shoal] [--json FILE]
  */
 import { parseArgs } from 'node:util';
+import { seededRandom } from '../src/base/random.ts';
+import { uniformKeys } from '../src/load/key-choice.ts';
 import { printEnvironment, readEnvironment } from './lib/environment.ts';
 import { BatchMaker, LoadRunner } from './lib/load-run.ts';
 import { settledResidentBytes } from './lib/process-figures.ts';
 import { itemCount, withClient } from './lib/query-client.ts';
-import { seededRandom, uniformKeys } from './lib/random.ts';
 import { megabytes, printTable, progress, rounded, writeJson } from './lib/report.ts';
 import {
   parseServerNames,

@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from 'bun:test';
 import { LruSimulator, S3FifoSimulator } from '../bench/lib/policy-simulator.ts';
-import { seededRandom, zipfKeys } from '../bench/lib/random.ts';
 import { replayThroughPolicy, replayThroughStore, type AccessSequence } from '../bench/lib/replay.ts';
+import { seededRandom } from '../src/base/random.ts';
+import { zipfKeys } from '../src/load/key-choice.ts';
 
 const POPULAR_KEYS = 20_000;
 const REQUESTS = 200_000;

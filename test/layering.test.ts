@@ -23,6 +23,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   server: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes'] },
   coordinator: { imports: ['base', 'config', 'protocol', 'topology', 'io'] },
   client: { imports: ['base', 'protocol', 'topology'] },
+  load: { imports: ['base', 'protocol', 'client'] },
   ops: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'server'] },
   cli: {
     imports: [
@@ -36,13 +37,18 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'server',
       'coordinator',
       'client',
+      'load',
       'ops',
     ],
   },
 };
 
 /** Packages that a folder may use, besides `node:` modules. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = { config: ['valibot'], io: ['bun', 'bun:ffi'] };
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  config: ['valibot'],
+  io: ['bun', 'bun:ffi'],
+  load: ['bun'],
+};
 
 /** Every import that the tables forbid, as a sentence. */
 function violations(files: readonly SourceFile[]): readonly string[] {

@@ -2,9 +2,9 @@
  * Runs of load over a set of connections: so many batches, one closed loop per connection, latencies recorded, and a part of all replies
  * checked byte by byte. The first wrong reply ends the run with an error.
  */
+import { Histogram } from '../../src/load/histogram.ts';
 import { LoadConnection, type Batch, type LoadDriver } from './load-connection.ts';
 import { HOST, type RunningServer } from './servers.ts';
-import { Histogram } from './statistics.ts';
 import {
   isGoodReply,
   patchRequest,

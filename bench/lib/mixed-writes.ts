@@ -2,9 +2,10 @@
  * A stream of SETs of distinct keys with values of very different sizes, for runs against the memory limit. Everything about
  * write number `i` follows from the seed and `i`, so that any value can be checked later without having been kept.
  */
+import { seededRandom } from '../../src/base/random.ts';
+import { valuePattern, VALUE_TAG_BYTES, writeNumber } from '../../src/load/item-pattern.ts';
+import { logUniformBytes } from '../../src/load/key-choice.ts';
 import type { Batch } from './load-connection.ts';
-import { logUniformBytes, seededRandom } from './random.ts';
-import { valuePattern, VALUE_TAG_BYTES, writeNumber } from './wire.ts';
 
 export interface MixedSizes {
   readonly seed: number;

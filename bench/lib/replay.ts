@@ -4,13 +4,13 @@
  *
  * All items have one size, two to the smallest segment, so that the policy is measured and not the segment.
  */
+import { writeNumber } from '../../src/load/item-pattern.ts';
 import { Store } from '../../src/store/store.ts';
 import { SEGMENT_BYTES_MIN, SEGMENT_PREFIX_BYTES } from '../../src/store/layout.ts';
 import { itemBytes, layoutFlags } from '../../src/store/item.ts';
 import { Key, WriteOptions, WriteResult } from '../../src/store/types.ts';
 import type { ValueSink } from '../../src/base/value-sink.ts';
 import type { PolicySimulator } from './policy-simulator.ts';
-import { writeNumber } from './wire.ts';
 
 /** Objects by number, in order of access. */
 export type AccessSequence = Uint32Array;

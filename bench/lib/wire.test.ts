@@ -1,6 +1,7 @@
 /** Requests and replies of the load generator, byte for byte. */
 import { expect, test } from 'bun:test';
-import { isGoodReply, patchRequest, repeatRequest, requestTemplate, valuePattern } from './wire.ts';
+import { valuePattern } from '../../src/load/item-pattern.ts';
+import { isGoodReply, patchRequest, repeatRequest, requestTemplate } from './wire.ts';
 
 const SHAPE = { keyBytes: 4, valueBytes: 14 };
 const TAIL = valuePattern(14).toString('latin1', 12);

@@ -6,11 +6,10 @@
  * pattern that begins with its key's number, so that a reply can be checked without having kept what was sent.
  */
 
+import { VALUE_TAG_BYTES, valuePattern, writeNumber } from '../../src/load/item-pattern.ts';
+
 export type WireProtocol = 'resp' | 'memcached';
 export type Operation = 'get' | 'set';
-
-/** Digits of its key's number that each value begins with. */
-export const VALUE_TAG_BYTES = 12;
 
 export interface RequestTemplate {
   /** One request for key 0. */
@@ -73,27 +72,6 @@ export function isGoodReply(bytes: Buffer, offset: number, template: RequestTemp
   if (template.replyKeyOffset >= 0) writeNumber(expected, template.replyKeyOffset, template.keyLength, number);
   if (template.replyValueOffset >= 0) writeNumber(expected, template.replyValueOffset, VALUE_TAG_BYTES, number);
   return bytes.compare(expected, 0, expected.length, offset, offset + expected.length) === 0;
-}
-
-/** `number` in decimal, padded with zeros to `length` bytes. */
-export function writeNumber(target: Uint8Array, offset: number, length: number, number: number): void {
-  let rest = number;
-  for (let i = offset + length - 1; i >= offset; i -= 1) {
-    const quotient = Math.floor(rest / 10);
-    target[i] = 48 + rest - quotient * 10;
-    rest = quotient;
-  }
-}
-
-/** Printable bytes without an obvious period; the tag's place holds zeros. */
-export function valuePattern(length: number): Buffer {
-  const pattern = Buffer.allocUnsafe(length);
-  let state = 0x2545f491;
-  for (let i = 0; i < length; i += 1) {
-    state = Math.imul(state, 1_664_525) + 1_013_904_223;
-    pattern[i] = i < VALUE_TAG_BYTES ? 48 : 97 + ((state >>> 24) % 26);
-  }
-  return pattern;
 }
 
 interface Parts {
