@@ -23,6 +23,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   server: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes'] },
   coordinator: { imports: ['base', 'config', 'protocol', 'topology', 'io'] },
   client: { imports: ['base', 'protocol', 'topology'] },
+  adapters: { imports: ['base', 'client'] },
   load: { imports: ['base', 'protocol', 'client'] },
   ops: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'server'] },
   cli: {
