@@ -1,0 +1,58 @@
+/** The protocols that a load can speak: what each needs is its row here. */
+import { MemcachedEncoder, memcachedGreeting } from './memcached-requests.ts';
+import { MemcachedScanner } from './memcached-scanner.ts';
+import type { ReplyScanner, ReplySink } from './reply-scanner.ts';
+import type { ItemShape, RequestEncoder } from './request-encoder.ts';
+import { RespEncoder, respGreeting } from './resp-requests.ts';
+import { RespScanner } from './resp-scanner.ts';
+import { ShoalEncoder, shoalGreeting } from './shoal-requests.ts';
+import { ShoalScanner } from './shoal-scanner.ts';
+
+export const PROTOCOL_NAMES = ['resp', 'shoal', 'memcached'] as const;
+export type ProtocolName = (typeof PROTOCOL_NAMES)[number];
+
+export interface LoadCredentials {
+  /** Empty: the default one. */
+  readonly user: string;
+  /** Empty: none is given. */
+  readonly password: string;
+}
+
+/** What a connection sends before anything else. It is open once so many replies have come and none is an error. */
+export interface Greeting {
+  readonly bytes: Buffer;
+  readonly replyCount: number;
+}
+
+export interface LoadProtocol {
+  readonly name: ProtocolName;
+  /** Whether replies come in the order of the requests and carry no id. */
+  readonly ordered: boolean;
+  greeting(credentials: LoadCredentials): Greeting;
+  createScanner(sink: ReplySink): ReplyScanner;
+  createEncoder(shape: ItemShape): RequestEncoder;
+}
+
+export const PROTOCOLS: Readonly<Record<ProtocolName, LoadProtocol>> = {
+  resp: {
+    name: 'resp',
+    ordered: true,
+    greeting: respGreeting,
+    createScanner: (sink) => new RespScanner(sink),
+    createEncoder: (shape) => new RespEncoder(shape),
+  },
+  shoal: {
+    name: 'shoal',
+    ordered: false,
+    greeting: shoalGreeting,
+    createScanner: (sink) => new ShoalScanner(sink),
+    createEncoder: (shape) => new ShoalEncoder(shape),
+  },
+  memcached: {
+    name: 'memcached',
+    ordered: true,
+    greeting: memcachedGreeting,
+    createScanner: (sink) => new MemcachedScanner(sink),
+    createEncoder: (shape) => new MemcachedEncoder(shape, Date.now()),
+  },
+};
