@@ -1,4 +1,5 @@
 /** Replies of memcached's text protocol to `get`, `set` and `version`: lines, and after a VALUE line its bytes and END. */
+import { unreachable } from '../base/assert.ts';
 import { NO_REQUEST_ID, ReplyKind, type ReplyScanner, type ReplySink, TextPrefix } from './reply-scanner.ts';
 
 const CR = 0x0d;
@@ -50,6 +51,7 @@ export class MemcachedScanner implements ReplyScanner {
     return this.line.toString();
   }
 
+  /** Takes a byte that is not of a value; those are taken many at once. */
   private step(byte: number): boolean {
     switch (this.state) {
       case State.payloadReturn:
@@ -60,7 +62,7 @@ export class MemcachedScanner implements ReplyScanner {
         this.hasValue = true;
         this.line.clear();
         return byte === LF;
-      default:
+      case State.line:
         if (!this.started) {
           this.started = true;
           this.line.clear();
@@ -69,6 +71,10 @@ export class MemcachedScanner implements ReplyScanner {
         if (byte === LF) return this.endLine();
         if (byte !== CR) this.line.push(byte);
         return this.line.seen <= LINE_BYTES_MAX;
+      case State.payload:
+        return true;
+      default:
+        return unreachable(this.state);
     }
   }
 

@@ -4,7 +4,7 @@ import { encodeHello } from '../client/hello.ts';
 import type { ItemShape, RequestEncoder } from './request-encoder.ts';
 import { copyBytes, ItemWriter, writeDecimal } from './request-encoder.ts';
 import { MemcachedEncoder } from './memcached-requests.ts';
-import { PROTOCOL_NAMES, PROTOCOLS } from './wire.ts';
+import { type Greeting, type LoadCredentials, PROTOCOL_NAMES, PROTOCOLS } from './wire.ts';
 
 const SHAPE: ItemShape = { keyPrefix: 'k:', keyBytes: 8, valueBytesMax: 30, ttlMs: 0 };
 const VALUE = `00000000004200000030${new ItemWriter(SHAPE).pattern.toString('latin1', 20, 30)}`;
@@ -63,7 +63,7 @@ test('Shoal', () => {
 describe('what opens a connection', () => {
   const none = { user: '', password: '' };
   test('RESP: PING, after AUTH where there is a password', () => {
-    const { greeting } = PROTOCOLS.resp;
+    const greeting = (credentials: LoadCredentials): Greeting => PROTOCOLS.resp.greeting(credentials);
     expect(greeting(none)).toEqual({ bytes: Buffer.from('*1\r\n$4\r\nPING\r\n'), replyCount: 1 });
     expect(greeting({ user: '', password: 'é' }).bytes.toString()).toBe(
       '*2\r\n$4\r\nAUTH\r\n$2\r\né\r\n*1\r\n$4\r\nPING\r\n',

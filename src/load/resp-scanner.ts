@@ -1,4 +1,5 @@
 /** Replies of RESP to GET, SET and what opens a connection: `+…`, `-…`, `:…`, `$…` and `_` of RESP3. */
+import { unreachable } from '../base/assert.ts';
 import { NO_REQUEST_ID, ReplyKind, type ReplyScanner, type ReplySink, TextPrefix } from './reply-scanner.ts';
 
 const CR = 0x0d;
@@ -68,6 +69,7 @@ export class RespScanner implements ReplyScanner {
     return this.line.toString();
   }
 
+  /** Takes a byte that is not of a value; those are taken many at once. */
   private step(byte: number): boolean {
     switch (this.state) {
       case State.start:
@@ -88,10 +90,14 @@ export class RespScanner implements ReplyScanner {
       case State.payloadReturn:
         this.state = State.payloadFeed;
         return byte === CR;
-      default:
+      case State.payloadFeed:
         if (byte !== LF) return false;
         this.end(ReplyKind.value, this.bulkBytes);
         return true;
+      case State.payload:
+        return true;
+      default:
+        return unreachable(this.state);
     }
   }
 
