@@ -1,11 +1,12 @@
 /** The packed package: what is in it, that each of its exports loads everywhere, and that its program serves. */
 import { beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild } from '../support/child-process.ts';
 import { PACK_MS_MAX, type PackedPackage, packedPackage } from '../support/packed-package.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { REPOSITORY_ROOT, ShoalProcess } from '../support/shoal-process.ts';
+import { importsOf } from '../support/source-files.ts';
 
 const KIB = 1024;
 /** Several times what is there; beyond it something slipped in. */
@@ -25,20 +26,13 @@ const EXPORTS = [
   ['shoal/client', 'ShoalClient'],
   ['shoal/server', 'ShoalNode'],
   ['shoal/errors', 'ShoalError'],
-  ['shoal/keyv', 'ShoalStore'],
+  ['shoal/keyv', 'KeyvShoal'],
   ['shoal/express-session', 'ShoalStore'],
-].filter(([name = '']) => existsSync(sourceOf(name)));
+] as const;
 const RUNTIMES = [
   ['node', 'node'],
   ['bun', process.execPath],
 ] as const;
-
-/** The file that an export is built from. */
-function sourceOf(name: string): string {
-  const target = manifest.exports[name.replace('shoal/', './')];
-  if (typeof target !== 'object') throw new Error(`${name} is no export`);
-  return join(REPOSITORY_ROOT, target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'));
-}
 
 let packed: PackedPackage;
 beforeAll(async () => {
@@ -73,9 +67,11 @@ describe('what is in it', () => {
 
   test('each export has its code and its types', () => {
     const paths = new Set(packed.files.map(({ path }) => `./${path}`));
-    for (const [name] of EXPORTS) {
-      const target = manifest.exports[name?.replace('shoal/', './') ?? ''];
-      if (typeof target !== 'object') throw new Error(`${name} is no export`);
+    const named = EXPORTS.map(([name]) => name.replace('shoal/', './'));
+    expect(Object.keys(manifest.exports).toSorted()).toEqual([...named, './package.json'].toSorted());
+    for (const name of named) {
+      const target = manifest.exports[name];
+      if (typeof target !== 'object') throw new Error(`${name} has no types`);
       expect(paths).toContain(target.types);
       expect(paths).toContain(target.default);
     }
@@ -88,9 +84,7 @@ describe('what is in it', () => {
     const visit = (file: string): void => {
       if (visited.has(file)) return;
       visited.add(file);
-      for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
-        /^(?:import|export)\b[^'"]*['"]([^'"]+)['"]/gm,
-      )) {
+      for (const { specifier } of importsOf(readFileSync(file, 'utf8'))) {
         if (specifier.startsWith('.')) visit(join(file, '..', specifier));
         else if (!specifier.startsWith('node:')) packages.add(specifier);
       }
@@ -102,14 +96,13 @@ describe('what is in it', () => {
 
   test('the server in one file, which loads fast', () => {
     const text = readFileSync(join(packed.application, 'node_modules/shoal/dist/server/node.js'), 'utf8');
-    const loaded = [...text.matchAll(/^import\b[^'"]*['"]([^'"]+)['"]/gm)].map(([, specifier]) => specifier);
-    const own = loaded.filter((specifier) => specifier?.startsWith('.'));
+    const own = importsOf(text).flatMap(({ specifier }) => (specifier.startsWith('.') ? [specifier] : []));
     expect(new Set(own)).toEqual(new Set(['../base/errors.js', '../store/janitor-thread.js']));
   });
 });
 
 describe.each(RUNTIMES)('on %s', (runtime, program) => {
-  test.each(EXPORTS)('%s is imported and required, the same both times', async (name = '', exported = '') => {
+  test.each(EXPORTS)('%s is imported and required, the same both times', async (name, exported) => {
     const code = `console.log(typeof m.${exported}, 'default' in m, Object.keys(m).sort().join())`;
     const imported = await evaluate(program, 'module', `import * as m from '${name}'; ${code}`);
     expect(imported).toStartWith('function false ');

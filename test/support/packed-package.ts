@@ -23,7 +23,7 @@ export interface PackedPackage {
   readonly tarball: string;
   readonly tarballBytes: number;
   readonly files: readonly PackedFile[];
-  /** A folder whose node_modules holds the package and its dependencies, and nothing else. */
+  /** A folder whose node_modules holds the package, its dependencies, and the peers of its adapters. */
   readonly application: string;
 }
 
@@ -80,10 +80,14 @@ async function pack(): Promise<PackedPackage> {
   await run('tar', ['-xzf', tarball, '-C', join(modules, 'shoal'), '--strip-components=1'], folder);
   const manifest = JSON.parse(readFileSync(join(modules, 'shoal', 'package.json'), 'utf8')) as {
     readonly dependencies: Readonly<Record<string, string>>;
+    readonly peerDependencies: Readonly<Record<string, string>>;
   };
   for (const name of Object.keys(manifest.dependencies)) {
     cpSync(join(REPOSITORY_ROOT, 'node_modules', name), join(modules, name), { recursive: true });
   }
+  // An application that uses an adapter has its peer; linked, so that it finds its own dependencies.
+  for (const name of Object.keys(manifest.peerDependencies))
+    symlinkSync(join(REPOSITORY_ROOT, 'node_modules', name), join(modules, name));
   mkdirSync(join(modules, '.bin'));
   symlinkSync('../shoal/bin/shoal', join(modules, '.bin', 'shoal'));
   return { tarball, tarballBytes: report.size, files: report.files, application };
