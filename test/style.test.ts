@@ -62,8 +62,11 @@ const RULES: readonly Rule[] = [
     example: broken('export default 1;\n'),
   },
   {
-    name: 'no barrel: a name is imported from the file that defines it',
-    problem: ({ text }) => /^export\s+(type\s+)?(\*|\{[^}]*\}\s*from\b)[^\n]*/m.exec(text)?.[0] ?? null,
+    name: 'no barrel: a name is imported from the file that defines it; an entry of the package collects what is public',
+    problem: ({ path, text }) =>
+      path.endsWith('/entry.ts')
+        ? null
+        : (/^export\s+(type\s+)?(\*|\{[^}]*\}\s*from\b)[^\n]*/m.exec(text)?.[0] ?? null),
     example: broken("/** A. */\nexport {\n  a,\n} from './a.ts';\n"),
   },
   {

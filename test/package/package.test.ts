@@ -89,7 +89,7 @@ describe('what is in it', () => {
         else if (!specifier.startsWith('node:')) packages.add(specifier);
       }
     };
-    visit(join(packed.application, 'node_modules/shoal/dist/client/client.js'));
+    visit(join(packed.application, 'node_modules/shoal/dist/client/entry.js'));
     expect(visited.size).toBeGreaterThan(1);
     expect([...packages]).toEqual([]);
   });

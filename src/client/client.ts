@@ -1,0 +1,393 @@
+/**
+ * The client: a cache of one or several nodes as an object with methods that return promises. docs/CLIENT.md is its guide.
+ *
+ *     await using cache = await ShoalClient.connect({ nodes: ['127.0.0.1:7600'] });
+ *     await cache.set('user:1', { name: 'Ada' }, { ttlMs: 60_000 });
+ *     const user = await cache.get<User>('user:1'); // undefined where there is none
+ *
+ * Each method is an `async` function around one request, so that an error can be made anew where the call resumes: it carries the stack of the
+ * awaiting caller, and a call that succeeds does not pay for it.
+ *
+ * Every method rejects with a ShoalError, and with nothing else: see its `code`. A miss and a condition that does not hold are answers.
+ * Guarded by bench/client.ts.
+ */
+import { ShoalError } from '../base/errors.ts';
+import { Flag, Opcode } from '../protocol/shoal/frame.ts';
+import { type NodeAddress, resolveAddress } from './address.ts';
+import {
+  bigSumAnswer,
+  type CompareAndSetResult,
+  compareAndSetAnswer,
+  doneAnswer,
+  foundAnswer,
+  storedAnswer,
+  sumAnswer,
+  type Version,
+} from './answers.ts';
+import {
+  applySetOptions,
+  applyTtl,
+  checkKey,
+  encodeDelta,
+  type ExpiryOptions,
+  invalid,
+  type RequestOptions,
+  type SetManyOptions,
+  type SetOptions,
+} from './call-options.ts';
+import { type CallReply, type CallTexts, decodeCallReply } from './call-reply.ts';
+import { encodeCall } from './call-words.ts';
+import { callersError } from './callers-error.ts';
+import { Events } from './events.ts';
+import { GetOrSet } from './get-or-set.ts';
+import { Many } from './many.ts';
+import { type ClientEvents, healthOf, type NodeHealth } from './node-health.ts';
+import type { NodePool } from './node-pool.ts';
+import { type ClientOptions, resolveOptions } from './options.ts';
+import { type Key, Request } from './request.ts';
+import { type Member, Router } from './router.ts';
+import { type ClientRuntime, SYSTEM_RUNTIME } from './runtime.ts';
+import { newRequest, ONCE, REPEATABLE, Sender } from './sender.ts';
+import { type OpenSocket, openTcpSocket } from './tcp-socket.ts';
+import { type Entry, ValueAnswers } from './value-answers.ts';
+import { ValueDecoder } from './values/decoder.ts';
+import { ValueEncoder } from './values/encoder.ts';
+
+/** What a client takes from the world around it; each has a default. */
+export interface ClientParts {
+  readonly runtime?: ClientRuntime;
+  readonly open?: OpenSocket;
+}
+
+export class ShoalClient<V = unknown> implements AsyncDisposable {
+  private readonly router: Router;
+  private readonly sender: Sender<V>;
+  private readonly answers: ValueAnswers<V>;
+  private readonly events = new Events<ClientEvents>();
+  private readonly makers: GetOrSet<V>;
+  private closing: Promise<void> | null = null;
+
+  private constructor(options: ClientOptions<V>, parts: ClientParts) {
+    const resolved = resolveOptions(options as ClientOptions<never>);
+    this.answers = new ValueAnswers(new ValueDecoder<V>(options));
+    this.router = new Router(resolved.nodes, {
+      runtime: parts.runtime ?? SYSTEM_RUNTIME,
+      open: parts.open ?? openTcpSocket,
+      pool: {
+        credentials: resolved,
+        connectTimeoutMs: resolved.connectTimeoutMs,
+        connectionCountMax: resolved.connectionsPerNode,
+        backoff: { firstMs: resolved.backoffFirstMs, longestMs: resolved.backoffLongestMs },
+        breakerFailureCount: resolved.breakerFailures,
+        pendingCountMax: resolved.pendingMax,
+        unsentBytesMax: resolved.unsentBytesMax,
+        sendCountMax: resolved.attempts,
+      },
+      onStateChanged: (member, state) => {
+        this.events.emit(state === 'up' ? 'nodeUp' : 'nodeDown', healthOf(member));
+      },
+    });
+    this.sender = new Sender(this.router, new ValueEncoder<V>(options), resolved.requestTimeoutMs);
+    this.makers = new GetOrSet<V>(this, (key, error) => this.events.emit('cacheError', { key, error }));
+  }
+
+  /**
+   * Connects to the nodes; resolves once one of them answers. Rejects with `InvalidOption`, `Unauthenticated` or
+   * `NoAvailableNodes`, whose `cause` says why the node could not be reached.
+   */
+  static async connect<V = unknown>(options: ClientOptions<V>, parts: ClientParts = {}): Promise<ShoalClient<V>> {
+    const client = ShoalClient.lazy(options, parts);
+    try {
+      await client.reachAny();
+      return client;
+    } catch (error) {
+      await client.router.destroy(closedError());
+      throw callersError(error);
+    }
+  }
+
+  /** A client that connects at its first request, or in the background once `ping` or another method is called. Throws `InvalidOption`. */
+  static lazy<V = unknown>(options: ClientOptions<V>, parts: ClientParts = {}): ShoalClient<V> {
+    return new ShoalClient(options, parts);
+  }
+
+  /** The value of `key`, decoded; undefined where there is none. Under the default codec it is what was set; `T` is not checked. */
+  async get<T extends V = V>(key: Key, options?: RequestOptions): Promise<T | undefined> {
+    try {
+      return (await this.sender.ask(Opcode.get, key, this.answers.value, options)) as T | undefined;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** The value's bytes, decompressed but not decoded; the caller owns them. */
+  async getBytes(key: Key, options?: RequestOptions): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.sender.ask(Opcode.get, key, this.answers.bytes, options)) as Uint8Array | undefined;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** The value with its version, for `compareAndSet`, and its time to live. */
+  async getEntry<T extends V = V>(key: Key, options?: RequestOptions): Promise<Entry<T> | undefined> {
+    try {
+      const request = newRequest(Opcode.get, key, REPEATABLE, this.answers.entry);
+      request.flags = Flag.wantVersion | Flag.wantTtl;
+      return (await this.sender.send(request, options)) as Entry<T> | undefined;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** The values of `keys`, in their order; undefined for each that there is none of. */
+  async getMany<T extends V = V>(keys: readonly Key[], options?: RequestOptions): Promise<(T | undefined)[]> {
+    try {
+      const many = new Many<T | undefined>(keys.length);
+      const requestOf = (key: Key): Request => newRequest(Opcode.get, key, REPEATABLE, this.answers.value);
+      return await this.sender.sendMany(many, keys, requestOf, options);
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /**
+   * Stores `value`. Resolves to false where `onlyIf` did not hold. Bytes are read until the promise settles: do not change
+   * them before.
+   */
+  async set(key: Key, value: V, options: SetOptions = NO_OPTIONS): Promise<boolean> {
+    try {
+      const request = newRequest(Opcode.set, key, options.onlyIf === undefined, storedAnswer);
+      applySetOptions(request, options);
+      const encoding = this.sender.encode(request, value);
+      if (encoding !== undefined) await encoding;
+      return (await this.sender.send(request, options)) as boolean;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** Stores several values. Not as one step: where it rejects, some may be stored. */
+  async setMany(entries: Iterable<readonly [Key, V]>, options: SetManyOptions = NO_OPTIONS): Promise<void> {
+    try {
+      const requests: Request[] = [];
+      for (const [key, value] of entries) {
+        const request = newRequest(Opcode.set, key, REPEATABLE, storedAnswer);
+        applySetOptions(request, options);
+        const encoding = this.sender.encode(request, value);
+        if (encoding !== undefined) await encoding;
+        requests.push(request);
+      }
+      const many = new Many<boolean>(requests.length);
+      await this.sender.sendMany(many, requests, (request) => request, options);
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /**
+   * Stores `value` only if the item still is as `getEntry` or an earlier `compareAndSet` gave it. Sent once only: after `ConnectionLost`
+   * or `Timeout` it may have been stored.
+   */
+  async compareAndSet(
+    key: Key,
+    version: Version,
+    value: V,
+    options: SetManyOptions = NO_OPTIONS,
+  ): Promise<CompareAndSetResult> {
+    try {
+      const request = newRequest(Opcode.set, key, ONCE, compareAndSetAnswer);
+      applySetOptions(request, { ...options, onlyIf: { version } });
+      request.flags |= Flag.wantVersion;
+      const encoding = this.sender.encode(request, value);
+      if (encoding !== undefined) await encoding;
+      return (await this.sender.send(request, options)) as CompareAndSetResult;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** Removes `key`; whether it was there. Where a connection was lost and it was sent twice, it may have been the first that removed it. */
+  async delete(key: Key, options?: RequestOptions): Promise<boolean> {
+    try {
+      return (await this.sender.ask(Opcode.delete, key, foundAnswer, options)) as boolean;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** Removes several keys; how many were there. */
+  async deleteMany(keys: readonly Key[], options?: RequestOptions): Promise<number> {
+    try {
+      const many = new Many<boolean>(keys.length);
+      const requestOf = (key: Key): Request => newRequest(Opcode.delete, key, REPEATABLE, foundAnswer);
+      const found = await this.sender.sendMany(many, keys, requestOf, options);
+      return found.reduce((count, one) => count + (one ? 1 : 0), 0);
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  async exists(key: Key, options?: RequestOptions): Promise<boolean> {
+    try {
+      return (await this.sender.ask(Opcode.exists, key, foundAnswer, options)) as boolean;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /**
+   * Adds `by` to the integer at `key`, where a missing key counts as 0, and resolves to the sum: a bigint where `by` is one. `ttlMs` holds
+   * where the key is new. Sent once only: after `ConnectionLost` or `Timeout` it may have been added.
+   */
+  async increment(key: Key, by?: number, options?: RequestOptions & ExpiryOptions): Promise<number>;
+  async increment(key: Key, by: bigint, options?: RequestOptions & ExpiryOptions): Promise<bigint>;
+  async increment(
+    key: Key,
+    by: number | bigint = 1,
+    options: RequestOptions & ExpiryOptions = NO_OPTIONS,
+  ): Promise<number | bigint> {
+    try {
+      const answer = typeof by === 'bigint' ? bigSumAnswer : sumAnswer;
+      const request = newRequest(Opcode.increment, key, ONCE, answer);
+      request.bytes = encodeDelta(by);
+      applyTtl(request, options.ttlMs);
+      return (await this.sender.send(request, options)) as number | bigint;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** Gives the item another time to live, null for none; whether it was there. */
+  async touch(key: Key, ttlMs: number | null, options?: RequestOptions): Promise<boolean> {
+    try {
+      const request = newRequest(Opcode.touch, key, REPEATABLE, foundAnswer);
+      applyTtl(request, ttlMs ?? undefined);
+      return (await this.sender.send(request, options)) as boolean;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /**
+   * The value of `key`; where there is none, that of `factory`, which is stored. Callers in this process that ask for one key at one time share one
+   * call of `factory`, and get the very object that it returned. What `factory` throws is thrown to all of them, as it is; nothing is stored
+   * then, nor where it returns undefined. Where the cache cannot be read or written, the value is `factory`'s all the same, and the event
+   * `cacheError` tells.
+   */
+  async getOrSet<T extends V = V>(
+    key: Key,
+    factory: (key: Key) => T | Promise<T>,
+    options: SetManyOptions = NO_OPTIONS,
+  ): Promise<T> {
+    checkKey(key);
+    return this.makers.run(key, factory, options);
+  }
+
+  /** A round trip to the node `node`, or to all nodes. */
+  async ping(options: RequestOptions & { readonly node?: string } = NO_OPTIONS): Promise<void> {
+    try {
+      const members = options.node === undefined ? this.router.all : [this.memberOf(options.node)];
+      if (members.length === 0) throw new ShoalError('NoAvailableNodes', 'the list of nodes is empty');
+      await Promise.all(members.map(({ pool }) => this.sender.send(pingRequest(), options, pool)));
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /**
+   * Any command of the node, as words: `call(['INFO', 'server'])`. It goes to the node `node`, or to that of `key`; neither is needed
+   * where there is one node. Texts come as strings, or as bytes where `texts` says so. Sent once only.
+   */
+  async call(
+    words: readonly (Key | number)[],
+    options: RequestOptions & { readonly node?: string; readonly key?: Key; readonly texts?: CallTexts } = NO_OPTIONS,
+  ): Promise<CallReply> {
+    try {
+      const texts = options.texts ?? 'text';
+      const request = new Request(Opcode.call, '', ONCE, (reply) =>
+        decodeCallReply(reply.bytes, reply.valueStart, reply.valueEnd, texts),
+      );
+      request.bytes = encodeCall(words);
+      return (await this.sender.send(request, options, this.poolForCall(options.node, options.key))) as CallReply;
+    } catch (error) {
+      throw callersError(error);
+    }
+  }
+
+  /** Adds a node: its part of the keys is its own from now on. Throws `InvalidOption` for a node that is there. */
+  addNode(address: string | NodeAddress): void {
+    const resolved = resolveAddress(address);
+    if (this.router.all.some((member) => member.address.id === resolved.id)) {
+      throw new ShoalError('InvalidOption', `the node ${resolved.id} is there already`);
+    }
+    this.router.add(resolved);
+  }
+
+  /** Removes the node of this id: its keys belong to the others from now on; what is in flight is still answered. Whether there was one. */
+  removeNode(id: string): boolean {
+    return this.router.remove(id);
+  }
+
+  get nodes(): readonly NodeHealth[] {
+    return this.router.all.map(healthOf);
+  }
+
+  /** Which node has `key`, by its id. */
+  nodeOf(key: Key): string {
+    checkKey(key);
+    return this.router.all[this.router.ownerOf(key)]!.address.id;
+  }
+
+  /** Calls `listener` at each such event; returns what undoes it. */
+  on<N extends keyof ClientEvents>(event: N, listener: (event: ClientEvents[N]) => void): () => void {
+    return this.events.on(event, listener);
+  }
+
+  /** Takes no more calls, waits for those that are pending, and closes all connections. Safe to call again. */
+  close(): Promise<void> {
+    this.closing ??= this.router.close(closedError());
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private memberOf(id: string): Member {
+    const member = this.router.all.find(({ address }) => address.id === id);
+    if (member === undefined) throw invalid(`there is no node ${id}`);
+    return member;
+  }
+
+  private poolForCall(node: string | undefined, key: Key | undefined): NodePool {
+    if (node !== undefined) return this.memberOf(node).pool;
+    if (key !== undefined) checkKey(key);
+    else if (this.router.all.length > 1) throw invalid('with several nodes, say which: give node or key');
+    return this.router.all[this.router.ownerOf(key ?? '')]!.pool;
+  }
+
+  private async reachAny(): Promise<void> {
+    const attempts = this.router.all.map(({ pool }) => this.sender.send(pingRequest(), undefined, pool));
+    if (attempts.length > 0) await firstFulfilled(attempts);
+  }
+}
+
+/** The first that succeeds; where none does, the first one's error. */
+async function firstFulfilled(attempts: readonly Promise<unknown>[]): Promise<void> {
+  try {
+    await Promise.any(attempts);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  }
+}
+
+function pingRequest(): Request {
+  return new Request(Opcode.ping, '', REPEATABLE, doneAnswer);
+}
+
+function closedError(): ShoalError {
+  return new ShoalError('ClientClosed', 'the client was closed');
+}
+
+const NO_OPTIONS = {};

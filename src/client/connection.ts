@@ -1,0 +1,242 @@
+/**
+ * One connection to a node: requests out, replies in, matched by number.
+ *
+ *     opening ──► greeting ──► ready ──► closed
+ *
+ * Requests of one turn of the event loop leave in one write. Numbers count up; the request with number n stands in
+ * `slots[n & mask]` until its reply comes, also when its caller has given up on it meanwhile, so no reply can reach another caller.
+ * A reply to a number that is not in flight means that the other side is broken: the connection ends.
+ */
+import { ShoalError } from '../base/errors.ts';
+import { HEADER_BYTES, Opcode, FIELD_BYTES } from '../protocol/shoal/frame.ts';
+import { errorOfReply } from './reply-errors.ts';
+import { type Credentials, decodeGreeting, encodeHello, type Greeting } from './hello.ts';
+import type { ReplyFrame } from './reply-frame.ts';
+import { ReplyReader } from './reply-reader.ts';
+import { Request, type Settler } from './request.ts';
+import { type ItemLimits, RequestWriter } from './request-writer.ts';
+import type { ClientRuntime, Timer } from './runtime.ts';
+import type { ClientSocket, OpenSocket, SocketHandler } from './tcp-socket.ts';
+
+export interface ConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: Credentials;
+  /** From opening the socket to the node's greeting. */
+  readonly connectTimeoutMs: number;
+}
+
+export interface ConnectionOwner {
+  /** It is ready for requests. */
+  onReady(connection: Connection): void;
+  /** It ended, or never came to be. `lost`: the requests that were in flight, none settled. */
+  onClosed(connection: Connection, error: ShoalError, lost: readonly Request[]): void;
+}
+
+export class Connection implements SocketHandler {
+  readonly node: string;
+  /** Set once it is ready. */
+  greeting: Greeting | null = null;
+  /** Requests that were sent and not answered, those that their callers gave up on included. */
+  inFlightCount = 0;
+  /** Deadlines that passed since something last arrived. */
+  silentTimeoutCount = 0;
+  private readonly owner: ConnectionOwner;
+  private readonly runtime: ClientRuntime;
+  private readonly socket: ClientSocket;
+  private readonly writer = new RequestWriter();
+  private readonly reader: ReplyReader;
+  private readonly credentials: Credentials;
+  private readonly flushTask: () => void = () => this.flush();
+  private connectTimer: Timer | null;
+  private slots: (Request | null)[] = new Array<Request | null>(SLOTS_INITIAL).fill(null);
+  private nextId = 1;
+  private flushScheduled = false;
+  /** The socket keeps a buffer: nothing is written before it is sent. */
+  private keptBytes = 0;
+  private closed = false;
+  /** Why we ended it ourselves. */
+  private reason: ShoalError | null = null;
+
+  constructor(options: ConnectionOptions, owner: ConnectionOwner, runtime: ClientRuntime, open: OpenSocket) {
+    this.owner = owner;
+    this.runtime = runtime;
+    this.credentials = options.credentials;
+    this.node = `${options.host}:${options.port}`;
+    this.reader = new ReplyReader(REPLY_FRAME_BYTES_MAX, (id, reply) => this.take(id, reply));
+    const { connectTimeoutMs } = options;
+    this.connectTimer = runtime.after(connectTimeoutMs, true, () => {
+      this.end(this.error('ConnectFailed', `no greeting from ${this.node} within ${connectTimeoutMs} ms`));
+    });
+    this.socket = open(options.host, options.port, this);
+  }
+
+  get isReady(): boolean {
+    return this.greeting !== null && !this.closed && this.reason === null;
+  }
+
+  /** Bytes that were given to it and not yet to the system. */
+  get unsentBytes(): number {
+    return this.keptBytes + this.writer.length;
+  }
+
+  /** Sends `request`, this turn. Only while it is ready. Throws `TooLarge` where the node would not take it. */
+  send(request: Request): void {
+    this.transmit(request, this.greeting!);
+  }
+
+  /** Ends it: what is in flight is lost for `error`. */
+  end(error: ShoalError): void {
+    if (this.closed || this.reason !== null) return;
+    this.reason = error;
+    this.socket.destroy(null);
+  }
+
+  /** Fails the requests whose deadline has passed, and counts them as silence. */
+  expire(nowMs: number, expired: (request: Request) => void): void {
+    if (this.inFlightCount === 0) return;
+    for (const request of this.slots) {
+      if (request === null || request.settled || request.deadlineMs > nowMs) continue;
+      this.silentTimeoutCount += 1;
+      expired(request);
+    }
+  }
+
+  onConnected(): void {
+    const hello = new Request(Opcode.hello, NO_KEY, false, decodeGreeting);
+    hello.settler = this.greetingSettler;
+    hello.bytes = encodeHello(this.credentials);
+    hello.deadlineMs = Number.POSITIVE_INFINITY;
+    this.transmit(hello, HELLO_LIMITS);
+  }
+
+  onBytes(bytes: Buffer, length: number): void {
+    if (this.closed || this.reason !== null) return;
+    this.silentTimeoutCount = 0;
+    if (this.reader.read(bytes, length)) return;
+    const code = this.greeting === null ? 'ConnectFailed' : 'UnexpectedResponse';
+    this.end(this.error(code, `${this.node} sent ${this.reader.problem}`));
+  }
+
+  onWritten(): void {
+    this.keptBytes = 0;
+    this.flush();
+  }
+
+  onClosed(cause: Error | null): void {
+    this.closed = true;
+    this.connectTimer?.cancel();
+    const lost: Request[] = [];
+    for (const request of this.slots) if (request !== null && !request.settled) lost.push(request);
+    // In the order in which they were sent, so that those that are sent again keep it.
+    lost.sort((left, right) => left.id - right.id);
+    this.slots = [];
+    this.inFlightCount = 0;
+    const greeted = this.greeting !== null;
+    const error =
+      this.reason ??
+      this.error(
+        greeted ? 'ConnectionLost' : 'ConnectFailed',
+        greeted ? `the connection to ${this.node} was lost` : `cannot connect to ${this.node}${reasonOf(cause)}`,
+        cause,
+      );
+    this.owner.onClosed(this, error, greeted ? lost : []);
+  }
+
+  private readonly greetingSettler: Settler = {
+    fulfil: (_request, greeting) => {
+      this.connectTimer?.cancel();
+      this.connectTimer = null;
+      this.greeting = greeting as Greeting;
+      this.owner.onReady(this);
+    },
+    fail: (_request, error) => this.end(error),
+  };
+
+  private transmit(request: Request, limits: ItemLimits): void {
+    if (this.inFlightCount >= this.slots.length >> 1) this.growSlots();
+    const mask = this.slots.length - 1;
+    let id = this.nextId;
+    while (this.slots[id & mask] !== null) id = (id + 1) >>> 0;
+    this.writer.append(request, id, limits);
+    this.nextId = (id + 1) >>> 0;
+    request.id = id;
+    request.sendCount += 1;
+    this.slots[id & mask] = request;
+    this.inFlightCount += 1;
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    this.runtime.afterTurn(this.flushTask);
+  }
+
+  private flush(): void {
+    this.flushScheduled = false;
+    const { writer } = this;
+    if (this.keptBytes > 0 || writer.length === 0 || this.closed || this.reason !== null) return;
+    if (this.socket.write(writer.bytes, writer.length)) {
+      writer.reset();
+    } else {
+      this.keptBytes = writer.length;
+      writer.replaceBuffer();
+    }
+  }
+
+  private take(id: number, reply: ReplyFrame): boolean {
+    const index = id & (this.slots.length - 1);
+    const request = this.slots[index] ?? null;
+    if (request === null || request.id !== id) {
+      this.reader.problem = `a reply to a request that is not in flight (${id})`;
+      return false;
+    }
+    this.slots[index] = null;
+    this.inFlightCount -= 1;
+    if (request.settled) return true;
+    if (reply.isError) {
+      request.fail(errorOfReply(reply, this.node));
+      return true;
+    }
+    let value: unknown;
+    try {
+      value = request.answer(reply);
+    } catch (error) {
+      request.fail(
+        error instanceof ShoalError ? error : this.error('CodecFailed', 'the value cannot be decoded', error),
+      );
+      return true;
+    }
+    request.fulfil(value);
+    // A caller may have closed us.
+    return true;
+  }
+
+  /** Numbers that differ within the old mask differ within the new one, so each request finds its slot free. */
+  private growSlots(): void {
+    const slots = new Array<Request | null>(this.slots.length * 2).fill(null);
+    for (const request of this.slots) if (request !== null) slots[request.id & (slots.length - 1)] = request;
+    this.slots = slots;
+  }
+
+  private error(
+    code: 'ConnectFailed' | 'ConnectionLost' | 'UnexpectedResponse' | 'CodecFailed',
+    message: string,
+    cause?: unknown,
+  ): ShoalError {
+    return new ShoalError(
+      code,
+      message,
+      cause === undefined || cause === null ? { node: this.node } : { node: this.node, cause },
+    );
+  }
+}
+
+function reasonOf(cause: Error | null): string {
+  if (cause === null) return ': it closed the connection';
+  return `: ${cause.message || ((cause as NodeJS.ErrnoException).code ?? cause.name)}`;
+}
+
+const SLOTS_INITIAL = 64;
+const NO_KEY = '';
+/** The greeting comes before the node said what it takes. */
+const HELLO_LIMITS: ItemLimits = { keyBytesMax: 0, valueBytesMax: 0xffff };
+/** The longest value that any node takes is 64 MiB; a reply of a `call` may hold many. */
+const REPLY_FRAME_BYTES_MAX = HEADER_BYTES + 2 * FIELD_BYTES + 1024 * 1024 * 1024;

@@ -1,0 +1,75 @@
+/** The greeting that opens a connection: who we are, and what the node says of itself. Its shape is the same in every version. */
+import { ShoalError } from '../base/errors.ts';
+import {
+  HELLO_FIXED_BYTES,
+  HELLO_REPLY_AT_KEY_BYTES_MAX,
+  HELLO_REPLY_AT_VALUE_BYTES_MAX,
+  HELLO_REPLY_AT_VERSION,
+  HELLO_REPLY_FIXED_BYTES,
+  VERSION_MAX,
+  VERSION_MIN,
+} from '../protocol/shoal/frame.ts';
+import type { ItemLimits } from './request-writer.ts';
+import type { ReplyFrame } from './reply-frame.ts';
+
+export interface Credentials {
+  /** Empty: the default one. */
+  readonly user: string;
+  /** Empty: none is given. */
+  readonly password: string;
+  /** 0–15. */
+  readonly database: number;
+  /** What CLIENT LIST shows; empty: nothing. */
+  readonly name: string;
+}
+
+/** What a node says of itself when it lets us in. */
+export interface Greeting extends ItemLimits {
+  readonly protocolVersion: number;
+  /** New for each start of the node. */
+  readonly nodeId: string;
+  readonly softwareVersion: string;
+}
+
+/** The value of the `hello` request. */
+export function encodeHello(credentials: Credentials): Uint8Array {
+  const user = Buffer.from(credentials.user, 'utf8');
+  const password = Buffer.from(credentials.password, 'utf8');
+  const name = Buffer.from(credentials.name, 'utf8');
+  const fixed = Buffer.from([VERSION_MIN, VERSION_MAX, credentials.database, 0]);
+  const passwordLength = Buffer.from([password.length & 0xff, password.length >>> 8]);
+  return Buffer.concat([
+    fixed.subarray(0, HELLO_FIXED_BYTES),
+    Buffer.of(user.length),
+    user,
+    passwordLength,
+    password,
+    Buffer.of(name.length),
+    name,
+  ]);
+}
+
+/** Reads the node's answer. Throws `UnexpectedResponse` where it is not one. */
+export function decodeGreeting(reply: ReplyFrame): Greeting {
+  const { bytes, valueStart, valueEnd } = reply;
+  if (reply.valueLength < HELLO_REPLY_FIXED_BYTES) throw malformed();
+  const idStart = valueStart + HELLO_REPLY_FIXED_BYTES + 1;
+  const idEnd = idStart + (bytes[idStart - 1] ?? 0);
+  const versionStart = idEnd + 1;
+  if (versionStart > valueEnd) throw malformed();
+  const versionEnd = versionStart + bytes[versionStart - 1]!;
+  if (versionEnd > valueEnd) throw malformed();
+  const protocolVersion = bytes[valueStart + HELLO_REPLY_AT_VERSION]!;
+  if (protocolVersion < VERSION_MIN || protocolVersion > VERSION_MAX) throw malformed();
+  return {
+    protocolVersion,
+    keyBytesMax: bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_KEY_BYTES_MAX),
+    valueBytesMax: bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_VALUE_BYTES_MAX),
+    nodeId: bytes.toString('utf8', idStart, idEnd),
+    softwareVersion: bytes.toString('utf8', versionStart, versionEnd),
+  };
+}
+
+function malformed(): ShoalError {
+  return new ShoalError('UnexpectedResponse', 'the node answered the greeting with something else');
+}

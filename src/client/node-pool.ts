@@ -1,0 +1,269 @@
+/**
+ * The connections to one node, and the requests that wait for one of them.
+ *
+ * The first connection that is not choked takes every request, so that requests of one turn share a write; another one is
+ * opened only while all that there are have more unsent than SPILL_BYTES. A lost connection is opened anew, at once the first time, then with
+ * growing waits. Requests wait meanwhile, until their deadline or until the breaker opens.
+ *
+ *     submit ──► a connection is ready ──► in flight
+ *        │ none ready: queue ──► ready ──► in flight
+ *        └ breaker open: fails at once
+ */
+import { ShoalError } from '../base/errors.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
+import { Breaker } from './breaker.ts';
+import { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.ts';
+import type { Greeting } from './hello.ts';
+import type { Request } from './request.ts';
+import type { ClientRuntime, Timer } from './runtime.ts';
+import type { OpenSocket } from './tcp-socket.ts';
+
+export interface PoolOptions extends ConnectionOptions {
+  readonly connectionCountMax: number;
+  readonly backoff: BackoffOptions;
+  readonly breakerFailureCount: number;
+  /** Requests that may wait or be in flight together. */
+  readonly pendingCountMax: number;
+  /** Bytes of requests that the system has not taken yet, on all connections together. */
+  readonly unsentBytesMax: number;
+  /** How often a request is sent at most. */
+  readonly sendCountMax: number;
+}
+
+export type NodeState = 'connecting' | 'up' | 'down';
+
+export interface PoolOwner {
+  /** Finds the pool for a request again: it was lost with its connection, or its node was removed. */
+  resubmit(request: Request): void;
+  onStateChanged(pool: NodePool, state: NodeState, error: ShoalError | null): void;
+  /** A retired pool has closed its last connection. */
+  onEmpty(pool: NodePool): void;
+}
+
+export class NodePool implements ConnectionOwner {
+  readonly node: string;
+  state: NodeState = 'connecting';
+  lastError: ShoalError | null = null;
+  /** What the node said of itself last. */
+  greeting: Greeting | null = null;
+  private readonly options: PoolOptions;
+  private readonly owner: PoolOwner;
+  private readonly runtime: ClientRuntime;
+  private readonly open: OpenSocket;
+  private readonly connections: Connection[] = [];
+  private readonly ready: Connection[] = [];
+  private waiting: Request[] = [];
+  private readonly breaker: Breaker;
+  private readonly backoff: Backoff;
+  private reconnect: Timer | null = null;
+  private retired = false;
+
+  constructor(options: PoolOptions, owner: PoolOwner, runtime: ClientRuntime, open: OpenSocket) {
+    this.options = options;
+    this.owner = owner;
+    this.runtime = runtime;
+    this.open = open;
+    this.node = `${options.host}:${options.port}`;
+    this.breaker = new Breaker(options.breakerFailureCount);
+    this.backoff = new Backoff(options.backoff, runtime.random01);
+  }
+
+  get connectionCount(): number {
+    return this.ready.length;
+  }
+
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  get inFlightCount(): number {
+    let count = 0;
+    for (const connection of this.ready) count += connection.inFlightCount;
+    return count;
+  }
+
+  /** Takes a request over: it will settle, or come back by `resubmit`. Throws a ShoalError where it cannot be taken. */
+  submit(request: Request): void {
+    const connection = this.ready.length === 0 ? null : this.pick();
+    if (connection === null) {
+      this.enqueue(request);
+      return;
+    }
+    if (connection.inFlightCount >= this.options.pendingCountMax) throw this.queueFull('requests are in flight');
+    connection.send(request);
+  }
+
+  /** Opens a connection if there is none and none is being opened. */
+  connect(): void {
+    if (this.connections.length === 0 && this.reconnect === null && !this.retired) this.openConnection();
+  }
+
+  /** Fails what is over its deadline. */
+  expire(nowMs: number): void {
+    for (const connection of this.connections) {
+      connection.expire(nowMs, (request) => request.fail(this.timeout(request)));
+      if (connection.isReady && connection.silentTimeoutCount >= this.options.breakerFailureCount) {
+        // It took requests and answered none: as good as dead, and so, until a greeting says otherwise, is its node.
+        this.trip(this.error('Timeout', `${this.node} does not answer`));
+        connection.end(this.error('ConnectionLost', `${this.node} does not answer: the connection was given up`));
+      }
+    }
+    if (this.waiting.length === 0) return;
+    for (const request of this.waiting) if (request.deadlineMs <= nowMs) request.fail(this.timeout(request));
+    this.waiting = this.waiting.filter((request) => !request.settled);
+  }
+
+  /** Takes no more requests; closes once those in flight are answered. What waits finds another pool. */
+  retire(): void {
+    if (this.retired) return;
+    this.retired = true;
+    this.reconnect?.cancel();
+    this.reconnect = null;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const request of waiting) if (!request.settled) this.owner.resubmit(request);
+    this.closeIfIdle();
+  }
+
+  /** Of a retired pool: closes it if nothing is in flight any more. */
+  closeIfIdle(): void {
+    if (!this.retired) return;
+    for (const connection of this.connections) {
+      if (connection.inFlightCount === 0 || !connection.isReady)
+        connection.end(this.error('ConnectionLost', `${this.node} was removed`));
+    }
+    if (this.connections.length === 0) this.owner.onEmpty(this);
+  }
+
+  /** Closes it now; what is in flight or waits fails with `error`. */
+  destroy(error: ShoalError): void {
+    this.retired = true;
+    this.reconnect?.cancel();
+    this.reconnect = null;
+    this.failWaiting(error);
+    for (const connection of this.connections) connection.end(error);
+    if (this.connections.length === 0) this.owner.onEmpty(this);
+  }
+
+  onReady(connection: Connection): void {
+    this.greeting = connection.greeting;
+    this.ready.push(connection);
+    this.backoff.reset();
+    this.breaker.succeeded();
+    this.change('up', null);
+    const { waiting } = this;
+    this.waiting = [];
+    for (const request of waiting) {
+      if (request.settled) continue;
+      try {
+        this.submit(request);
+      } catch (error) {
+        request.fail(error as ShoalError);
+      }
+    }
+  }
+
+  onClosed(connection: Connection, error: ShoalError, lost: readonly Request[]): void {
+    remove(this.connections, connection);
+    const wasReady = remove(this.ready, connection);
+    this.lastError = error;
+    if (!this.retired && this.connections.length === 0) this.scheduleReconnect(wasReady, error);
+    for (const request of lost) this.repeatOrFail(request, error);
+    if (this.retired && this.connections.length === 0) this.owner.onEmpty(this);
+  }
+
+  private pick(): Connection | null {
+    const { ready } = this;
+    let least = ready[0]!;
+    if (least.isReady && least.unsentBytes <= SPILL_BYTES) return least;
+    let unsentBytes = 0;
+    for (const connection of ready) {
+      unsentBytes += connection.unsentBytes;
+      if (!connection.isReady) continue;
+      if (!least.isReady || connection.unsentBytes < least.unsentBytes) least = connection;
+    }
+    if (!least.isReady) return null;
+    if (unsentBytes > this.options.unsentBytesMax) throw this.queueFull('bytes wait to be sent', unsentBytes);
+    if (least.unsentBytes > SPILL_BYTES && this.connections.length < this.options.connectionCountMax)
+      this.openConnection();
+    return least;
+  }
+
+  private enqueue(request: Request): void {
+    if (this.retired) throw this.error('NoAvailableNodes', `${this.node} was removed`);
+    if (this.breaker.isOpen) throw this.unavailable();
+    if (this.waiting.length >= this.options.pendingCountMax) throw this.queueFull('requests wait', this.waiting.length);
+    this.waiting.push(request);
+    this.connect();
+  }
+
+  private openConnection(): void {
+    this.reconnect = null;
+    this.connections.push(new Connection(this.options, this, this.runtime, this.open));
+  }
+
+  private scheduleReconnect(wasReady: boolean, error: ShoalError): void {
+    if (wasReady) this.change(this.breaker.isOpen ? 'down' : 'connecting', error);
+    else if (this.breaker.failed() || error.code === 'Unauthenticated') this.trip(error);
+    const delayMs = wasReady && !this.breaker.isOpen ? 0 : this.backoff.nextMs();
+    this.reconnect = this.runtime.after(delayMs, false, () => this.openConnection());
+  }
+
+  private trip(error: ShoalError): void {
+    this.lastError = error;
+    this.breaker.trip();
+    this.change('down', error);
+    this.failWaiting(error.code === 'Unauthenticated' ? error : this.unavailable());
+  }
+
+  private repeatOrFail(request: Request, error: ShoalError): void {
+    const again =
+      request.repeatable && request.sendCount < this.options.sendCountMax && error.code === 'ConnectionLost';
+    if (again) this.owner.resubmit(request);
+    else request.fail(error);
+  }
+
+  private failWaiting(error: ShoalError): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const request of waiting) request.fail(error);
+  }
+
+  private change(state: NodeState, error: ShoalError | null): void {
+    if (error !== null) this.lastError = error;
+    if (this.state === state) return;
+    this.state = state;
+    this.owner.onStateChanged(this, state, error);
+  }
+
+  private timeout(request: Request): ShoalError {
+    const progress = request.sendCount === 0 ? 'it was never sent' : 'it was sent and may have been executed';
+    return this.error('Timeout', `no answer from ${this.node} within ${request.timeoutMs} ms; ${progress}`);
+  }
+
+  private unavailable(): ShoalError {
+    const why = this.lastError === null ? '' : `: ${this.lastError.message}`;
+    return this.error('NoAvailableNodes', `${this.node} is down${why}`, this.lastError);
+  }
+
+  private queueFull(what: string, count = this.options.pendingCountMax): ShoalError {
+    return this.error('QueueFull', `${count} ${what} for ${this.node}, which is as many as may`);
+  }
+
+  private error(
+    code: 'Timeout' | 'NoAvailableNodes' | 'QueueFull' | 'ConnectionLost',
+    message: string,
+    cause: ShoalError | null = null,
+  ): ShoalError {
+    return new ShoalError(code, message, cause === null ? { node: this.node } : { node: this.node, cause });
+  }
+}
+
+function remove(list: Connection[], connection: Connection): boolean {
+  const index = list.indexOf(connection);
+  if (index >= 0) list.splice(index, 1);
+  return index >= 0;
+}
+
+/** A connection with more unsent than this is choked: its peer, or the way to it, is slower than we are. */
+const SPILL_BYTES = 256 * 1024;

@@ -1,0 +1,38 @@
+/** What a node's error reply means to the caller: one table from the statuses of the protocol to the codes of errors. */
+import { type ErrorCode, ShoalError } from '../base/errors.ts';
+import { Status } from '../protocol/shoal/frame.ts';
+import type { ReplyFrame } from './reply-frame.ts';
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  [Status.badRequest]: 'ServerError',
+  [Status.unknownOpcode]: 'ServerError',
+  [Status.unsupportedVersion]: 'ConnectFailed',
+  [Status.unauthenticated]: 'Unauthenticated',
+  [Status.keyTooLong]: 'TooLarge',
+  [Status.valueTooLong]: 'TooLarge',
+  [Status.outOfMemory]: 'OutOfMemory',
+  [Status.notAnInteger]: 'NotAnInteger',
+  [Status.overflow]: 'Overflow',
+  [Status.refused]: 'ServerError',
+};
+
+/** The error of a reply whose `isError` is true. Its message is the node's text. */
+export function errorOfReply(reply: ReplyFrame, node: string): ShoalError {
+  const code = CODES[reply.status];
+  if (code === undefined) {
+    return new ShoalError(
+      'UnexpectedResponse',
+      `${node} answered with the unknown status ${reply.status}: ${reply.errorText}`,
+      { node },
+    );
+  }
+  return new ShoalError(code, reply.errorText, { node });
+}
+
+/** The answer has a status that this request cannot have. */
+export function unexpectedStatus(reply: ReplyFrame): ShoalError {
+  return new ShoalError(
+    'UnexpectedResponse',
+    `the node answered with status ${reply.status}, which this request does not have`,
+  );
+}

@@ -1,0 +1,111 @@
+/**
+ * From a call of the client to requests on their way: checks, the value's bytes, the deadline and the signal of each. Sends in the turn in which it
+ * is called, so that calls keep their order; only a large value that is compressed takes longer.
+ */
+import type { ShoalError } from '../base/errors.ts';
+import type { Opcode } from '../protocol/shoal/frame.ts';
+import { checkKey, checkTimeout, type RequestOptions } from './call-options.ts';
+import type { Many } from './many.ts';
+import type { NodePool } from './node-pool.ts';
+import { type Answer, type Key, Request } from './request.ts';
+import type { Router } from './router.ts';
+import { abortedError } from './single-flight.ts';
+import type { EncodedValue } from './values/codec.ts';
+import type { ValueEncoder } from './values/encoder.ts';
+
+export class Sender<V> {
+  private readonly router: Router;
+  private readonly encoder: ValueEncoder<V>;
+  private readonly timeoutMs: number;
+
+  /** `timeoutMs`: where a call says nothing else. */
+  constructor(router: Router, encoder: ValueEncoder<V>, timeoutMs: number) {
+    this.router = router;
+    this.encoder = encoder;
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** Sends `request` to the node of its key, or to that of `pool`. */
+  send(request: Request, options: RequestOptions | undefined, pool: NodePool | null = null): Promise<unknown> {
+    const promise = new Promise((resolve, reject) => {
+      request.resolve = resolve;
+      request.reject = reject;
+    });
+    this.submit(request, options, pool);
+    return promise;
+  }
+
+  /** A request without value or flags that may be sent twice. */
+  ask(opcode: Opcode, key: Key, answer: Answer, options: RequestOptions | undefined): Promise<unknown> {
+    return this.send(newRequest(opcode, key, REPEATABLE, answer), options);
+  }
+
+  /** Sends one request for each item, all of which tell `many`. */
+  sendMany<T, K>(
+    many: Many<T>,
+    items: readonly K[],
+    requestOf: (item: K) => Request,
+    options: RequestOptions | undefined,
+  ): Promise<T[]> {
+    // All are made before the first is sent: a bad key sends nothing.
+    const requests = items.map(requestOf);
+    for (let index = 0; index < requests.length; index += 1) {
+      const request = requests[index]!;
+      request.settler = many;
+      request.index = index;
+      this.submit(request, options, null);
+      // What cannot be sent has failed the call: the rest would fail in the same way, one by one.
+      if (request.settled) break;
+    }
+    return many.promise;
+  }
+
+  /** Puts the value into the request; a promise only where that takes long. */
+  encode(request: Request, value: V): Promise<void> | undefined {
+    const encoded = this.encoder.encode(value);
+    if (encoded instanceof Promise) return encoded.then((result) => place(request, result));
+    place(request, encoded);
+    return undefined;
+  }
+
+  /** Never throws: what cannot be sent fails as what was sent does, so that no promise of a larger call is left alone. */
+  private submit(request: Request, options: RequestOptions | undefined, pool: NodePool | null): void {
+    try {
+      let { timeoutMs } = this;
+      if (options !== undefined) {
+        if (options.timeoutMs !== undefined) {
+          checkTimeout(options.timeoutMs);
+          timeoutMs = options.timeoutMs;
+        }
+        if (options.signal !== undefined) listen(request, options.signal);
+      }
+      if (pool === null) this.router.submit(request, timeoutMs);
+      else this.router.submitTo(pool, request, timeoutMs);
+    } catch (error) {
+      request.fail(error as ShoalError);
+    }
+  }
+}
+
+/** Throws `InvalidArgument` where `key` is none. */
+export function newRequest(opcode: Opcode, key: Key, repeatable: boolean, answer: Answer): Request {
+  checkKey(key);
+  return new Request(opcode, key, repeatable, answer);
+}
+
+/** Doing it twice is doing it once. */
+export const REPEATABLE = true;
+export const ONCE = false;
+
+function place(request: Request, encoded: EncodedValue): void {
+  request.prefix = encoded.prefix;
+  request.text = encoded.text;
+  request.bytes = encoded.bytes;
+}
+
+function listen(request: Request, signal: AbortSignal): void {
+  if (signal.aborted) throw abortedError(signal);
+  const onAbort = (): void => request.fail(abortedError(signal));
+  signal.addEventListener('abort', onAbort, { once: true });
+  request.unlisten = () => signal.removeEventListener('abort', onAbort);
+}
