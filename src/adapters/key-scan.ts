@@ -4,7 +4,8 @@
  * Keys come as bytes, because a node may hold keys that are no text. They are removed on the node on which they were found, so that what an
  * earlier list of nodes left behind goes too. Invariant: no more than one batch of keys is held at a time.
  */
-import type { Key, ShoalClient } from '../client/client.ts';
+import type { ShoalClient } from '../client/client.ts';
+import type { Key } from '../client/request.ts';
 import { ShoalError } from '../base/errors.ts';
 
 /** The client with any codec. */

@@ -14,7 +14,8 @@
  */
 import { EventEmitter } from 'node:events';
 import { ShoalError } from '../base/errors.ts';
-import { type ClientOptions, ShoalClient } from '../client/client.ts';
+import { ShoalClient } from '../client/client.ts';
+import type { ClientOptions } from '../client/options.ts';
 import { type AnyShoalClient, type KeyScan, keyText, removeKeys, scanKeys } from './key-scan.ts';
 
 export interface KeyvShoalOptions {
@@ -84,8 +85,9 @@ export class KeyvShoal extends EventEmitter {
     return this.settle(() => this.store({ key, value, ttl }), false);
   }
 
-  /** Stores several values, each with its own `ttl`; which of them succeeded. */
-  async setMany(entries: readonly KeyvShoalEntry[]): Promise<boolean[]> {
+  /** Stores several values, each with its own `ttl`; resolves to a `boolean[]`: which of them succeeded. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- The types of Keyv 5 ask for a promise of nothing, those of Keyv 6 for booleans.
+  async setMany(entries: readonly KeyvShoalEntry[]): Promise<any> {
     const outcomes = await Promise.allSettled(entries.map((entry) => this.store(entry)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     const stored = outcomes.map((outcome) => outcome.status === 'fulfilled');
@@ -123,10 +125,10 @@ export class KeyvShoal extends EventEmitter {
    * Keys, without `namespace`, and values, from all nodes. What is set or removed meanwhile may be seen or not. Rejects where a node fails: an
    * end that comes too early looks like one that is right.
    */
-  async *iterator<Value>(namespace?: string): AsyncGenerator<[string, Value], void, undefined> {
+  async *iterator<Value>(namespace?: string): AsyncGenerator<[string, Awaited<Value>], void> {
     const scan = this.scanOf(namespace);
     for await (const keys of scanKeys(scan)) {
-      const values = await this.client.getMany<Value>(keys);
+      const values = await this.client.getMany<Awaited<Value>>(keys);
       for (const [index, key] of keys.entries()) {
         const value = values[index];
         if (value !== undefined) yield [keyText(key).slice(scan.prefix.length), value];
