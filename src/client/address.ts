@@ -1,5 +1,6 @@
 /** The addresses of nodes as users give them: `host:port`, `[::1]:7600`, or an object. */
 import { ShoalError } from '../base/errors.ts';
+import { WEIGHT_MAX } from '../topology/ring.ts';
 
 export interface NodeAddress {
   readonly host: string;
@@ -19,7 +20,6 @@ export interface ResolvedAddress {
 }
 
 export const DEFAULT_PORT = 7600;
-export const WEIGHT_MAX = 100;
 
 /** Throws `InvalidOption`, with what is wrong. */
 export function resolveAddress(given: string | NodeAddress): ResolvedAddress {

@@ -1,12 +1,11 @@
-/** The client contract over the sources on Bun, and over the build on Node. */
+/** The client contract over the sources on Bun, and over the packed tarball on Node and on Bun. */
 import { describe, test } from 'bun:test';
 import { join } from 'node:path';
 import { ShoalError } from '../../src/base/errors.ts';
 import { ShoalClient } from '../../src/client/client.ts';
 import { ShoalNode } from '../../src/server/node.ts';
-import { buildForNode } from '../support/build.ts';
 import { defineCasesElsewhere } from '../support/node-cases.ts';
-import { REPOSITORY_ROOT } from '../support/shoal-process.ts';
+import { packedPackage } from '../support/packed-package.ts';
 import { type ClientWorld, defineClientContract } from './client-contract.ts';
 
 const sources = (): Promise<ClientWorld> =>
@@ -16,17 +15,14 @@ describe('the client on Bun', () => {
   defineClientContract(sources, test);
 });
 
-describe('the client on Node', () => {
-  defineCasesElsewhere(
-    {
-      entry: join(import.meta.dir, 'client-runner.ts'),
-      program: 'node',
-      external: ['shoal/*'],
-      packageFolder: async () => {
-        await buildForNode();
-        return REPOSITORY_ROOT;
-      },
-    },
-    (define) => defineClientContract(sources, define),
-  );
-});
+const RUNNER = {
+  entry: join(import.meta.dir, 'client-runner.ts'),
+  external: ['shoal/*'],
+  packageFolder: async (): Promise<string> => join((await packedPackage()).application, 'node_modules', 'shoal'),
+} as const;
+
+for (const program of ['node', 'bun'] as const) {
+  describe(`the client from the packed tarball on ${program}`, () => {
+    defineCasesElsewhere({ ...RUNNER, program }, (define) => defineClientContract(sources, define));
+  });
+}
