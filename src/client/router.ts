@@ -76,7 +76,8 @@ export class Router implements PoolOwner, PendingCounter {
   resubmit(request: Request): void {
     if (request.settled) return;
     try {
-      if (this.closed !== null) throw this.closed;
+      // A client that is being closed still waits for what was pending before.
+      if (this.closed !== null && this.members.length === 0) throw this.closed;
       (this.onlyPool ?? this.poolOf(request.key)).submit(request);
     } catch (error) {
       request.fail(error as ShoalError);
