@@ -13,9 +13,12 @@ import { isWellFormed, readText } from './text.ts';
 export interface PayloadCodec {
   /** Puts `value` into `out` as text or bytes; throws a ShoalError where it cannot. */
   write(value: unknown, out: EncodedValue): PayloadType;
-  /** The value of a payload; a view given to nobody is made of it. Throws `CodecFailed`. */
-  read(type: PayloadType, bytes: Buffer, start: number, end: number): unknown;
+  /** The value of a payload. Throws `CodecFailed`. */
+  read(type: PayloadType, bytes: Buffer, start: number, end: number, memory: Memory): unknown;
 }
+
+/** Whether bytes are a view of what will hold something else soon, or may be given away. */
+export type Memory = 'shared' | 'owned';
 
 /** Throws `InvalidOption` where `given` is no codec. */
 export function payloadCodecOf(given: NamedCodec | ValueCodec<never> | undefined): PayloadCodec {
@@ -48,9 +51,9 @@ const typed: PayloadCodec = {
     out.text = jsonTextOf(value);
     return PayloadType.json;
   },
-  read(type, bytes, start, end) {
+  read(type, bytes, start, end, memory) {
     if (type === PayloadType.plain) return textIn(bytes, start, end);
-    return type === PayloadType.json ? jsonIn(bytes, start, end) : copyOf(bytes, start, end);
+    return type === PayloadType.json ? jsonIn(bytes, start, end) : bytesFrom(bytes, start, end, memory);
   },
 };
 
@@ -61,8 +64,8 @@ const json: PayloadCodec = {
     out.text = jsonTextOf(value);
     return PayloadType.plain;
   },
-  read(type, bytes, start, end) {
-    return type === PayloadType.bytes ? copyOf(bytes, start, end) : jsonIn(bytes, start, end);
+  read(type, bytes, start, end, memory) {
+    return type === PayloadType.bytes ? bytesFrom(bytes, start, end, memory) : jsonIn(bytes, start, end);
   },
 };
 
@@ -85,8 +88,8 @@ const bytes: PayloadCodec = {
     out.bytes = given;
     return PayloadType.plain;
   },
-  read(_type, source, start, end) {
-    return copyOf(source, start, end);
+  read(_type, source, start, end, memory) {
+    return bytesFrom(source, start, end, memory);
   },
 };
 
@@ -118,6 +121,11 @@ function wrap(codec: ValueCodec<unknown>): PayloadCodec {
       }
     },
   };
+}
+
+function bytesFrom(source: Buffer, start: number, end: number, memory: Memory): Uint8Array {
+  if (memory === 'shared') return copyOf(source, start, end);
+  return new Uint8Array(source.buffer, source.byteOffset + start, end - start);
 }
 
 /** A copy that its reader owns; no Buffer, which would print and compare differently. */

@@ -41,6 +41,8 @@ const MAGIC_1 = 0x53;
 const MAGIC_2 = 0x68;
 const AT_TAG = 3;
 const AT_LENGTH = 4;
+const TYPE_MASK = 0x0f;
+const COMPRESSION_SHIFT = 4;
 
 /** Whether an envelope begins at `start`. One that is cut off inside is none: these bytes were never written by a client. */
 export function hasEnvelope(bytes: Uint8Array, start: number, end: number): boolean {
@@ -60,6 +62,20 @@ export function looksLikeEnvelope(bytes: Uint8Array): boolean {
 /** The tag of the envelope at `start`. */
 export function tagAt(bytes: Uint8Array, start: number): number {
   return bytes[start + AT_TAG]!;
+}
+
+/** The type that a tag says, or null where it is none that is known. */
+export function typeOfTag(tag: number): PayloadType | null {
+  const type = tag & TYPE_MASK;
+  return type === PayloadType.plain || type === PayloadType.json || type === PayloadType.bytes ? type : null;
+}
+
+/** The compression that a tag says, or null where it is none that is known. */
+export function compressionOfTag(tag: number): Compression | null {
+  const compression = tag >> COMPRESSION_SHIFT;
+  return compression === Compression.none || compression === Compression.deflate || compression === Compression.zstd
+    ? compression
+    : null;
 }
 
 /** The length that the payload of a compressed envelope at `start` is said to have before compression. */
@@ -82,7 +98,7 @@ export function compressedPrefix(type: PayloadType, compression: Compression, le
     MAGIC_0,
     MAGIC_1,
     MAGIC_2,
-    (compression << 4) | type,
+    (compression << COMPRESSION_SHIFT) | type,
     length,
     length >>> 8,
     length >>> 16,
