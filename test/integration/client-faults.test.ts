@@ -1,8 +1,8 @@
 /** The client through a network that delays, cuts, truncates, stalls and reorders. */
 import { expect, test } from 'bun:test';
-import { FAULT_STORIES, runFaultStory } from '../../support/client-fault-stories.ts';
-import { startNode } from '../../support/node.ts';
-import { Random } from '../../vectors/random.ts';
+import { FAULT_STORIES, runFaultStory } from '../support/client-fault-stories.ts';
+import { startNode } from '../support/node.ts';
+import { Random } from '../vectors/random.ts';
 
 const REQUESTS = 20_000;
 
