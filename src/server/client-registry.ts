@@ -98,7 +98,7 @@ export function describeSession(session: Session, nowMs: number): string {
     `cmd=${session.lastCommand === null ? 'NULL' : session.lastCommand.name}`,
     'user=default',
     'redir=-1',
-    `resp=${session.protocol}`,
+    `resp=${session.speaksShoal ? 0 : session.protocol}`,
     `lib-name=${session.libraryName}`,
     `lib-ver=${session.libraryVersion}`,
     `tot-net-in=${session.receivedBytes}`,

@@ -4,6 +4,9 @@
  */
 import type { Command } from '../protocol/command.ts';
 import type { Reply } from '../protocol/reply.ts';
+import type { Opcode } from '../protocol/shoal/frame.ts';
+import type { Operation } from '../protocol/shoal/operation.ts';
+import type { OperationReply } from '../protocol/shoal/operation-reply.ts';
 import type { ExecutionContext } from './execution-context.ts';
 
 /** Redis's command flags, as COMMAND INFO shows them. */
@@ -34,6 +37,15 @@ export type CommandGroup = 'string' | 'generic' | 'transactions' | 'pubsub' | 'c
  */
 export type CommandHandler = (context: ExecutionContext, command: Command, reply: Reply) => void;
 
+/** As `CommandHandler`, for the command's form in the Shoal protocol. The frame's flags and lengths were checked. */
+export type OperationHandler = (context: ExecutionContext, operation: Operation, reply: OperationReply) => void;
+
+/** The form that a command has in the Shoal protocol: it shares all else of the row. */
+export interface OperationSpec {
+  readonly opcode: Opcode;
+  readonly handler: OperationHandler;
+}
+
 export interface CommandSpec {
   /** Lower case; a subcommand's own word only, e.g. `setname`. */
   readonly name: string;
@@ -55,6 +67,9 @@ export interface CommandSpec {
   /** Arguments in the notation of Redis's documentation, e.g. `key value [NX | XX] [GET]`, for hints. */
   readonly syntax: string;
   readonly handler: CommandHandler;
+  readonly operation?: OperationSpec;
+  /** It changes what the connection is (MULTI, SUBSCRIBE, SELECT, …): refused as the words of a Shoal `call`. */
+  readonly changesConnection?: boolean;
   /** CLIENT, CONFIG, OBJECT, …: rows for the second word. `handler` then answers an unknown one. */
   readonly subcommands?: readonly CommandSpec[];
 }

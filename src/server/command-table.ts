@@ -7,7 +7,8 @@
 import { bytesOf, lowerCase } from '../base/bytes.ts';
 import { assert } from '../base/assert.ts';
 import type { Command } from '../protocol/command.ts';
-import type { CommandHandler, CommandSpec } from './command-spec.ts';
+import { OPCODE_COUNT } from '../protocol/shoal/frame.ts';
+import type { CommandHandler, CommandSpec, OperationHandler } from './command-spec.ts';
 
 /** Bits of `CommandEntry.traits`. */
 export const Trait = {
@@ -32,6 +33,8 @@ export const Trait = {
   exec: 1024,
   /** Refused while memory is over its limit. */
   deniedOutOfMemory: 2048,
+  /** Refused as the words of a Shoal `call`. */
+  changesConnection: 4096,
 } as const;
 
 export class CommandEntry {
@@ -75,11 +78,19 @@ export class CommandEntry {
   }
 }
 
+/** A command's form in the Shoal protocol, and the row that it shares with the command. */
+export interface OperationEntry {
+  readonly entry: CommandEntry;
+  readonly handler: OperationHandler;
+}
+
 export class CommandTable {
   /** Commands, without subcommands, in the order given. */
   readonly commands: readonly CommandEntry[];
   /** Commands and subcommands: `entries[i].index === i`. */
   readonly entries: readonly CommandEntry[];
+  /** By opcode of the Shoal protocol; undefined for those that no row has. */
+  readonly operations: readonly (OperationEntry | undefined)[];
   private readonly slots: (CommandEntry | null)[];
   private readonly mask: number;
 
@@ -88,6 +99,7 @@ export class CommandTable {
     const commands = specs.map((spec) => addEntry(entries, spec));
     this.commands = commands;
     this.entries = entries;
+    this.operations = operationsOf(entries);
     let size = 16;
     while (size < commands.length * 4) size *= 2;
     this.mask = size - 1;
@@ -141,6 +153,17 @@ function addEntry(entries: CommandEntry[], spec: CommandSpec): CommandEntry {
   return entry;
 }
 
+function operationsOf(entries: readonly CommandEntry[]): readonly (OperationEntry | undefined)[] {
+  const operations: (OperationEntry | undefined)[] = Array.from({ length: OPCODE_COUNT }, () => undefined);
+  for (const entry of entries) {
+    const { operation } = entry.spec;
+    if (operation === undefined) continue;
+    assert(operations[operation.opcode] === undefined, `two commands have the opcode ${operation.opcode}`);
+    operations[operation.opcode] = { entry, handler: operation.handler };
+  }
+  return operations;
+}
+
 /** Folding to lower case with one OR also merges a few other bytes: that is fine for a hash. */
 function hashName(bytes: Uint8Array, start: number, length: number): number {
   let hash = length;
@@ -177,6 +200,7 @@ function traitsOf(spec: CommandSpec, container: CommandEntry | null): number {
   if (PUSHING.has(top) || top === 'exec') traits |= Trait.pushes;
   if (WHILE_SUBSCRIBED.has(top)) traits |= Trait.whileSubscribed;
   if (top === 'exec') traits |= Trait.exec;
+  if (spec.changesConnection === true) traits |= Trait.changesConnection;
   if (top === 'debug' || container?.name === 'debug') traits |= Trait.guarded;
   return traits;
 }

@@ -16,9 +16,12 @@
  */
 import { ShoalError } from '../base/errors.ts';
 import type { Connection, ConnectionHandler } from '../io/transport.ts';
-import { Command } from '../protocol/command.ts';
+import type { Command } from '../protocol/command.ts';
 import { NEED_MORE, RespDecoder } from '../protocol/resp/decoder.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
+import { REQUEST_MAGIC } from '../protocol/shoal/frame.ts';
+import type { ShoalWriter } from '../protocol/shoal/writer.ts';
+import type { Codec } from './codec.ts';
 import type { ConnectionControl } from './execution-context.ts';
 import type { CommandEntry } from './command-table.ts';
 import { Dispatcher, Executed } from './dispatch.ts';
@@ -27,25 +30,28 @@ import type { MutableContext } from './mutable-context.ts';
 import { NodeGateBit } from './node-gate.ts';
 import type { NodeGate } from './node-gate.ts';
 import type { ReplyWriter } from './reply-writer.ts';
+import { RespCodec } from './resp-codec.ts';
 import { Gate, Hold, Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
+import { ShoalCodec } from './shoal-codec.ts';
 
 export interface DataThreadParts {
   readonly context: MutableContext;
   readonly gate: NodeGate;
-  readonly writer: RespWriter;
+  readonly respWriter: RespWriter;
+  readonly shoalWriter: ShoalWriter;
   readonly output: SessionOutput;
   readonly environment: NodeEnvironment;
 }
 
 export class DataThread implements ConnectionHandler, ConnectionControl {
   private readonly context: MutableContext;
-  private readonly writer: RespWriter;
+  private readonly resp: RespCodec;
+  private readonly shoal: ShoalCodec;
   private readonly output: SessionOutput;
   private readonly environment: NodeEnvironment;
   private readonly gate: NodeGate;
   private readonly dispatcher: Dispatcher;
-  private readonly command = new Command();
   /** Connections over the limit that were told so and are to go, with the monotonic ms of that. */
   private readonly refused = new Map<Connection, number>();
   private inBatch = false;
@@ -57,12 +63,13 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   constructor(parts: DataThreadParts) {
     this.context = parts.context;
-    this.writer = parts.writer;
     this.output = parts.output;
     this.environment = parts.environment;
     this.gate = parts.gate;
     this.context.control = this;
     this.dispatcher = new Dispatcher(parts.context, parts.gate);
+    this.resp = new RespCodec(parts.respWriter, this.dispatcher);
+    this.shoal = new ShoalCodec(parts.shoalWriter, this.dispatcher, parts.context.limits);
   }
 
   onOpen(connection: Connection): void {
@@ -73,7 +80,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     }
     const { clock } = this.environment;
     const decoder = new RespDecoder(this.context.limits);
-    const session = new Session(clients.takeId(), connection, decoder, clock.nowMs());
+    const session = new Session(clients.takeId(), connection, this.resp, decoder, clock.nowMs());
     session.activeAtMs = clock.monotonicMs();
     session.setAuthenticated(settings.password === '');
     connection.context = session;
@@ -84,6 +91,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     const session = connection.context as Session | null;
     if (session === null || session.closing || session.closed) return;
     const { traffic } = this.context.node;
+    if (session.receivedBytes === 0 && bytes[0] === REQUEST_MAGIC) session.speakShoal(this.shoal);
     session.receivedBytes += length;
     traffic.receivedBytes += length;
     traffic.readCount += 1;
@@ -150,7 +158,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   }
 
   settingsChanged(): void {
-    this.writer.limitBytes = this.context.limits.outputBufferBytesMax;
+    this.resp.writer.limitBytes = this.context.limits.outputBufferBytesMax;
+    this.shoal.writer.limitBytes = this.context.limits.outputBufferBytesMax;
     const { settings, clients } = this.context.node;
     if (settings.password === '') for (const session of clients.all()) session.setAuthenticated(true);
     this.gate.set(NodeGateBit.memoryLimited, settings.isMemoryLimited);
@@ -158,7 +167,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   }
 
   protocolChanged(session: Session): void {
-    this.writer.protocol = session.protocol;
+    session.codec.begin(session);
   }
 
   resetSession(session: Session): void {
@@ -220,7 +229,9 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.batchStartedAtMs = clock.monotonicMs();
     session.lastRequestAtMs = context.nowMs;
     session.activeAtMs = this.batchStartedAtMs;
-    this.writer.protocol = session.protocol;
+    const { codec } = session;
+    codec.begin(session);
+    this.output.writer = codec.writer;
     this.output.current = session;
     this.inBatch = true;
     context.store.countsUse = !session.noTouch;
@@ -238,42 +249,36 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     if (this.resumeRequested) this.releasePaused();
   }
 
-  /** Executes the commands in `bytes[start..end)`; returns where the first byte is that was not consumed. */
+  /** Executes the requests in `bytes[start..end)`; returns where the first byte is that was not consumed. */
   private process(session: Session, bytes: Uint8Array, start: number, end: number): number {
-    const { command, writer, dispatcher } = this;
-    const { decoder } = session;
+    const { codec } = session;
     let offset = start;
     while (offset < end) {
-      const taken = decoder.decode(bytes, offset, end, command);
+      const taken = codec.decode(session, bytes, offset, end);
       if (taken <= 0) {
         if (taken === NEED_MORE) return offset;
-        this.refuseProtocol(session);
+        this.refuseProtocol(session, codec);
         return end;
       }
-      if (command.count > 0) {
-        const executed = dispatcher.execute(session, command, writer);
-        if (executed === Executed.postponed) {
-          this.hold(session, Hold.pause);
-          this.holdsPaused = true;
-          return offset;
-        }
-        if (executed === Executed.hostile) {
-          this.output.discard();
-          session.connection.destroy();
-        }
-        if (this.output.hasDeferred) this.output.flushDeferred(session);
-        if (session.closing || session.closed) return end;
-        if (this.output.scheduledBytes > SCHEDULED_BYTES) {
-          this.output.flushScheduled();
-          if (session.closed) return end;
-          if (this.holdIfUnread(session)) return offset + taken;
-        }
-      } else {
-        // As in Redis, a request without arguments is the one that CLIENT REPLY SKIP waits for.
-        session.setGate(Gate.replySkipNext, false);
+      const executed = codec.execute(session);
+      if (executed === Executed.postponed) {
+        this.hold(session, Hold.pause);
+        this.holdsPaused = true;
+        return offset;
+      }
+      if (executed === Executed.hostile) {
+        this.output.discard();
+        session.connection.destroy();
+      }
+      if (this.output.hasDeferred) this.output.flushDeferred(session);
+      if (session.closing || session.closed) return end;
+      if (this.output.scheduledBytes > SCHEDULED_BYTES) {
+        this.output.flushScheduled();
+        if (session.closed) return end;
+        if (this.holdIfUnread(session)) return offset + taken;
       }
       offset += taken;
-      if (writer.length > FLUSH_BYTES) {
+      if (codec.writer.length > FLUSH_BYTES) {
         this.output.flushReplies(session);
         if (session.closed) return end;
         if (this.holdIfUnread(session)) return offset;
@@ -290,12 +295,11 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     if (!session.closed) input.consume(end - start);
   }
 
-  private refuseProtocol(session: Session): void {
+  private refuseProtocol(session: Session, codec: Codec): void {
     const { traffic, statistics } = this.context.node;
     traffic.protocolErrors += 1;
     statistics.recordError('ERR');
-    const muted = (session.gates & (Gate.replyOff | Gate.replySkip | Gate.replySkipNext)) !== 0;
-    if (!muted) this.writer.error(session.decoder.error);
+    codec.refuseProtocol(session);
     this.closeAfterReply(session);
   }
 
@@ -305,7 +309,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     if (session.input.length <= limit || session.closing) return;
     this.context.node.traffic.inputLimitCloses += 1;
     this.environment.log('warn', `closing ${session.connection.remoteAddress}: more than ${limit} bytes of input wait`);
-    this.writer.error(`ERR Input buffer limit of ${inputBufferBytesMax} bytes exceeded`);
+    session.codec.refuseConnection(`ERR Input buffer limit of ${inputBufferBytesMax} bytes exceeded`);
     session.input.release();
     this.closeAfterReply(session);
   }

@@ -9,6 +9,11 @@ export const DEBUG_REFUSED =
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, ' +
   'otherwise you need to set this option in the configuration file, and then restart the server.';
 
+/** `name`: lower case, container first. */
+export function changesConnectionError(name: string): string {
+  return `ERR '${name}' changes what the connection is, which a call cannot: use hello for the login and the database, and a RESP connection for the rest`;
+}
+
 /** Names the command and shows its first arguments, both cut to what Redis shows. */
 export function unknownCommandError(command: Command): string {
   let shown = '';

@@ -1,5 +1,5 @@
 /**
- * From a decoded command to its reply: finds the row, makes the checks in Redis's order, runs the handler.
+ * From a decoded command or operation to its reply: finds the row, makes the checks in Redis's order, runs the handler.
  *
  * Nearly every command takes the short way: known, right number of arguments, nothing special about the
  * connection or the node (`gates` all zero), so: handler, one counter, done. Whatever is special goes the long
@@ -7,8 +7,11 @@
  * MONITOR.
  */
 import type { Command } from '../protocol/command.ts';
-import type { ReplyWriter } from './reply-writer.ts';
-import { replyErrorCode } from './reply-writer.ts';
+import { Status } from '../protocol/shoal/frame.ts';
+import type { FrameFault } from '../protocol/shoal/validation.ts';
+import type { Operation } from '../protocol/shoal/operation.ts';
+import type { ShoalWriter } from '../protocol/shoal/writer.ts';
+import type { AnswerWriter, ReplyWriter } from './reply-writer.ts';
 import { Trait } from './command-table.ts';
 import type { CommandEntry, CommandTable } from './command-table.ts';
 import { NodeGateBit } from './node-gate.ts';
@@ -18,6 +21,7 @@ import type { Session } from './session.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { ErrorText, wrongArity } from './commands/error-text.ts';
 import {
+  changesConnectionError,
   DEBUG_REFUSED,
   isCrossProtocolRequest,
   NO_AUTH,
@@ -36,6 +40,12 @@ export const Executed = {
   hostile: 2,
 } as const;
 export type Executed = (typeof Executed)[keyof typeof Executed];
+
+type Handler<Request extends Command, Writer extends AnswerWriter> = (
+  context: ExecutionContext,
+  request: Request,
+  reply: Writer,
+) => void;
 
 export class Dispatcher {
   private readonly context: ExecutionContext;
@@ -62,40 +72,76 @@ export class Dispatcher {
       entry = subcommand;
     }
     if (entry === null) {
-      if (isCrossProtocolRequest(command)) return Executed.hostile;
+      if (!session.speaksShoal && isCrossProtocolRequest(command)) return Executed.hostile;
       return this.refuse(session, null, unknownCommandError(command), writer);
     }
     session.lastCommand = entry;
     if (!entry.accepts(command.count)) return this.refuse(session, entry, wrongArity(entry.name), writer);
-    if ((session.gates | this.gate.bits | (entry.traits & Trait.guarded)) !== 0) {
-      return this.executeChecked(session, entry, command, writer);
+    if ((entry.traits & session.refusedTraits) !== 0) {
+      return this.refuse(session, entry, changesConnectionError(entry.name), writer);
     }
-    this.run(entry, command, writer);
+    if ((session.gates | this.gate.bits | (entry.traits & Trait.guarded)) !== 0) {
+      return this.executeChecked(session, entry, entry.handler, command, writer);
+    }
+    this.run(entry, entry.handler, command, writer);
+    return Executed.done;
+  }
+
+  /** As `execute`, for a request of the Shoal protocol; `fault` is what is wrong with it, or null. */
+  executeOperation(session: Session, operation: Operation, fault: FrameFault | null, writer: ShoalWriter): Executed {
+    const { context } = this;
+    context.session = session;
+    context.database = session.database;
+    session.commandCount += 1;
+    const row = this.table.operations[operation.opcode];
+    if (fault !== null || row === undefined) {
+      const mark = writer.length;
+      const { status, text } = fault ?? NO_ROW;
+      writer.fail(status, text);
+      this.countRejection(row?.entry ?? null, writer, mark);
+      return Executed.done;
+    }
+    const { entry, handler } = row;
+    session.lastCommand = entry;
+    if ((session.gates | this.gate.bits | (entry.traits & Trait.guarded)) !== 0) {
+      return this.executeChecked(session, entry, handler, operation, writer);
+    }
+    this.run(entry, handler, operation, writer);
     return Executed.done;
   }
 
   /** Runs a command that passed its checks. */
-  run(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
+  run<Request extends Command, Writer extends AnswerWriter>(
+    entry: CommandEntry,
+    handler: Handler<Request, Writer>,
+    request: Request,
+    writer: Writer,
+  ): void {
     const { context } = this;
     const mark = writer.length;
-    entry.handler(context, command, writer);
+    handler(context, request, writer);
     const { statistics } = context.node;
     statistics.record(entry.index);
-    if (writer.bytes[mark] === MINUS && writer.length > mark) {
-      statistics.recordFailure(entry, replyErrorCode(writer, mark));
-    }
+    const code = writer.errorCode(mark);
+    if (code !== null) statistics.recordFailure(entry, code);
   }
 
   /** A queued command, inside EXEC. */
   runQueued(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
     const { session } = this.context;
     const mark = writer.length;
-    this.run(entry, command, writer);
+    this.run(entry, entry.handler, command, writer);
     this.feedMonitors(session, entry, command);
     if (session.isMuted && (entry.traits & Trait.pushes) === 0) writer.rewind(mark);
   }
 
-  private executeChecked(session: Session, entry: CommandEntry, command: Command, writer: ReplyWriter): Executed {
+  private executeChecked<Request extends Command, Writer extends AnswerWriter>(
+    session: Session,
+    entry: CommandEntry,
+    handler: Handler<Request, Writer>,
+    command: Request,
+    writer: Writer,
+  ): Executed {
     const { traits } = entry;
     const mark = writer.length;
     if ((traits & Trait.guarded) !== 0 && !this.debugAllowed(session)) {
@@ -129,7 +175,7 @@ export class Dispatcher {
       // QUEUED is a reply, also to a command whose own would be a push.
       finishReply(session, 0, writer, mark);
     } else {
-      this.run(entry, command, writer);
+      this.run(entry, handler, command, writer);
       this.feedMonitors(session, entry, command);
       finishReply(session, traits, writer, mark);
     }
@@ -137,7 +183,7 @@ export class Dispatcher {
   }
 
   /** Answers an error in place of running the command, and counts it; a transaction that is being queued has failed. */
-  private refuse(session: Session, entry: CommandEntry | null, line: string, writer: ReplyWriter): Executed {
+  private refuse(session: Session, entry: CommandEntry | null, line: string, writer: AnswerWriter): Executed {
     const mark = writer.length;
     beginReply(session);
     this.writeRefusal(session, entry, line, writer);
@@ -145,7 +191,7 @@ export class Dispatcher {
     return Executed.done;
   }
 
-  private writeRefusal(session: Session, entry: CommandEntry | null, line: string, writer: ReplyWriter): void {
+  private writeRefusal(session: Session, entry: CommandEntry | null, line: string, writer: AnswerWriter): void {
     const mark = writer.length;
     let text = line;
     if (entry !== null && (entry.traits & Trait.exec) !== 0) {
@@ -155,10 +201,14 @@ export class Dispatcher {
       session.transactionFailed = true;
     }
     writer.error(text);
-    this.context.node.statistics.recordRejection(entry, replyErrorCode(writer, mark));
+    this.countRejection(entry, writer, mark);
   }
 
-  private queue(session: Session, entry: CommandEntry, command: Command, writer: ReplyWriter): void {
+  private countRejection(entry: CommandEntry | null, writer: AnswerWriter, mark: number): void {
+    this.context.node.statistics.recordRejection(entry, writer.errorCode(mark) ?? '');
+  }
+
+  private queue(session: Session, entry: CommandEntry, command: Command, writer: AnswerWriter): void {
     const queue = session.transaction!;
     // Nothing more is kept for a transaction that can only abort.
     if (session.transactionFailed) {
@@ -192,7 +242,7 @@ export class Dispatcher {
   /** After the command: SELECT is shown with the database that it chose, as in Redis. */
   private feedMonitors(session: Session, entry: CommandEntry, command: Command): void {
     if ((this.gate.bits & NodeGateBit.monitored) === 0 || (entry.traits & Trait.unmonitored) !== 0) return;
-    this.context.node.monitors.feed(session, this.context.database, command, this.context.nowMs);
+    this.context.node.monitors.feed(session, this.context.database, entry, command, this.context.nowMs);
   }
 
   private debugAllowed(session: Session): boolean {
@@ -214,10 +264,11 @@ function beginReply(session: Session): void {
 }
 
 /** Applies CLIENT REPLY to what stands after `mark`. */
-function finishReply(session: Session, traits: number, writer: ReplyWriter, mark: number): void {
+function finishReply(session: Session, traits: number, writer: AnswerWriter, mark: number): void {
   if (!session.isMuted) return;
   if ((traits & Trait.pushes) === 0) writer.rewind(mark);
   session.setGate(Gate.replySkip, false);
 }
 
-const MINUS = 0x2d;
+/** An opcode that the protocol has and the table has not. */
+const NO_ROW: FrameFault = { status: Status.unknownOpcode, text: 'no such opcode' };

@@ -3,6 +3,9 @@
  * appear: AUTH is not fed at all, and HELLO's and CONFIG SET's arguments are hidden where they hold one.
  */
 import type { Command } from '../protocol/command.ts';
+import { Operation } from '../protocol/shoal/operation.ts';
+import { operationWords } from '../protocol/shoal/operation-words.ts';
+import type { CommandEntry } from './command-table.ts';
 import { NodeGateBit } from './node-gate.ts';
 import type { NodeGate } from './node-gate.ts';
 import { Gate } from './session.ts';
@@ -35,9 +38,10 @@ export class MonitorFeed {
     this.gate.set(NodeGateBit.monitored, this.monitors.size > 0);
   }
 
-  /** Shows `command` as run by `session` in `database`. */
-  feed(session: Session, database: number, command: Command, nowMs: number): void {
-    const line = monitorLine(session.connection.remoteAddress, database, command, nowMs);
+  /** Shows `command`, whose row is `entry`, as run by `session` in `database`. */
+  feed(session: Session, database: number, entry: CommandEntry, command: Command, nowMs: number): void {
+    const shown = command instanceof Operation ? operationWords(entry.name, command) : command;
+    const line = monitorLine(session.connection.remoteAddress, database, shown, nowMs);
     for (const monitor of this.monitors) this.outbox.deliver(monitor, line, 0, line.length);
   }
 }

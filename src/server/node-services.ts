@@ -8,6 +8,7 @@ import type { CommandStatistics } from './command-statistics.ts';
 import type { CommandTable } from './command-table.ts';
 import type { ConfigParameter } from './config-parameters.ts';
 import type { Clock } from './environment.ts';
+import type { ItemVersions } from './item-versions.ts';
 import type { MonitorFeed } from './monitor-feed.ts';
 import type { PubSubHub } from './pubsub-hub.ts';
 import type { Settings } from './settings.ts';
@@ -26,6 +27,7 @@ export interface NodeServices {
   readonly parameters: ReadonlyMap<string, ConfigParameter>;
   readonly statistics: CommandStatistics;
   readonly traffic: Traffic;
+  readonly itemVersions: ItemVersions;
   readonly clock: Clock;
 }
 

@@ -1,30 +1,24 @@
 /**
- * A `Reply` whose bytes can be taken and taken back: what dispatch, the data thread and published messages need
- * beyond writing. A protocol's writer fits by its shape.
+ * A reply whose bytes can be taken back, and whose errors can be told: what dispatch and published messages need beyond
+ * writing. The writers of the protocols fit by their shape.
  */
 import type { Reply } from '../protocol/reply.ts';
 
-export interface ReplyWriter extends Reply {
-  protocol: 2 | 3;
-  /** Bytes written to `bytes` so far. */
+/** What dispatch does by itself, in whatever protocol the reply goes out. */
+export interface AnswerWriter {
+  /** Bytes written so far. */
   readonly length: number;
   /** Forgets all that was written after the first `length` bytes. */
   rewind(length: number): void;
+  /** The code of the error that was answered behind the first `mark` bytes (`ERR`, `OOM`, …); null where there is none. */
+  errorCode(mark: number): string | null;
+  /** See `Reply`. */
+  error(line: string): void;
+  simple(text: string): void;
+}
+
+export interface ReplyWriter extends Reply, AnswerWriter {
+  protocol: 2 | 3;
   /** Forgets everything. */
   reset(): void;
 }
-
-/** The first word of the error reply that begins at `mark`: `ERR`, `WRONGTYPE`, … */
-export function replyErrorCode(writer: ReplyWriter, mark: number): string {
-  const end = Math.min(writer.length, mark + CODE_BYTES_MAX);
-  let code = '';
-  for (let offset = mark + 1; offset < end; offset += 1) {
-    const byte = writer.bytes[offset]!;
-    if (byte <= SPACE) break;
-    code += String.fromCharCode(byte);
-  }
-  return code;
-}
-
-const SPACE = 0x20;
-const CODE_BYTES_MAX = 32;

@@ -9,17 +9,20 @@ import type { NodeOptions } from '../config/node-options.ts';
 import { selectTransport, currentRuntime } from '../io/select-transport.ts';
 import type { Listener, Transport } from '../io/transport.ts';
 import { RespWriter } from '../protocol/resp/writer.ts';
+import { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { StoreApi } from '../store/api.ts';
 import { ClientPause } from './client-pause.ts';
 import { ClientRegistry } from './client-registry.ts';
 import { CommandStatistics } from './command-statistics.ts';
 import { CommandTable } from './command-table.ts';
 import { ALL_COMMANDS } from './commands/all-commands.ts';
+import { errorMeaning } from './commands/error-status.ts';
 import { ConnectionSweep, TICK_INTERVAL_MS } from './connection-sweep.ts';
 import { configParameters } from './config-parameters.ts';
 import { DataThread } from './data-thread.ts';
 import { systemEnvironment } from './environment.ts';
 import type { NodeEnvironment, TimerHandle } from './environment.ts';
+import { ItemVersions } from './item-versions.ts';
 import { MonitorFeed } from './monitor-feed.ts';
 import { MutableContext } from './mutable-context.ts';
 import { NodeGate } from './node-gate.ts';
@@ -129,8 +132,9 @@ function assemble(
   }
   const traffic = new Traffic();
   const gate = new NodeGate();
-  const writer = new RespWriter(limits.outputBufferBytesMax);
-  const output = new SessionOutput(writer, limits, traffic, environment.clock, environment.log);
+  const respWriter = new RespWriter(limits.outputBufferBytesMax);
+  const shoalWriter = new ShoalWriter(limits.outputBufferBytesMax, errorMeaning);
+  const output = new SessionOutput(respWriter, limits, traffic, environment.clock, environment.log);
   const table = new CommandTable(ALL_COMMANDS);
   const services: NodeServices = {
     options,
@@ -144,12 +148,17 @@ function assemble(
     parameters: configParameters(options, settings, identity),
     statistics: new CommandStatistics(table.entries.length),
     traffic,
+    itemVersions: new ItemVersions(randomInt32(), randomInt32()),
     clock: environment.clock,
   };
   const context = new MutableContext(store, limits, services, environment.random01);
-  const thread = new DataThread({ context, gate, writer, output, environment });
+  const thread = new DataThread({ context, gate, respWriter, shoalWriter, output, environment });
   const sweep = new ConnectionSweep(thread, services, limits, environment.log);
   return { thread, sweep, services };
+}
+
+function randomInt32(): number {
+  return randomBytes(4).readInt32LE();
 }
 
 function runtimeText(): string {

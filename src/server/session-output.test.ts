@@ -4,6 +4,8 @@ import { ManualEnvironment } from '../../test/support/manual-environment.ts';
 import { defaultOptions } from '../config/options.ts';
 import { RespDecoder } from '../protocol/resp/decoder.ts';
 import { RespWriter } from '../protocol/resp/writer.ts';
+import type { Codec } from './codec.ts';
+import { Executed } from './dispatch.ts';
 import { Session } from './session.ts';
 import { SessionOutput } from './session-output.ts';
 import { Traffic } from './traffic.ts';
@@ -16,8 +18,17 @@ test('messages to the session whose command runs are kept up to the output limit
   const connection = transport.open();
   const limits = { ...defaultOptions().limits, outputBufferBytesMax: 100_000 };
   const { clock, log } = new ManualEnvironment();
-  const output = new SessionOutput(new RespWriter(100_000), limits, new Traffic(), clock, log);
-  const session = new Session(1, connection, new RespDecoder(limits), 0);
+  const writer = new RespWriter(100_000);
+  const codec: Codec = {
+    writer,
+    begin: ignore,
+    decode: () => 0,
+    execute: () => Executed.done,
+    refuseProtocol: ignore,
+    refuseConnection: ignore,
+  };
+  const output = new SessionOutput(writer, limits, new Traffic(), clock, log);
+  const session = new Session(1, connection, codec, new RespDecoder(limits), 0);
   output.current = session;
   const message = Buffer.alloc(30_000);
   for (let count = 0; count < 3; count += 1) output.deliver(session, message, 0, message.length);

@@ -10,7 +10,7 @@
  */
 import type { Limits } from '../config/node-options.ts';
 import { WRITE_CLOSED, WRITE_RETAINED } from '../io/transport.ts';
-import type { RespWriter } from '../protocol/resp/writer.ts';
+import type { OutputBytes } from '../protocol/output-bytes.ts';
 import type { Clock, Log } from './environment.ts';
 import type { Outbox } from './outbox.ts';
 import { OutputBuffer } from './output-buffer.ts';
@@ -22,7 +22,8 @@ export class SessionOutput implements Outbox {
   current: Session | null = null;
   /** About how much was queued since the last `flushScheduled`. */
   scheduledBytes = 0;
-  private readonly writer: RespWriter;
+  /** The writer of the session whose batch is running: that of its protocol. */
+  writer: OutputBytes;
   private readonly limits: Limits;
   private readonly traffic: Traffic;
   private readonly clock: Clock;
@@ -31,7 +32,7 @@ export class SessionOutput implements Outbox {
   private readonly deferred = new OutputBuffer();
   private scheduled: Session[] = [];
 
-  constructor(writer: RespWriter, limits: Limits, traffic: Traffic, clock: Clock, log: Log) {
+  constructor(writer: OutputBytes, limits: Limits, traffic: Traffic, clock: Clock, log: Log) {
     this.writer = writer;
     this.limits = limits;
     this.traffic = traffic;

@@ -7,9 +7,12 @@
  */
 import type { Connection } from '../io/transport.ts';
 import type { RespDecoder } from '../protocol/resp/decoder.ts';
+import { VERSION_MIN } from '../protocol/shoal/frame.ts';
 import type { StoreApi, WatchHandle } from '../store/api.ts';
+import type { Codec } from './codec.ts';
 import { InputBuffer } from './input-buffer.ts';
 import { OutputBuffer } from './output-buffer.ts';
+import { Trait } from './command-table.ts';
 import type { CommandEntry } from './command-table.ts';
 import type { TransactionQueue } from './transaction-queue.ts';
 
@@ -25,6 +28,8 @@ export const Gate = {
   /** The reply to the next command is dropped. */
   replySkipNext: 32,
   monitor: 64,
+  /** A connection of the Shoal protocol that has not said hello. */
+  ungreeted: 128,
 } as const;
 
 /** Reasons why a connection's requests wait. Bits of `Session.holds`. */
@@ -55,7 +60,10 @@ export class Session {
   libraryName = '';
   libraryVersion = '';
   database = 0;
+  /** Of RESP; 3 where the session speaks the Shoal protocol, whose calls are answered in it. */
   protocol: 2 | 3 = 2;
+  /** The version of the Shoal protocol that it speaks. */
+  shoalVersion = VERSION_MIN;
   noEvict = false;
   noTouch = false;
 
@@ -72,7 +80,12 @@ export class Session {
   /** What they take, for their limit. */
   subscriptionBytes = 0;
 
-  readonly decoder: RespDecoder;
+  /** How its requests are read and answered. */
+  codec: Codec;
+  /** Null where the session speaks the Shoal protocol, whose decoder keeps nothing for a connection. */
+  decoder: RespDecoder | null;
+  /** Bits of `Trait` that commands of this session may not have. */
+  refusedTraits = 0;
   readonly input = new InputBuffer();
   readonly output = new OutputBuffer();
   /** Bytes of the batch that is being processed in the transport's buffer. */
@@ -95,9 +108,10 @@ export class Session {
   sentBytes = 0;
   commandCount = 0;
 
-  constructor(id: number, connection: Connection, decoder: RespDecoder, nowMs: number) {
+  constructor(id: number, connection: Connection, codec: Codec, decoder: RespDecoder, nowMs: number) {
     this.id = id;
     this.connection = connection;
+    this.codec = codec;
     this.decoder = decoder;
     this.connectedAtMs = nowMs;
     this.lastRequestAtMs = nowMs;
@@ -106,6 +120,19 @@ export class Session {
   /** Bytes that the peer has not taken yet. */
   get unsentBytes(): number {
     return this.output.length + this.retainedBytes;
+  }
+
+  get speaksShoal(): boolean {
+    return this.decoder === null;
+  }
+
+  /** The first byte that came is that of the Shoal protocol. */
+  speakShoal(codec: Codec): void {
+    this.codec = codec;
+    this.decoder = null;
+    this.protocol = 3;
+    this.refusedTraits = Trait.changesConnection;
+    this.setGate(Gate.ungreeted, true);
   }
 
   get type(): ClientType {
@@ -128,7 +155,7 @@ export class Session {
   /** Whether AUTH is still to be given; the decoder holds such a peer to tighter limits. */
   setAuthenticated(authenticated: boolean): void {
     this.setGate(Gate.unauthenticated, !authenticated);
-    this.decoder.authenticated = authenticated;
+    if (this.decoder !== null) this.decoder.authenticated = authenticated;
   }
 
   /** Ends MULTI, however: the queue and the watches are gone. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { ShoalError } from '../../base/errors.ts';
 import { NO_ROOM } from '../../base/value-sink.ts';
-import { INITIAL_BYTES, RETAINED_BYTES_MAX, RespWriter } from './writer.ts';
+import { INITIAL_BYTES, RETAINED_BYTES_MAX } from '../output-bytes.ts';
+import { RespWriter } from './writer.ts';
 
 const BYTES = Buffer.from('..hello..');
 const LONG = 'é'.repeat(100);

@@ -5,57 +5,29 @@
  *
  *     bytes  [ +OK\r\n $5\r\n hello \r\n ...... free ...... ]
  *                           ^ begin(5)      ^ length
- *
- * The buffer is this writer's own until `replaceBuffer` leaves it to a transport. `length` never passes
- * `limitBytes`: a reply that might is refused with a ShoalError LimitExceeded, and `rewind` drops what was written
- * of it.
  */
-import { ShoalError } from '../../base/errors.ts';
 import { NO_ROOM } from '../../base/value-sink.ts';
 import { INTEGER_BYTES_MAX, writeInteger } from '../numbers.ts';
+import { copyBytes, OutputBytes } from '../output-bytes.ts';
 import type { Reply } from '../reply.ts';
 import { formatDouble } from './double.ts';
 
 export type RespVersion = 2 | 3;
 
-/** Size in bytes at the start, and again after a batch that grew the buffer beyond {@link RETAINED_BYTES_MAX}. */
-export const INITIAL_BYTES = 64 * 1024;
-/** A larger buffer is not kept for the next batch. */
-export const RETAINED_BYTES_MAX = 1024 * 1024;
-
-export class RespWriter implements Reply {
-  bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
-  /** How many of `bytes` are written. */
-  length = 0;
+export class RespWriter extends OutputBytes implements Reply {
   /** The form of the replies to come: the session's. */
   protocol: RespVersion = 2;
-  /** Most bytes that the replies of one batch may take together. */
-  limitBytes: number;
 
-  constructor(limitBytes: number) {
-    this.limitBytes = limitBytes;
-  }
-
-  /** A place to `rewind` to. */
-  mark(): number {
-    return this.length;
-  }
-
-  /** Drops all that was written since `mark`. */
-  rewind(mark: number): void {
-    this.length = mark;
-  }
-
-  /** All was sent: the buffer is free for the next batch, and smaller again if this one was large. */
-  reset(): void {
-    this.length = 0;
-    if (this.bytes.length > RETAINED_BYTES_MAX) this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
-  }
-
-  /** Leaves the buffer to whoever still reads it, and goes on with an empty one. */
-  replaceBuffer(): void {
-    this.length = 0;
-    this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  /** The first word of the error reply that begins at `mark` (`ERR`, `WRONGTYPE`, …); null where that reply is none. */
+  errorCode(mark: number): string | null {
+    const { bytes } = this;
+    if (bytes[mark] !== MINUS || this.length <= mark) return null;
+    const end = Math.min(this.length, mark + CODE_BYTES_MAX);
+    let code = '';
+    for (let offset = mark + 1; offset < end && bytes[offset]! > SPACE; offset += 1) {
+      code += String.fromCharCode(bytes[offset]!);
+    }
+    return code;
   }
 
   begin(length: number): number {
@@ -217,40 +189,12 @@ export class RespWriter implements Reply {
     const bytes = this.bytes;
     for (let index = 0; index < text.length; index += 1) bytes[at + index] = text.charCodeAt(index);
   }
-
-  private ensure(more: number): void {
-    const needed = this.length + more;
-    if (needed <= this.bytes.length && needed <= this.limitBytes) return;
-    this.grow(needed);
-  }
-
-  private grow(needed: number): void {
-    if (needed > this.limitBytes) {
-      throw new ShoalError(
-        'LimitExceeded',
-        `a reply of ${needed} bytes passes the output limit of ${this.limitBytes} bytes`,
-      );
-    }
-    if (needed <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
-    this.bytes.copy(grown, 0, 0, this.length);
-    this.bytes = grown;
-  }
 }
 
 function lineEnd(bytes: Uint8Array, at: number): number {
   bytes[at] = CR;
   bytes[at + 1] = LF;
   return at + 2;
-}
-
-/** For a few bytes a loop costs less than the call of `copy`. */
-function copyBytes(source: Uint8Array, sourceStart: number, target: Buffer, targetStart: number, length: number): void {
-  if (length > SHORT_COPY_BYTES) {
-    copy.call(source, target, targetStart, sourceStart, sourceStart + length);
-    return;
-  }
-  for (let offset = 0; offset < length; offset += 1) target[targetStart + offset] = source[sourceStart + offset]!;
 }
 
 function isAscii(text: string): boolean {
@@ -271,14 +215,13 @@ function rawBytes(text: string): Buffer {
   return Buffer.concat(parts);
 }
 
-const copy = Buffer.prototype.copy;
-
-const SHORT_COPY_BYTES = 32;
 const SHORT_TEXT = 64;
 /** Type, integer, CR and LF. */
 const LINE_BYTES_MAX = INTEGER_BYTES_MAX + 3;
 /** What a bulk string has beside its bytes, at most: type, ten digits, and two line ends. */
 const BULK_FRAME_BYTES_MAX = 15;
+/** A longer first word is no code of ours. */
+const CODE_BYTES_MAX = 32;
 const VERBATIM_PREFIX = 'txt:';
 const NULL_BULK = Buffer.from('$-1\r\n');
 const NULL_ARRAY = Buffer.from('*-1\r\n');
@@ -286,6 +229,7 @@ const NULL_RESP3 = Buffer.from('_\r\n');
 
 const LF = 0x0a;
 const CR = 0x0d;
+const SPACE = 0x20;
 const HASH = 0x23;
 const DOLLAR = 0x24;
 const PERCENT = 0x25;

@@ -49,6 +49,8 @@ export const Opcode = {
   call: 0x09,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
+/** An opcode is a byte: for tables by opcode. */
+export const OPCODE_COUNT = 256;
 
 /** Bits of a header's flags. The first two bring a field, in this order. */
 export const Flag = {

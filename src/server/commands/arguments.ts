@@ -17,13 +17,16 @@ import { ErrorText, keyTooLong } from './error-text.ts';
 const SCRATCH_BYTES_KEPT = 1024 * 1024;
 const SCRATCH_BYTES_INITIAL = 1024;
 
+/** The part of a reply that a refusal takes, in any protocol. */
+export type ErrorReply = Pick<Reply, 'error'>;
+
 /** Takes argument `index` as the key in `context.key`. False where it is too long to exist. */
 export function existingKey(context: KeyspaceContext, command: Command, index: number): boolean {
   return assignKey(context, context.key, command, index, context.database);
 }
 
 /** Takes argument `index` as the key in `context.key`, to be written. False where it is too long: the error is answered. */
-export function writableKey(context: KeyspaceContext, command: Command, index: number, reply: Reply): boolean {
+export function writableKey(context: KeyspaceContext, command: Command, index: number, reply: ErrorReply): boolean {
   if (assignKey(context, context.key, command, index, context.database)) return true;
   reply.error(keyTooLong(command.length(index), keyBytesMax(context)));
   return false;
@@ -35,7 +38,7 @@ export function writableOtherKey(
   command: Command,
   index: number,
   database: number,
-  reply: Reply,
+  reply: ErrorReply,
 ): boolean {
   if (assignKey(context, context.otherKey, command, index, database)) return true;
   reply.error(keyTooLong(command.length(index), keyBytesMax(context)));
@@ -49,13 +52,19 @@ function assignKey(context: KeyspaceContext, key: Key, command: Command, index: 
   return true;
 }
 
-function keyBytesMax(context: KeyspaceContext): number {
+/** Longest key that may be written. */
+export function keyBytesMax(context: KeyspaceContext): number {
   return Math.min(context.limits.keyBytesMax, context.store.keyBytesMax);
 }
 
+/** Longest value that may be stored. */
+export function valueBytesMax(context: KeyspaceContext): number {
+  return Math.min(context.limits.valueBytesMax, context.store.valueBytesMax);
+}
+
 /** Whether a value of `length` bytes may be stored; answers the error where not. */
-export function valueFits(context: KeyspaceContext, length: number, reply: Reply): boolean {
-  if (length <= context.limits.valueBytesMax && length <= context.store.valueBytesMax) return true;
+export function valueFits(context: KeyspaceContext, length: number, reply: ErrorReply): boolean {
+  if (length <= valueBytesMax(context)) return true;
   reply.error(ErrorText.valueTooLong);
   return false;
 }

@@ -8,9 +8,9 @@ import type { ExecutionContext } from '../execution-context.ts';
 import { Gate } from '../session.ts';
 import { integerArgument, saturatedArgument } from './arguments.ts';
 import { clientKillCommand } from './client-kill.ts';
-import { isClientWord } from './client-words.ts';
+import { BAD_CLIENT_NAME, isClientWord } from './client-words.ts';
 import { ErrorText } from './error-text.ts';
-import { containerRow, helpRow, shortRows, subcommandSyntax } from './row.ts';
+import { changesConnection, containerRow, helpRow, shortRows, subcommandSyntax } from './row.ts';
 
 function idCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
   reply.integer(context.session.id);
@@ -56,7 +56,7 @@ function getnameCommand(context: ExecutionContext, _command: Command, reply: Rep
 
 function setnameCommand(context: ExecutionContext, command: Command, reply: Reply): void {
   if (!isClientWord(command, 2)) {
-    reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+    reply.error(`ERR ${BAD_CLIENT_NAME}`);
     return;
   }
   if (command.length(2) > WORD_BYTES_MAX) {
@@ -245,14 +245,16 @@ export const CLIENT_COMMANDS: readonly CommandSpec[] = [
         pauseCommand,
       ),
       row('unpause', 2, ADMIN, '6.2.0', '', 'Ends a pause.', unpauseCommand),
-      row(
-        'reply',
-        3,
-        COMMON,
-        '3.2.0',
-        'ON | OFF | SKIP',
-        'Turns the replies to this connection on or off.',
-        replyCommand,
+      changesConnection(
+        row(
+          'reply',
+          3,
+          COMMON,
+          '3.2.0',
+          'ON | OFF | SKIP',
+          'Turns the replies to this connection on or off.',
+          replyCommand,
+        ),
       ),
       row('unblock', -3, ADMIN, '5.0.0', 'client-id [TIMEOUT | ERROR]', 'Wakes a blocked connection.', unblockCommand),
       row('no-evict', 3, ADMIN, '7.0.0', 'ON | OFF', 'Marks this connection as not to be evicted.', noEvictCommand),
@@ -267,23 +269,27 @@ export const CLIENT_COMMANDS: readonly CommandSpec[] = [
       ),
       row('getredir', 2, COMMON, '6.0.0', '', 'Answers where tracking messages go: nowhere.', getredirCommand),
       row('trackinginfo', 2, COMMON, '6.2.0', '', 'Tells about tracking: it is off.', trackinginfoCommand),
-      row(
-        'tracking',
-        -3,
-        COMMON,
-        '6.0.0',
-        'ON | OFF',
-        'Turns tracking on, which is not supported, or off.',
-        trackingCommand,
+      changesConnection(
+        row(
+          'tracking',
+          -3,
+          COMMON,
+          '6.0.0',
+          'ON | OFF',
+          'Turns tracking on, which is not supported, or off.',
+          trackingCommand,
+        ),
       ),
-      row(
-        'caching',
-        3,
-        COMMON,
-        '6.0.0',
-        'YES | NO',
-        'Chooses keys for tracking, which is not supported.',
-        cachingCommand,
+      changesConnection(
+        row(
+          'caching',
+          3,
+          COMMON,
+          '6.0.0',
+          'YES | NO',
+          'Chooses keys for tracking, which is not supported.',
+          cachingCommand,
+        ),
       ),
       helpRow('connection', '5.0.0'),
     ],

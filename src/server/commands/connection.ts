@@ -1,16 +1,19 @@
 /** Who is connected and how: PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET. */
-import { equalBytes } from '../../base/bytes.ts';
 import type { Command } from '../../protocol/command.ts';
 import { isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
+import { Opcode } from '../../protocol/shoal/frame.ts';
 import { DATABASE_COUNT } from '../../store/types.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { REDIS_SERVER_NAME, REDIS_VERSION } from '../compatibility.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { Gate } from '../session.ts';
 import { integerArgument } from './arguments.ts';
-import { isClientWord } from './client-words.ts';
-import { ErrorText, wrongArity } from './error-text.ts';
+import { BAD_CLIENT_NAME, isClientWord } from './client-words.ts';
+import { ErrorText, WRONG_PASSWORD, wrongArity } from './error-text.ts';
+import { acceptsLogin } from './login.ts';
+import { helloOperation } from './operation-hello.ts';
+import { pingOperation } from './operations.ts';
 import { commandRow } from './row.ts';
 
 export function pingCommand(context: ExecutionContext, command: Command, reply: Reply): void {
@@ -87,10 +90,10 @@ function authenticate(
   userIndex: number | null,
   passwordIndex: number,
 ): boolean {
-  const { settings } = context.node;
-  const isDefaultUser = userIndex === null || isBytes(command, userIndex, DEFAULT_USER);
-  // Without a password the default user takes any.
-  const accepted = isDefaultUser && (settings.password === '' || settings.isPassword(command.copy(passwordIndex)));
+  const user = userIndex === null ? NO_USER : command.copy(userIndex);
+  // HELLO's and AUTH's empty user is not the default one, as no user at all is.
+  const named = userIndex === null || user.length > 0;
+  const accepted = named && acceptsLogin(context.node.settings, user, command.copy(passwordIndex));
   if (accepted) context.session.setAuthenticated(true);
   return accepted;
 }
@@ -121,7 +124,7 @@ export function helloCommand(context: ExecutionContext, command: Command, reply:
     } else if (command.is(index, 'SETNAME') && after >= 1) {
       nameIndex = index + 1;
       if (!isClientWord(command, nameIndex)) {
-        reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+        reply.error(`ERR ${BAD_CLIENT_NAME}`);
         return;
       }
       index += 1;
@@ -166,14 +169,8 @@ function writeGreeting(context: ExecutionContext, reply: Reply): void {
   reply.array(0);
 }
 
-function isBytes(command: Command, index: number, expected: Uint8Array): boolean {
-  const length = command.length(index);
-  return length === expected.length && equalBytes(command.bytes, command.start(index), expected, 0, length);
-}
-
 const INT32_MAX = 0x7fff_ffff;
-const DEFAULT_USER = Buffer.from('default');
-const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.';
+const NO_USER = new Uint8Array(0);
 
 export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   commandRow({
@@ -186,6 +183,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
     summary: 'Answers PONG, or the message: tells that the connection is alive.',
     categories: ['connection'],
     handler: pingCommand,
+    operation: { opcode: Opcode.ping, handler: pingOperation },
   }),
   commandRow({
     name: 'echo',
@@ -200,6 +198,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'hello',
+    changesConnection: true,
     arity: -1,
     flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
     group: 'connection',
@@ -208,9 +207,11 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
     summary: 'Chooses the protocol version, optionally authenticates, and tells about the server.',
     categories: ['connection'],
     handler: helloCommand,
+    operation: { opcode: Opcode.hello, handler: helloOperation },
   }),
   commandRow({
     name: 'auth',
+    changesConnection: true,
     arity: -2,
     flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
     group: 'connection',
@@ -222,6 +223,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'select',
+    changesConnection: true,
     arity: 2,
     flags: ['loading', 'stale', 'fast'],
     group: 'connection',
@@ -233,6 +235,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'quit',
+    changesConnection: true,
     arity: -1,
     flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
     group: 'connection',
@@ -244,6 +247,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'reset',
+    changesConnection: true,
     arity: 1,
     flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
     group: 'connection',

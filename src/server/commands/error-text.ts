@@ -42,8 +42,13 @@ export function unsupportedOption(option: string): string {
 
 /** Shoal's own: Redis takes keys of any length. */
 export function keyTooLong(lengthBytes: number, limitBytes: number): string {
-  return `ERR key is too long (${lengthBytes} bytes, limit ${limitBytes})`;
+  return `${KEY_TOO_LONG} (${lengthBytes} bytes, limit ${limitBytes})`;
 }
+
+/** How every line of `keyTooLong` begins. */
+export const KEY_TOO_LONG = 'ERR key is too long';
+
+export const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.';
 
 function withoutTrailingLineEnds(text: string): string {
   return text.replace(/[\r\n]+$/, '');

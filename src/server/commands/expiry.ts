@@ -3,11 +3,13 @@
  */
 import type { Command } from '../../protocol/command.ts';
 import type { Reply } from '../../protocol/reply.ts';
+import { Opcode } from '../../protocol/shoal/frame.ts';
 import { ExpireCondition, NO_EXPIRY, WriteResult } from '../../store/types.ts';
 import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { KeyspaceContext } from '../execution-context.ts';
 import { existingKey, quotedArgument } from './arguments.ts';
 import { ErrorText, unsupportedOption } from './error-text.ts';
+import { touchOperation } from './operations.ts';
 import { commandRow, type RowFields } from './row.ts';
 import { timeArgument } from './strings-options.ts';
 import { refusedTime } from './strings-read.ts';
@@ -137,6 +139,7 @@ export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
     syntax: `key milliseconds ${CONDITIONS}`,
     summary: 'Lets a key expire after some milliseconds.',
     handler: pexpireCommand,
+    operation: { opcode: Opcode.touch, handler: touchOperation },
   }),
   expiryRow({
     name: 'expireat',

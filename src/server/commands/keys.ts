@@ -6,11 +6,13 @@
  */
 import type { Command } from '../../protocol/command.ts';
 import type { Reply } from '../../protocol/reply.ts';
+import { Opcode } from '../../protocol/shoal/frame.ts';
 import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { KeyspaceContext } from '../execution-context.ts';
 import { existingKey } from './arguments.ts';
 import { ErrorText } from './error-text.ts';
 import { copyCommand, moveCommand, swapdbCommand, renameCommand, renamenxCommand } from './keys-move.ts';
+import { deleteOperation, existsOperation } from './operations.ts';
 import { commandRow, type RowFields } from './row.ts';
 
 export function delCommand(context: KeyspaceContext, command: Command, reply: Reply): void {
@@ -108,6 +110,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     syntax: 'key [key ...]',
     summary: 'Removes keys and answers how many there were.',
     handler: delCommand,
+    operation: { opcode: Opcode.delete, handler: deleteOperation },
   }),
   keyRow({
     name: 'unlink',
@@ -130,6 +133,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     syntax: 'key [key ...]',
     summary: 'Answers how many of the keys exist.',
     handler: existsCommand,
+    operation: { opcode: Opcode.exists, handler: existsOperation },
   }),
   keyRow({
     name: 'touch',

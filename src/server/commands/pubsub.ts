@@ -138,6 +138,7 @@ const LOOK_FLAGS = ['pubsub', 'loading', 'stale'] as const;
 export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   commandRow({
     name: 'subscribe',
+    changesConnection: true,
     arity: -2,
     flags: SUBSCRIBE_FLAGS,
     group: 'pubsub',
@@ -149,6 +150,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'unsubscribe',
+    changesConnection: true,
     arity: -1,
     flags: SUBSCRIBE_FLAGS,
     group: 'pubsub',
@@ -160,6 +162,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'psubscribe',
+    changesConnection: true,
     arity: -2,
     flags: SUBSCRIBE_FLAGS,
     group: 'pubsub',
@@ -171,6 +174,7 @@ export const PUBSUB_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'punsubscribe',
+    changesConnection: true,
     arity: -1,
     flags: SUBSCRIBE_FLAGS,
     group: 'pubsub',

@@ -1,5 +1,5 @@
 /** A row of the command table with what most rows have in common left out. */
-import type { CommandFlag, CommandGroup, CommandHandler, CommandSpec } from '../command-spec.ts';
+import type { CommandFlag, CommandGroup, CommandHandler, CommandSpec, OperationSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import type { Command } from '../../protocol/command.ts';
 import type { Reply } from '../../protocol/reply.ts';
@@ -13,6 +13,8 @@ export interface RowFields {
   readonly syntax: string;
   readonly summary: string;
   readonly handler: CommandHandler;
+  readonly operation?: OperationSpec;
+  readonly changesConnection?: boolean;
   /** Position of first key, of last key, and step. Left out: no keys. */
   readonly keys?: readonly [number, number, number];
   readonly categories?: readonly string[];
@@ -37,6 +39,8 @@ export function commandRow(fields: RowFields): CommandSpec {
     complexity: fields.complexity ?? 'O(1)',
     syntax: fields.syntax,
     handler: fields.handler,
+    changesConnection: fields.changesConnection ?? false,
+    ...(fields.operation === undefined ? {} : { operation: fields.operation }),
     ...(fields.subcommands === undefined ? {} : { subcommands: fields.subcommands }),
   };
 }
@@ -56,6 +60,11 @@ type ShortRow = (
 export function shortRows(common: Pick<RowFields, 'group' | 'categories' | 'complexity'>): ShortRow {
   return (name, arity, flags, since, syntax, summary, handler) =>
     commandRow({ ...common, name, arity, flags, since, syntax, summary, handler });
+}
+
+/** The row of a command that changes what the connection is. */
+export function changesConnection(row: CommandSpec): CommandSpec {
+  return { ...row, changesConnection: true };
 }
 
 /** A command that only holds subcommands: alone it has too few arguments, so its handler is never reached. */

@@ -7,7 +7,7 @@ import type { ExecutionContext } from '../execution-context.ts';
 import { infoText } from '../info.ts';
 import { integerArgument } from './arguments.ts';
 import { ErrorText } from './error-text.ts';
-import { commandRow, containerRow, helpRow, shortRows } from './row.ts';
+import { changesConnection, commandRow, containerRow, helpRow, shortRows } from './row.ts';
 
 function infoCommand(context: ExecutionContext, command: Command, reply: Reply): void {
   const sections: string[] = [];
@@ -85,14 +85,16 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     'Answers the time: seconds since 1970, and microseconds.',
     timeCommand,
   ),
-  row(
-    'monitor',
-    1,
-    ['admin', 'noscript', 'loading', 'stale'],
-    '1.0.0',
-    '',
-    'Shows all commands as they run.',
-    monitorCommand,
+  changesConnection(
+    row(
+      'monitor',
+      1,
+      ['admin', 'noscript', 'loading', 'stale'],
+      '1.0.0',
+      '',
+      'Shows all commands as they run.',
+      monitorCommand,
+    ),
   ),
   row(
     'role',

@@ -2,7 +2,9 @@
  * The table of string commands; their handlers are in strings-read.ts, strings-write.ts and strings-multi.ts, counters in
  * counters.ts.
  */
+import { Opcode } from '../../protocol/shoal/frame.ts';
 import type { CommandFlag, CommandSpec } from '../command-spec.ts';
+import { getOperation, setOperation } from './operations.ts';
 import { commandRow, type RowFields } from './row.ts';
 import { msetCommand, msetnxCommand } from './strings-multi.ts';
 import {
@@ -47,6 +49,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
     syntax: 'key',
     summary: 'Answers the value of a key, or nil.',
     handler: getCommand,
+    operation: { opcode: Opcode.get, handler: getOperation },
   }),
   stringRow({
     name: 'set',
@@ -57,6 +60,7 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
       'key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
     summary: 'Stores a value at a key, with conditions and an expiry where given.',
     handler: setCommand,
+    operation: { opcode: Opcode.set, handler: setOperation },
   }),
   stringRow({
     name: 'setnx',

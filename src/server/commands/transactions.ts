@@ -105,6 +105,7 @@ const WATCH_BYTES = 128;
 export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   commandRow({
     name: 'multi',
+    changesConnection: true,
     arity: 1,
     flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
     group: 'transactions',
@@ -116,6 +117,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'exec',
+    changesConnection: true,
     arity: 1,
     flags: ['noscript', 'loading', 'stale', 'skip_slowlog'],
     group: 'transactions',
@@ -128,6 +130,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'discard',
+    changesConnection: true,
     arity: 1,
     flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
     group: 'transactions',
@@ -140,6 +143,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'watch',
+    changesConnection: true,
     arity: -2,
     flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
     group: 'transactions',
@@ -153,6 +157,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec[] = [
   }),
   commandRow({
     name: 'unwatch',
+    changesConnection: true,
     arity: 1,
     flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
     group: 'transactions',

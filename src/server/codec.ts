@@ -1,0 +1,25 @@
+/**
+ * How the requests of one protocol are read, run and answered. One of each kind per data thread; which one a session has is
+ * decided by the first byte that its peer sends. The data thread does all else, the same for every protocol.
+ */
+import type { OutputBytes } from '../protocol/output-bytes.ts';
+import type { Executed } from './dispatch.ts';
+import type { Session } from './session.ts';
+
+export interface Codec {
+  /** Where the replies are written. */
+  readonly writer: OutputBytes;
+  /** The replies to come are for `session`: those from here on are in the form that it speaks. */
+  begin(session: Session): void;
+  /**
+   * Reads the request at `bytes[start..end)`, and keeps it for `execute`. Returns the bytes that it takes (> 0), NEED_MORE (0) or
+   * PROTOCOL_ERROR (-1).
+   */
+  decode(session: Session, bytes: Uint8Array, start: number, end: number): number;
+  /** Runs the request that was read last, and writes its reply. */
+  execute(session: Session): Executed;
+  /** After PROTOCOL_ERROR: answers what is wrong. */
+  refuseProtocol(session: Session): void;
+  /** Answers `line`, a RESP error, to no request: the connection is about to be closed. */
+  refuseConnection(line: string): void;
+}

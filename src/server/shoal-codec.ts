@@ -1,0 +1,86 @@
+/**
+ * The Shoal protocol: operations, which have handlers of their own, and calls, which are commands in frames.
+ *
+ * A connection says hello first. Until that succeeded anything else is refused, and values are held to a tighter limit. What is
+ * refused leaves the connection open, as long as the next frame can be found.
+ */
+import { Command } from '../protocol/command.ts';
+import { readCallWords } from '../protocol/shoal/call.ts';
+import { ShoalDecoder } from '../protocol/shoal/decoder.ts';
+import { Opcode, Status } from '../protocol/shoal/frame.ts';
+import { Operation } from '../protocol/shoal/operation.ts';
+import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
+import type { ShoalWriter } from '../protocol/shoal/writer.ts';
+import type { Limits } from '../config/node-options.ts';
+import type { Codec } from './codec.ts';
+import { Executed } from './dispatch.ts';
+import type { Dispatcher } from './dispatch.ts';
+import { Gate } from './session.ts';
+import type { Session } from './session.ts';
+
+export class ShoalCodec implements Codec {
+  readonly writer: ShoalWriter;
+  private readonly dispatcher: Dispatcher;
+  private readonly limits: Limits;
+  private readonly decoder: ShoalDecoder;
+  private readonly operation = new Operation();
+  /** The words of a call. */
+  private readonly command = new Command();
+
+  constructor(writer: ShoalWriter, dispatcher: Dispatcher, limits: Limits) {
+    this.writer = writer;
+    this.dispatcher = dispatcher;
+    this.limits = limits;
+    this.decoder = new ShoalDecoder(limits);
+  }
+
+  begin(session: Session): void {
+    this.writer.version = session.shoalVersion;
+  }
+
+  decode(session: Session, bytes: Uint8Array, start: number, end: number): number {
+    this.decoder.greeted = (session.gates & Gate.ungreeted) === 0;
+    return this.decoder.decode(bytes, start, end, this.operation);
+  }
+
+  execute(session: Session): Executed {
+    const { operation, writer } = this;
+    writer.start(operation.requestId);
+    const fault = faultOf(session, operation);
+    if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session);
+    return this.dispatcher.executeOperation(session, operation, fault, writer);
+  }
+
+  refuseProtocol(_session: Session): void {
+    const { decoder, writer } = this;
+    writer.start(decoder.requestId);
+    writer.fail(decoder.status, decoder.error);
+  }
+
+  refuseConnection(line: string): void {
+    this.writer.start(NO_REQUEST);
+    this.writer.error(line);
+  }
+
+  private executeCall(session: Session): Executed {
+    const { operation, command, writer, dispatcher } = this;
+    const problem = readCallWords(operation, this.limits.argumentCountMax, command);
+    if (problem !== null) {
+      return dispatcher.executeOperation(session, operation, { status: Status.badRequest, text: problem }, writer);
+    }
+    const mark = writer.length;
+    const executed = dispatcher.execute(session, command, writer.beginCall());
+    if (executed === Executed.done) writer.endCall(mark);
+    else writer.abandonCall(mark);
+    return executed;
+  }
+}
+
+function faultOf(session: Session, operation: Operation): FrameFault | null {
+  if ((session.gates & Gate.ungreeted) !== 0 && operation.opcode !== Opcode.hello) return HELLO_FIRST;
+  return frameFault(operation, session.shoalVersion);
+}
+
+const HELLO_FIRST: FrameFault = { status: Status.unauthenticated, text: 'hello first' };
+/** The id of replies that answer no request. */
+const NO_REQUEST = 0;
