@@ -287,6 +287,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   /** A round trip to the node `node`, or to all nodes. */
   async ping(options: RequestOptions & { readonly node?: string } = NO_OPTIONS): Promise<void> {
     try {
+      this.router.checkOpen();
       const members = options.node === undefined ? this.router.all : [this.memberOf(options.node)];
       if (members.length === 0) throw new ShoalError('NoAvailableNodes', 'the list of nodes is empty');
       await Promise.all(members.map(({ pool }) => this.sender.send(pingRequest(), options, pool)));
@@ -355,6 +356,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   private memberOf(id: string): Member {
+    this.router.checkOpen();
     const member = this.router.all.find(({ address }) => address.id === id);
     if (member === undefined) throw invalid(`there is no node ${id}`);
     return member;

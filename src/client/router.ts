@@ -104,9 +104,16 @@ export class Router implements PoolOwner, PendingCounter {
     return true;
   }
 
+  /** Throws `ClientClosed` where no more requests are taken. */
+  checkOpen(): void {
+    if (this.closed !== null) throw this.closed;
+  }
+
   /** Which of `all` owns the key: its index. */
   ownerOf(key: Key): number {
-    if (this.members.length === 0) throw new ShoalError('NoAvailableNodes', 'the list of nodes is empty');
+    if (this.members.length === 0) {
+      throw this.closed ?? new ShoalError('NoAvailableNodes', 'the list of nodes is empty');
+    }
     if (typeof key !== 'string') return this.ring.ownerOf(key, 0, key.length);
     let scratch = keyScratch;
     if (key.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(key.length * 3);

@@ -158,6 +158,14 @@ export const nodeCases: readonly ClientCase[] = [
       assert.deepEqual(await Promise.all(pending), [true, 'x'.repeat(100_000), 1]);
       await closing;
       await client.close();
+      for (const call of [
+        () => client.get('key'),
+        () => client.ping(),
+        () => client.call(['PING']),
+        () => client.call(['PING'], { node: 'host:1' }),
+      ]) {
+        await rejects(call(), 'ClientClosed');
+      }
       assert.deepEqual(client.nodes, []);
     },
   },
