@@ -25,7 +25,7 @@ export interface KeyScan {
 /** The keys that belong to the node that has them, batch by batch. A key that is set meanwhile may be missed. */
 export async function* scanKeys(scan: KeyScan): AsyncGenerator<readonly Uint8Array[], void, undefined> {
   const { client } = scan;
-  for (const { id } of client.nodes) {
+  for (const id of await nodesOf(client)) {
     for await (const keys of scanNode(scan, id)) {
       const owned = keys.filter((key) => client.nodeOf(key) === id);
       if (owned.length > 0) yield owned;
@@ -36,8 +36,9 @@ export async function* scanKeys(scan: KeyScan): AsyncGenerator<readonly Uint8Arr
 /** Removes the keys from all nodes. Where nodes fail, the others are cleared all the same; then it rejects with the first error. */
 export async function removeKeys(scan: KeyScan): Promise<void> {
   const { client } = scan;
+  const nodes = await nodesOf(client);
   const outcomes = await Promise.allSettled(
-    client.nodes.map(async ({ id }) => {
+    nodes.map(async (id) => {
       for await (const keys of scanNode(scan, id)) await client.call(['UNLINK', ...keys], { node: id });
     }),
   );
@@ -48,6 +49,13 @@ export async function removeKeys(scan: KeyScan): Promise<void> {
 /** Text of a key. */
 export function keyText(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('utf8');
+}
+
+/** Rejects where there are none, as after `close`: nothing found would look like an empty cache. */
+async function nodesOf(client: AnyShoalClient): Promise<readonly string[]> {
+  const nodes = client.nodes.map(({ id }) => id);
+  if (nodes.length === 0) await client.ping();
+  return nodes;
 }
 
 /** One node's keys, of whichever node they ought to be. */

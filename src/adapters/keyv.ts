@@ -122,10 +122,12 @@ export class KeyvShoal extends EventEmitter {
   }
 
   /**
-   * Keys, without `namespace`, and values, from all nodes. What is set or removed meanwhile may be seen or not. Rejects where a node fails: an
-   * end that comes too early looks like one that is right.
+   * Keys, without `namespace`, and values, from all nodes; `namespace` is this store's own where it is left out. What is set or removed
+   * meanwhile may be seen or not. Rejects where a node fails: an end that comes too early looks like one that is right.
    */
-  async *iterator<Value>(namespace?: string): AsyncGenerator<[string, Awaited<Value>], void> {
+  async *iterator<Value>(
+    namespace: string | undefined = this.namespace,
+  ): AsyncGenerator<[string, Awaited<Value>], void> {
     const scan = this.scanOf(namespace);
     for await (const keys of scanKeys(scan)) {
       const values = await this.client.getMany<Awaited<Value>>(keys);
