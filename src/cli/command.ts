@@ -6,6 +6,7 @@
 import type { NodeOptions } from '../config/node-options.ts';
 import type { StopSignal } from './exit-codes.ts';
 import type { ReadyNode } from './ready-text.ts';
+import type { StandardStreams } from './streams.ts';
 
 export interface CommandModule {
   /** Runs it; resolves to the exit code. A `ShoalError` that it rejects with is shown as one line and ends with `fault` or `usage`. */
@@ -41,6 +42,8 @@ export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** For commands that read, or that write bytes. Touched only by them: a stream that is looked at keeps a process alive. */
+  readonly streams: StandardStreams;
   /** What `writeError` writes to, where that is a terminal that can move its cursor; else null. */
   readonly errorTerminal: Terminal | null;
   readonly onSignal: (signal: StopSignal, listener: () => void) => void;

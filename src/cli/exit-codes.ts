@@ -6,6 +6,8 @@ export const ExitCode = {
   fault: 1,
   /** The command line, the environment or the file is wrong. Starting again without a change is useless. */
   usage: 2,
+  /** It was asked and answered: there is no such key, or the condition does not hold. */
+  miss: 3,
 } as const;
 
 /** Forced to stop by a second signal, as shells number it: 128 and the signal's own number. */

@@ -17,11 +17,14 @@ ${entry('-v, --version', 'Show the version.').join('\n')}
 
 First steps
   shoal serve                                  # on 127.0.0.1:7600, with 512mb
-  redis-cli -p 7600 set greeting hello
+  shoal set greeting hello
+  shoal get greeting
+  shoal repl                                   # or redis-cli -p 7600
 
 Exit codes
   0  done, or stopped by SIGTERM or SIGINT
   1  a fault, such as a port in use
   2  a wrong command, option or configuration
+  3  no such key, or a condition that does not hold
 `;
 }

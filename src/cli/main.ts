@@ -10,6 +10,14 @@ const exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
+  streams: {
+    get input() {
+      return process.stdin;
+    },
+    get output() {
+      return process.stdout;
+    },
+  },
   errorTerminal: terminalOf(process.stderr, process.env),
   onSignal: (signal, listener) => process.on(signal, listener),
   nowMs: () => performance.now(),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { PassThrough } from 'node:stream';
 import { ShoalError } from '../base/errors.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import { OPTION_KEYS, specOf } from '../config/options.ts';
@@ -6,12 +7,14 @@ import type { CommandContext, ServedNode } from './command.ts';
 import type { StopSignal } from './exit-codes.ts';
 import { run } from './run.ts';
 import { SIGNAL_ECHO_MS } from './serve.ts';
+import type { StandardStreams } from './streams.ts';
 
 /** The process around the command line, held in memory. */
 class FakeProcess implements CommandContext {
   readonly version = '1.2.3';
   environment: Record<string, string> = {};
   readonly errorTerminal = null;
+  readonly streams: StandardStreams = { input: new PassThrough(), output: new PassThrough() };
   out = '';
   error = '';
   readonly exits: number[] = [];
