@@ -157,7 +157,7 @@ export class Connection implements SocketHandler {
     if (this.inFlightCount >= this.slots.length >> 1) this.growSlots();
     const mask = this.slots.length - 1;
     let id = this.nextId;
-    while (this.slots[id & mask] !== null) id = (id + 1) >>> 0;
+    while (this.slots[id & mask] !== null || id === NO_REQUEST) id = (id + 1) >>> 0;
     this.writer.append(request, id, limits);
     this.nextId = (id + 1) >>> 0;
     request.id = id;
@@ -185,7 +185,8 @@ export class Connection implements SocketHandler {
     const index = id & (this.slots.length - 1);
     const request = this.slots[index] ?? null;
     if (request === null || request.id !== id) {
-      this.reader.problem = `a reply to a request that is not in flight (${id})`;
+      const refused = id === NO_REQUEST && reply.isError;
+      this.reader.problem = refused ? reply.errorText : `a reply to a request that is not in flight (${id})`;
       return false;
     }
     this.slots[index] = null;
@@ -234,6 +235,8 @@ function reasonOf(cause: Error | null): string {
   return `: ${cause.message || ((cause as NodeJS.ErrnoException).code ?? cause.name)}`;
 }
 
+/** The number of what a node says to no request, before it closes the connection. */
+const NO_REQUEST = 0;
 const SLOTS_INITIAL = 64;
 const NO_KEY = '';
 /** The greeting comes before the node said what it takes. */
