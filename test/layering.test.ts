@@ -46,6 +46,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 
 /** Packages that a folder may use, besides `node:` modules. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  adapters: ['express-session'],
   config: ['valibot'],
   io: ['bun', 'bun:ffi'],
   load: ['bun'],
