@@ -14,7 +14,11 @@ test.each([
   [['--memory=--port'], { memory: '--port' }],
   [['--'], {}],
 ])('%p gives %p', (args: string[], values: Record<string, string>) => {
-  expect(parseFlags(args, NAMES)).toEqual({ help: false, values: new Map(Object.entries(values)) });
+  expect(parseFlags(args, NAMES)).toEqual({
+    help: false,
+    values: new Map(Object.entries(values)),
+    switches: new Set(),
+  });
 });
 
 test.each([[['--help']], [['-h']], [['--port', '1', '--help']]])('%p asks for help', (args) => {
@@ -31,4 +35,13 @@ test.each([
   [['--port', '1', '--', 'x'], '"x" belongs to no option'],
 ])('%p is refused', (args, message) => {
   expect(() => parseFlags(args, NAMES)).toThrow(new ShoalError('InvalidOption', message));
+});
+
+test('a switch takes no value', () => {
+  const parsed = parseFlags(['--quiet', '--port', '1'], NAMES, ['quiet', 'json']);
+  expect(parsed.switches).toEqual(new Set(['quiet']));
+  expect(parsed.values).toEqual(new Map([['port', '1']]));
+  expect(() => parseFlags(['--quiet=yes'], NAMES, ['quiet'])).toThrow('--quiet takes no value');
+  expect(() => parseFlags(['--quiet', 'yes'], NAMES, ['quiet'])).toThrow('"yes" belongs to no option');
+  expect(() => parseFlags(['--qiuet'], NAMES, ['quiet'])).toThrow('did you mean --quiet?');
 });

@@ -108,8 +108,8 @@ export class LoadRunner implements ConnectionHost {
   async run(source: OperationSource, onTick: () => void = () => undefined): Promise<PhaseResult> {
     this.source = source;
     this.figures = new LoadFigures();
-    if (this.interrupted) return { ...this.meter.read(), end: 'interrupted', figures: this.figures };
     this.meter.begin();
+    if (this.interrupted) return { ...this.meter.read(), end: 'interrupted', figures: this.figures };
     const sweep = setInterval(() => {
       this.checkTimeouts();
       onTick();
