@@ -8,6 +8,48 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Start a cache node.',
     load: async () => (await import('./serve.ts')).serveCommand,
   },
+  {
+    name: 'get',
+    usage: 'get KEY',
+    summary: 'Print the value of a key.',
+    load: async () => (await import('./get.ts')).getCommand,
+  },
+  {
+    name: 'set',
+    usage: 'set KEY VALUE',
+    summary: 'Store a value: a text, JSON, or bytes from stdin.',
+    load: async () => (await import('./set.ts')).setCommand,
+  },
+  {
+    name: 'del',
+    usage: 'del KEY…',
+    summary: 'Remove keys.',
+    load: async () => (await import('./del.ts')).delCommand,
+  },
+  {
+    name: 'ping',
+    usage: 'ping',
+    summary: 'Ask nodes for an answer, and how long it takes.',
+    load: async () => (await import('./ping.ts')).pingCommand,
+  },
+  {
+    name: 'info',
+    usage: 'info [SECTION…]',
+    summary: 'Print what a node says of itself.',
+    load: async () => (await import('./info.ts')).infoCommand,
+  },
+  {
+    name: 'repl',
+    usage: 'repl',
+    summary: 'Talk to a server: a line editor, or a script.',
+    load: async () => (await import('./repl.ts')).replCommand,
+  },
+  {
+    name: 'bench',
+    usage: 'bench',
+    summary: 'Measure a server under load, this one or another.',
+    load: async () => (await import('./bench.ts')).benchCommand,
+  },
 ];
 
 /** The row of the command `name`, or undefined. */
