@@ -1,6 +1,6 @@
 /**
  * One client library under load, in a process of its own on Node or on Bun: so many callers that each wait for their answer before they ask
- * again. Prints a line of JSON for each line of JSON that it reads: `{ operation, inFlight, count }`. JavaScript, because Node 20 runs
+ * again. Prints `answer: ` and a line of JSON for each line of JSON that it reads: `{ operation, inFlight, count }`. JavaScript, because Node 20 runs
  * no TypeScript; our own client comes from dist/.
  *
  *   node bench/lib/client-worker.mjs shoal 7600
@@ -72,9 +72,9 @@ async function measure({ operation, inFlight, count }) {
   return { cpuUs: user + system, userUs: user, wallMs: performance.now() - startedAt, errors };
 }
 
-console.log('ready');
+console.log('answer: ready');
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(await measure(JSON.parse(line))));
+  console.log(`answer: ${JSON.stringify(await measure(JSON.parse(line)))}`);
 }
 await client.close();
 process.exit(0);
