@@ -16,6 +16,8 @@
  */
 import type { RingPoints } from './ring-points.ts';
 
+const CIRCLE = 2 ** 32;
+
 /** Of a node at a place of the points' list. */
 export interface PlacedNode {
   readonly weight: number;
@@ -38,6 +40,7 @@ export interface RingArcs {
  */
 export function arcsOf(points: RingPoints, nodes: readonly PlacedNode[]): RingArcs {
   const { positions, places } = points;
+  if (nodes[0]!.weight === nodes.at(-1)!.weight) return arcsOfEqual(points, nodes);
   const chain = new Chain(nodes, 2 * positions.length + nodes.length);
   for (const [place, position] of firstPoints(points, nodes.length)) chain.meet(position + CIRCLE, place);
   chain.drawFrom(CIRCLE - 1);
@@ -47,6 +50,32 @@ export function arcsOf(points: RingPoints, nodes: readonly PlacedNode[]): RingAr
   }
   chain.drawDownTo(0);
   return chain.arcs();
+}
+
+/** Where all weights are the same, each hash belongs to its next point: what the chain would find, at a third of its cost. */
+function arcsOfEqual({ positions, places }: RingPoints, nodes: readonly PlacedNode[]): RingArcs {
+  const ends = new Uint32Array(positions.length + 1);
+  const owners = new Uint16Array(positions.length + 1);
+  const indices = Uint16Array.from(nodes, ({ index }) => index);
+  let last = -1;
+  for (let point = 0; point < positions.length; point += 1) {
+    const position = positions[point]!;
+    // Of points at one position, the first has the lowest rank.
+    if (last >= 0 && ends[last] === position) continue;
+    const owner = indices[places[point]!]!;
+    if (last < 0 || owners[last] !== owner) {
+      last += 1;
+      owners[last] = owner;
+    }
+    ends[last] = position;
+  }
+  // What lies above the highest point belongs to the lowest one.
+  if (owners[last] !== owners[0] && ends[last]! < CIRCLE - 1) {
+    last += 1;
+    owners[last] = owners[0]!;
+  }
+  if (owners[last] === owners[0]) ends[last] = CIRCLE - 1;
+  return { ends: ends.slice(0, last + 1), owners: owners.slice(0, last + 1) };
 }
 
 /** The lowest point of each node, in descending order: the lines that reach across the circle's end. */
@@ -143,5 +172,3 @@ class Chain {
     this.arcCount += 1;
   }
 }
-
-const CIRCLE = 2 ** 32;

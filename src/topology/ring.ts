@@ -34,7 +34,7 @@ export class Ring {
 
   private constructor(nodes: readonly RingNode[]) {
     this.nodes = nodes;
-    const { ends, owners } = nodes.length === 0 ? NO_ARCS : drawArcs(nodes);
+    const { ends, owners } = drawArcs(nodes);
     this.ends = ends;
     this.owners = owners;
     this.shift = bucketShift(ends.length);
@@ -110,6 +110,8 @@ export class Ring {
 }
 
 function drawArcs(nodes: readonly RingNode[]): RingArcs {
+  if (nodes.length === 0) return NO_ARCS;
+  if (nodes.length === 1) return ONE_ARC;
   const ranked = nodes
     .map(({ id, weight }, index) => ({ id, idBytes: Buffer.from(id, 'utf8'), weight, index }))
     .toSorted((left, right) => Buffer.compare(left.idBytes, right.idBytes));
@@ -145,3 +147,4 @@ function invalid(problem: string): ShoalError {
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const HASH_COUNT = 2 ** 32;
 const NO_ARCS: RingArcs = { ends: new Uint32Array(0), owners: new Uint16Array(0) };
+const ONE_ARC: RingArcs = { ends: Uint32Array.of(HASH_COUNT - 1), owners: Uint16Array.of(0) };
