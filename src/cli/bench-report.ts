@@ -14,6 +14,17 @@ export function reportText(result: BenchResult): string {
   const lines = [
     ...headLines(result),
     '',
+    ...(result.operationCount === 0 ? [line('operations', 'none')] : measuredLines(result)),
+    ...(result.preload === null || result.preload.errors.count === 0
+      ? []
+      : [line('in preload', errorsText(result.preload.errors)), ...errorLines(result.preload.errors)]),
+    ...notes(result).flatMap((note) => ['', note]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function measuredLines(result: BenchResult): string[] {
+  return [
     line(
       'operations',
       `${whole(result.operationCount)} in ${seconds(result.durationMs)}, ${whole(result.operationsPerSecond)} a second`,
@@ -24,12 +35,7 @@ export function reportText(result: BenchResult): string {
     line('traffic', trafficText(result)),
     line('errors', errorsText(result.errors)),
     ...errorLines(result.errors),
-    ...(result.preload === null || result.preload.errors.count === 0
-      ? []
-      : [line('in preload', errorsText(result.preload.errors)), ...errorLines(result.preload.errors)]),
-    ...notes(result).flatMap((note) => ['', note]),
   ];
-  return `${lines.join('\n')}\n`;
 }
 
 function headLines(result: BenchResult): string[] {

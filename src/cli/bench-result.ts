@@ -57,6 +57,7 @@ export interface BenchResult {
     readonly latency: LatencyFigures | null;
   };
   readonly errors: ErrorFigures;
+  /** In all phases. */
   readonly connections: {
     readonly lostCount: number;
     readonly reconnectCount: number;
@@ -173,9 +174,9 @@ export function benchResult(run: BenchRun): BenchResult {
     },
     errors: errorFigures(figures),
     connections: {
-      lostCount: figures.connectionsLost,
-      reconnectCount: figures.reconnectCount,
-      failedCount: figures.connectFailures,
+      lostCount: figures.connectionsLost + (preload?.figures.connectionsLost ?? 0),
+      reconnectCount: figures.reconnectCount + (preload?.figures.reconnectCount ?? 0),
+      failedCount: figures.connectFailures + (preload?.figures.connectFailures ?? 0),
     },
     traffic: { sentBytes: figures.sentBytes, receivedBytes: figures.receivedBytes },
     comparedValueCount: figures.comparedCount,
@@ -189,7 +190,7 @@ export function benchResult(run: BenchRun): BenchResult {
           },
     generator: {
       busyCores: Number(measured.busyCores.toFixed(3)),
-      wasBottleneck: measured.busyCores >= BOTTLENECK_CORES,
+      wasBottleneck: figures.operationCount > 0 && measured.busyCores >= BOTTLENECK_CORES,
     },
   };
 }

@@ -20,10 +20,9 @@ import { benchResult, isClean } from './bench-result.ts';
 import { BenchProgress } from './bench-progress.ts';
 import type { CommandContext, CommandModule } from './command.ts';
 import { ExitCode, FORCED_EXIT_CODES, type StopSignal } from './exit-codes.ts';
+import { onStopSignal } from './stop-signal.ts';
 
 export const benchCommand: CommandModule = { run: bench, help: benchHelp };
-
-const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
 
 async function bench(args: readonly string[], context: CommandContext): Promise<number> {
   const options = readBenchOptions(args, context.environment);
@@ -37,7 +36,11 @@ async function bench(args: readonly string[], context: CommandContext): Promise<
   const target = runnerOptions(options);
   const progress = new BenchProgress(context, values.quiet);
   const runner = new LoadRunner(target);
-  const signal = interruptOnSignal(context, runner);
+  let interruptedBy: StopSignal | null = null;
+  onStopSignal(context, (signal) => {
+    interruptedBy = signal;
+    runner.interrupt();
+  });
   try {
     const serverVersion = await readServerVersion(target);
     await runner.open();
@@ -58,7 +61,7 @@ async function bench(args: readonly string[], context: CommandContext): Promise<
     const json = `${JSON.stringify(result, null, 2)}\n`;
     if (values.jsonFile.path !== '') writeJson(values.jsonFile.path, json);
     context.writeOut(values.json ? json : reportText(result));
-    if (signal.received !== null) return FORCED_EXIT_CODES[signal.received];
+    if (interruptedBy !== null) return FORCED_EXIT_CODES[interruptedBy as StopSignal];
     return isClean(result) ? ExitCode.ok : ExitCode.fault;
   } finally {
     progress.clear();
@@ -106,18 +109,6 @@ function mixedSource({ values, operationsMax }: BenchOptions, phase: 'warm-up' |
     durationNs: durationMs * 1e6,
     ratePerSecond: values.ratePerSecond,
   });
-}
-
-function interruptOnSignal(context: CommandContext, runner: LoadRunner): { received: StopSignal | null } {
-  const state: { received: StopSignal | null } = { received: null };
-  for (const signal of SIGNALS) {
-    context.onSignal(signal, () => {
-      if (state.received !== null) context.exit(FORCED_EXIT_CODES[signal]);
-      state.received = signal;
-      runner.interrupt();
-    });
-  }
-  return state;
 }
 
 /** Before minutes are spent on what could then not be kept. */

@@ -6,7 +6,7 @@ import { OPTION_KEYS, specOf } from '../config/options.ts';
 import type { CommandContext, ServedNode } from './command.ts';
 import type { StopSignal } from './exit-codes.ts';
 import { run } from './run.ts';
-import { SIGNAL_ECHO_MS } from './serve.ts';
+import { SIGNAL_ECHO_MS } from './stop-signal.ts';
 import type { StandardStreams } from './streams.ts';
 
 /** The process around the command line, held in memory. */
