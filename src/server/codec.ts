@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 export interface Codec {
   /** Where the replies are written. */
   readonly writer: OutputBytes;
-  /** The replies to come are for `session`: those from here on are in the form that it speaks. */
+  /** The replies to come are for `session`, in the form that it speaks from here on. */
   begin(session: Session): void;
   /**
    * Reads the request at `bytes[start..end)`, and keeps it for `execute`. Returns the bytes that it takes (> 0), NEED_MORE (0) or
@@ -21,5 +21,5 @@ export interface Codec {
   /** After PROTOCOL_ERROR: answers what is wrong. */
   refuseProtocol(session: Session): void;
   /** Answers `line`, a RESP error, to no request: the connection is about to be closed. */
-  refuseConnection(line: string): void;
+  refuseConnection(session: Session, line: string): void;
 }

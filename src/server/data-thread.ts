@@ -309,7 +309,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     if (session.input.length <= limit || session.closing) return;
     this.context.node.traffic.inputLimitCloses += 1;
     this.environment.log('warn', `closing ${session.connection.remoteAddress}: more than ${limit} bytes of input wait`);
-    session.codec.refuseConnection(`ERR Input buffer limit of ${inputBufferBytesMax} bytes exceeded`);
+    session.codec.refuseConnection(session, `ERR Input buffer limit of ${inputBufferBytesMax} bytes exceeded`);
     session.input.release();
     this.closeAfterReply(session);
   }

@@ -101,6 +101,7 @@ function clientsFields({ node, limits }: ExecutionContext): readonly Field[] {
     ['clients_in_timeout_table', 0],
     ['total_blocking_keys', 0],
     ['total_blocking_keys_on_nokey', 0],
+    ['shoal_protocol_clients', node.clients.countWhere(({ speaksShoal }) => speaksShoal)],
   ];
 }
 

@@ -37,7 +37,7 @@ export class RespCodec implements Codec {
     if (!muted) this.writer.error(session.decoder!.error);
   }
 
-  refuseConnection(line: string): void {
+  refuseConnection(_session: Session, line: string): void {
     this.writer.error(line);
   }
 }

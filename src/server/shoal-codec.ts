@@ -7,7 +7,7 @@
 import { Command } from '../protocol/command.ts';
 import { readCallWords } from '../protocol/shoal/call.ts';
 import { ShoalDecoder } from '../protocol/shoal/decoder.ts';
-import { Opcode, Status } from '../protocol/shoal/frame.ts';
+import { Opcode, Status, VERSION_MIN } from '../protocol/shoal/frame.ts';
 import { Operation } from '../protocol/shoal/operation.ts';
 import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
@@ -34,8 +34,8 @@ export class ShoalCodec implements Codec {
     this.decoder = new ShoalDecoder(limits);
   }
 
-  begin(session: Session): void {
-    this.writer.version = session.shoalVersion;
+  begin(_session: Session): void {
+    // Each request says by itself which version its reply is in.
   }
 
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number {
@@ -45,20 +45,21 @@ export class ShoalCodec implements Codec {
 
   execute(session: Session): Executed {
     const { operation, writer } = this;
-    writer.start(operation.requestId);
+    // A greeting is of the first version, whatever it then agrees on.
+    writer.start(operation.requestId, operation.opcode === Opcode.hello ? VERSION_MIN : session.shoalVersion);
     const fault = faultOf(session, operation);
     if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session);
     return this.dispatcher.executeOperation(session, operation, fault, writer);
   }
 
-  refuseProtocol(_session: Session): void {
+  refuseProtocol(session: Session): void {
     const { decoder, writer } = this;
-    writer.start(decoder.requestId);
+    writer.start(decoder.requestId, session.shoalVersion);
     writer.fail(decoder.status, decoder.error);
   }
 
-  refuseConnection(line: string): void {
-    this.writer.start(NO_REQUEST);
+  refuseConnection(session: Session, line: string): void {
+    this.writer.start(NO_REQUEST, session.shoalVersion);
     this.writer.error(line);
   }
 

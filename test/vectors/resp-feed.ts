@@ -1,55 +1,24 @@
-/**
- * Feeds a decoder as a session does, with every unkindness that the contract allows: each chunk arrives in another
- * buffer, at another offset, and what lies behind the valid bytes is rubbish that looks like protocol.
- */
+/** Commands to RESP bytes, and back through the decoder in whatever pieces. */
 import { Command } from '../../src/protocol/command.ts';
 import { RespDecoder, type RespDecoderLimits } from '../../src/protocol/resp/decoder.ts';
-
-export interface Transcript {
-  /** Arguments of each frame, as latin1. */
-  readonly frames: string[][];
-  readonly then: 'end' | 'more' | { readonly error: string };
-  /** Calls of `decode`. */
-  readonly calls: number;
-}
+import { feedDecoder, type Transcript } from './decoder-feed.ts';
 
 export interface FeedOptions {
   readonly limits: RespDecoderLimits;
   readonly authenticated: boolean;
 }
 
-/** The frames of `input`, which arrives in chunks that end at `cuts` (ascending) and at its end. */
-export function feed(input: Uint8Array, cuts: readonly number[], options: FeedOptions): Transcript {
+/** The frames of `input`, each as its arguments in latin1; it arrives in chunks that end at `cuts` (ascending) and at its end. */
+export function feed(input: Uint8Array, cuts: readonly number[], options: FeedOptions): Transcript<string[]> {
   const decoder = new RespDecoder(options.limits);
   decoder.authenticated = options.authenticated;
   const command = new Command();
-  const frames: string[][] = [];
-  let frameStart = 0;
-  let calls = 0;
-  for (const cut of [...cuts, input.length]) {
-    const margin = cut % 7;
-    const buffer = Buffer.alloc(margin + cut - frameStart + RUBBISH.length);
-    buffer.set(input.subarray(frameStart, cut), margin);
-    buffer.set(RUBBISH, margin + cut - frameStart);
-    const end = margin + cut - frameStart;
-    let start = margin;
-    for (;;) {
-      const taken = decoder.decode(buffer, start, end, command);
-      calls += 1;
-      if (taken < 0) return { frames, then: { error: decoder.error }, calls };
-      if (taken === 0) break;
-      if (start + taken > end) throw new Error(`took ${taken} bytes of ${end - start}`);
-      frames.push(argumentsOf(command));
-      start += taken;
-      frameStart += taken;
-    }
-  }
-  return { frames, then: frameStart === input.length ? 'end' : 'more', calls };
-}
-
-/** Cuts after every byte. */
-export function everyByte(length: number): number[] {
-  return Array.from({ length: Math.max(0, length - 1) }, (_, index) => index + 1);
+  const underTest = {
+    decode: (bytes: Buffer, start: number, end: number) => decoder.decode(bytes, start, end, command),
+    frame: () => argumentsOf(command),
+    error: () => decoder.error,
+  };
+  return feedDecoder(underTest, input, cuts, RUBBISH);
 }
 
 /** A command as clients send it. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { REQUEST_VECTORS, VECTOR_LIMITS, type RequestVector } from './resp.ts';
-import { everyByte, feed, type Transcript } from './resp-feed.ts';
+import { everyByte, type Transcript } from './decoder-feed.ts';
+import { feed } from './resp-feed.ts';
 
 /** A longer input is cut only near its ends and at every {@link LONG_STEP}th byte between. */
 const SHORT_INPUT_BYTES = 1024;
@@ -19,11 +20,11 @@ describe('request vectors', () => {
   }
 });
 
-function run(vector: RequestVector, input: Uint8Array, cuts: readonly number[]): Transcript {
+function run(vector: RequestVector, input: Uint8Array, cuts: readonly number[]): Transcript<string[]> {
   return feed(input, cuts, { limits: VECTOR_LIMITS, authenticated: vector.unauthenticated !== true });
 }
 
-function expectVector(transcript: Transcript, vector: RequestVector): void {
+function expectVector(transcript: Transcript<string[]>, vector: RequestVector): void {
   const then = vector.then === 'more' && vector.input === '' ? 'end' : vector.then;
   expect(transcript.then).toEqual(then);
   expect(transcript.frames).toEqual(vector.frames as string[][]);

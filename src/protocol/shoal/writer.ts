@@ -39,11 +39,10 @@ export interface ErrorMeaning {
 }
 
 export class ShoalWriter extends OutputBytes implements OperationReply {
-  /** The version of the protocol that the session speaks. */
-  version = VERSION_MIN;
   private readonly meaningOf: (line: string) => ErrorMeaning;
   private readonly callWriter: RespWriter;
   private requestId = 0;
+  private version = VERSION_MIN;
   /** Which fields the next frame has, and what is in them. */
   private fieldFlags = 0;
   private ttlMs = 0;
@@ -59,9 +58,10 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
     this.callWriter.protocol = 3;
   }
 
-  /** The answers to come are those to this request. */
-  start(requestId: number): void {
+  /** The answers to come are those to this request, in this version of the protocol. */
+  start(requestId: number, version: number): void {
     this.requestId = requestId;
+    this.version = version;
     this.fieldFlags = 0;
     this.lastErrorCode = null;
   }

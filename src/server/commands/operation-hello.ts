@@ -57,10 +57,11 @@ function letIn(context: ExecutionContext, hello: HelloRequest, version: number):
 
 function greetingOf(context: ExecutionContext, version: number): Buffer {
   const { identity } = context.node;
+  const longestValue = Math.min(valueBytesMax(context), context.limits.bulkBytesMax);
   const fixed = Buffer.alloc(HELLO_REPLY_FIXED_BYTES);
   fixed[HELLO_REPLY_AT_VERSION] = version;
   fixed.writeUInt32LE(keyBytesMax(context), HELLO_REPLY_AT_KEY_BYTES_MAX);
-  fixed.writeUInt32LE(valueBytesMax(context), HELLO_REPLY_AT_VALUE_BYTES_MAX);
+  fixed.writeUInt32LE(longestValue, HELLO_REPLY_AT_VALUE_BYTES_MAX);
   return Buffer.concat([fixed, shortText(identity.runId), shortText(identity.version)]);
 }
 

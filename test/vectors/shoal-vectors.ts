@@ -1,0 +1,45 @@
+/** The vectors of shoal.json, which says itself what is in it. */
+import type { FlagName, OpcodeName, StatusName } from '../support/shoal-frames.ts';
+import json from './shoal.json' with { type: 'json' };
+
+export interface VectorRequestParts {
+  readonly opcode: OpcodeName;
+  readonly requestId: number;
+  readonly epoch: number;
+  readonly flags: readonly FlagName[];
+  /** Decimal, as the version is: numbers of 64 bits. */
+  readonly ttlMs?: string;
+  readonly version?: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface VectorReplyParts {
+  readonly status: StatusName;
+  readonly requestId: number;
+  readonly epoch: number;
+  readonly ttlMs?: string;
+  readonly version?: string;
+  readonly value: string;
+}
+
+export interface VectorStep {
+  readonly name: string;
+  readonly afterMs?: number;
+  readonly request: string;
+  readonly requestParts?: VectorRequestParts;
+  readonly reply: string;
+  readonly replyParts: VectorReplyParts;
+  readonly varies?: 'value' | 'version';
+  readonly isText?: boolean;
+  readonly closes?: boolean;
+}
+
+export interface VectorConversation {
+  readonly name: string;
+  readonly password?: string;
+  readonly steps: readonly VectorStep[];
+}
+
+export const SHOAL_CONVERSATIONS = json.conversations as readonly VectorConversation[];
+export const SHOAL_STEPS: readonly VectorStep[] = SHOAL_CONVERSATIONS.flatMap(({ steps }) => steps);
