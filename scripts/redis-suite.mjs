@@ -192,6 +192,7 @@ async function runUnit(unit, port) {
     env: { ...process.env, TERM: 'dumb' },
   });
   const endGroup = () => {
+    if (runner.pid === undefined) return;
     try {
       process.kill(-runner.pid, 'SIGKILL');
     } catch {
