@@ -82,7 +82,8 @@ export class Connection implements SocketHandler {
 
   /** Sends `request`, this turn. Only while it is ready. Throws `TooLarge` where the node would not take it. */
   send(request: Request): void {
-    this.transmit(request, this.greeting!);
+    const greeting = this.greeting!;
+    this.transmit(request, greeting.protocolVersion, greeting);
   }
 
   /** Ends it: what is in flight is lost for `error`. */
@@ -107,7 +108,7 @@ export class Connection implements SocketHandler {
     hello.settler = this.greetingSettler;
     hello.bytes = encodeHello(this.credentials);
     hello.deadlineMs = Number.POSITIVE_INFINITY;
-    this.transmit(hello, HELLO_LIMITS);
+    this.transmit(hello, HELLO_VERSION, HELLO_LIMITS);
   }
 
   onBytes(bytes: Buffer, length: number): void {
@@ -153,12 +154,12 @@ export class Connection implements SocketHandler {
     fail: (_request, error) => this.end(error),
   };
 
-  private transmit(request: Request, limits: ItemLimits): void {
+  private transmit(request: Request, version: number, limits: ItemLimits): void {
     if (this.inFlightCount >= this.slots.length >> 1) this.growSlots();
     const mask = this.slots.length - 1;
     let id = this.nextId;
     while (this.slots[id & mask] !== null || id === NO_REQUEST) id = (id + 1) >>> 0;
-    this.writer.append(request, id, limits);
+    this.writer.append(request, id, version, limits);
     this.nextId = (id + 1) >>> 0;
     request.id = id;
     request.sendCount += 1;
@@ -239,6 +240,8 @@ function reasonOf(cause: Error | null): string {
 const NO_REQUEST = 0;
 const SLOTS_INITIAL = 64;
 const NO_KEY = '';
+/** The version in the header of a greeting, whatever it then agrees on. */
+const HELLO_VERSION = 1;
 /** The greeting comes before the node said what it takes. */
 const HELLO_LIMITS: ItemLimits = { keyBytesMax: 0, valueBytesMax: 0xffff };
 /** The longest value that any node takes is 64 MiB; a reply of a `call` may hold many. */

@@ -19,7 +19,6 @@ import {
   Flag,
   HEADER_BYTES,
   REQUEST_MAGIC,
-  VERSION_MIN,
 } from '../protocol/shoal/frame.ts';
 import type { Key, Request } from './request.ts';
 
@@ -35,10 +34,10 @@ export class RequestWriter {
   length = 0;
 
   /**
-   * Appends the frame of `request` under the number `id`. Throws a ShoalError `TooLarge` where its key or value passes `limits`; then
+   * Appends the frame of `request` under the number `id`, in a version of the protocol. Throws a ShoalError `TooLarge` where its key or value passes `limits`; then
    * nothing was appended.
    */
-  append(request: Request, id: number, limits: ItemLimits): void {
+  append(request: Request, id: number, version: number, limits: ItemLimits): void {
     const start = this.length;
     const { key, text, prefix, bytes: valueBytes } = request;
     const keySizeMax = sizeMax(key);
@@ -49,7 +48,7 @@ export class RequestWriter {
     this.ensure(HEADER_BYTES + 2 * FIELD_BYTES + keySizeMax + valueSizeMax);
     const { bytes } = this;
     bytes[start + AT_MAGIC] = REQUEST_MAGIC;
-    bytes[start + AT_VERSION] = VERSION_MIN;
+    bytes[start + AT_VERSION] = version;
     bytes[start + AT_OPCODE] = request.opcode;
     bytes[start + AT_FLAGS] = request.flags;
     writeU32(bytes, start + AT_REQUEST_ID, id);
