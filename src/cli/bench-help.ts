@@ -5,18 +5,18 @@ import { entry } from './help-layout.ts';
 
 export function benchHelp(): string {
   return [
-    'Measure a server under load: any that speaks RESP, the Shoal protocol, or the text protocol of memcached.',
+    'Measure a server under load: any that speaks RESP, the Shoal protocol, or memcached text.',
     '',
     'Usage: shoal bench [options]',
     '',
     ...entry('-h, --help', 'Show this page.'),
     ...optionHelp(BENCH_OPTIONS),
     '',
-    'Every reply is checked: a value must be that of its key, with the length it was written with, and one',
+    'Every reply is checked: a value must be that of its key, and as long as it was written, and one',
     'in 64 is compared byte by byte. Refusals, wrong values and lost connections are counted by kind.',
     'The keys under --key-prefix are overwritten.',
     '',
-    'A progress bar is drawn where stderr is a terminal. Ctrl-C ends the run and prints the figures so far.',
+    'A progress bar is drawn where stderr is a terminal. Ctrl-C ends the run and prints its figures.',
     '',
     'Examples',
     '  shoal bench                                   # the node of shoal serve, as fast as it answers',
