@@ -11,6 +11,8 @@ const State = { line: 0, payload: 1, payloadReturn: 2, payloadFeed: 3 } as const
 type State = (typeof State)[keyof typeof State];
 
 const VALUE_BEGIN = 'VALUE ';
+/** Lines of the protocol that answer neither `get` nor a `set` that was done. */
+const OTHER_LINES = ['VERSION ', 'NOT_STORED', 'EXISTS', 'NOT_FOUND', 'OK'] as const;
 const ERROR_LINES = ['ERROR', 'CLIENT_ERROR', 'SERVER_ERROR'] as const;
 
 export class MemcachedScanner implements ReplyScanner {
@@ -87,7 +89,8 @@ export class MemcachedScanner implements ReplyScanner {
     else if (line.is('STORED')) this.end(ReplyKind.done, 0);
     else if (line.is('END')) this.end(ReplyKind.miss, 0);
     else if (ERROR_LINES.some((word) => line.startsWith(word))) this.end(ReplyKind.error, 0);
-    else this.end(ReplyKind.other, 0);
+    else if (OTHER_LINES.some((word) => line.startsWith(word))) this.end(ReplyKind.other, 0);
+    else return false;
     return true;
   }
 

@@ -136,6 +136,7 @@ const BAD: readonly [string, MakeScanner, string][] = [
   ['memcached', memcached, 'VALUE key 0 5\r\nhello!\r\nEND\r\n'],
   ['memcached', memcached, 'VALUE key 0 5\r\nhello\r\nSTORED\r\n'],
   ['memcached', memcached, 'VALUE key x 5\r\n'],
+  ['memcached', memcached, "-ERR unknown command 'version'\r\n"],
   ['memcached', memcached, 'x'.repeat(70_000)],
 ];
 
