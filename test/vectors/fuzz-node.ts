@@ -7,11 +7,8 @@
  * Any other outcome is a thrown error that names the seed and the input.
  */
 import { connect, type Socket } from 'node:net';
-import { Command } from '../../src/protocol/command.ts';
-import { RespDecoder } from '../../src/protocol/resp/decoder.ts';
+import type { Expectation, FuzzProtocol } from './fuzz-protocols.ts';
 import { Random } from './random.ts';
-import { encodeRequest } from './resp-feed.ts';
-import { fuzzInput } from './resp-mutations.ts';
 
 export interface FuzzOptions {
   readonly host: string;
@@ -20,17 +17,7 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Connections open at a time. */
   readonly laneCount: number;
-  /** The node's limits: the decoder here must judge as the node's does. */
-  readonly limits: {
-    readonly argumentCountMax: number;
-    readonly bulkBytesMax: number;
-    readonly inlineBytesMax: number;
-  };
-  /**
-   * Whether lines about as long as the limit are among the inputs. Redis's verdict on those depends on how the
-   * network cuts them.
-   */
-  readonly longLines: 'sent' | 'left out';
+  readonly protocol: FuzzProtocol;
   readonly onProgress?: (report: FuzzReport) => void;
 }
 
@@ -45,7 +32,7 @@ export interface FuzzReport {
   /** Connections that we ended in order, and that we reset. */
   finishedCount: number;
   resetCount: number;
-  /** Fresh connections that got PONG. */
+  /** Fresh connections that were served. */
   probeCount: number;
   /** Resident memory that the node reports: at the start, at most in the first half of the inputs, and at most. */
   rssStartBytes: number;
@@ -67,15 +54,13 @@ interface Batch {
   readonly bytes: Buffer;
   /** Number of the last input, to find it again. */
   readonly last: number;
-  /** The error line that must come, or null. */
-  readonly error: Buffer | null;
+  readonly expected: Expectation;
   /** How we leave, where the node does not end it. */
   readonly leave: 'finish' | 'reset';
 }
 
 interface Outcome {
-  /** The last bytes received. */
-  readonly tail: Buffer;
+  readonly received: Buffer;
   readonly reset: boolean;
 }
 
@@ -95,7 +80,6 @@ class FuzzRun {
   };
   private readonly options: FuzzOptions;
   private readonly random: Random;
-  private readonly command = new Command();
 
   constructor(options: FuzzOptions) {
     this.options = options;
@@ -106,7 +90,7 @@ class FuzzRun {
     const { report, options } = this;
     while (report.inputCount < options.inputCount) {
       const batch = this.nextBatch();
-      const outcome = await this.send(batch.bytes, batch.error === null ? batch.leave : 'wait');
+      const outcome = await this.send(batch.bytes, batch.expected.error === null ? batch.leave : 'wait');
       this.judge(batch, outcome);
       report.connectionCount += 1;
       if (report.connectionCount % PROBE_EVERY === 0) {
@@ -118,61 +102,61 @@ class FuzzRun {
 
   /** A fresh connection is served, and the node's memory is noted. */
   async probe(): Promise<void> {
-    const request = Buffer.concat([encodeRequest(['PING']), encodeRequest(['INFO', 'memory'])]);
-    const { tail } = await this.send(request, 'finish');
-    const text = tail.toString('latin1');
-    if (!text.startsWith('+PONG\r\n')) throw new Error(`a fresh connection got no PONG but ${JSON.stringify(text)}`);
+    const { protocol, inputCount } = this.options;
+    const { received } = await this.send(Buffer.concat([protocol.opening, protocol.probe]), 'finish');
+    const rssBytes = protocol.memoryOf(received);
+    if (rssBytes === null) throw new Error(`a fresh connection was not served but got ${shown(received)}`);
     this.report.probeCount += 1;
-    const rssBytes = Number(/used_memory_rss:(\d+)/.exec(text)?.[1] ?? 0);
     this.report.rssMaxBytes = Math.max(this.report.rssMaxBytes, rssBytes);
-    if (this.report.inputCount * 2 <= this.options.inputCount) this.report.rssHalfBytes = this.report.rssMaxBytes;
+    if (this.report.inputCount * 2 <= inputCount) this.report.rssHalfBytes = this.report.rssMaxBytes;
   }
 
   private nextBatch(): Batch {
     const { report, random } = this;
-    const inputs: Buffer[] = [];
+    const { protocol, inputCount } = this.options;
+    const parts: Buffer[] = [protocol.opening];
+    const requestIds: number[] = [];
     let error: Buffer | null = null;
-    for (let whole = true; whole && inputs.length < BATCH_INPUTS_MAX && report.inputCount < this.options.inputCount; ) {
-      const input = fuzzInput(random);
-      if (this.options.longLines === 'left out' && input.length > LONG_INPUT_BYTES) continue;
-      inputs.push(input);
+    for (let whole = true; whole && parts.length <= BATCH_INPUTS_MAX && report.inputCount < inputCount; ) {
+      const input = protocol.input(random);
+      parts.push(input);
       report.inputCount += 1;
       report.sentBytes += input.length;
-      const decoder = new RespDecoder(this.options.limits);
-      let start = 0;
-      for (;;) {
-        const taken = decoder.decode(input, start, input.length, this.command);
-        if (taken <= 0) break;
-        start += taken;
-      }
-      if (decoder.error !== '') error = errorLine(decoder.error);
-      whole = start === input.length;
+      const expected = protocol.expect(input);
+      for (const id of expected.requestIds) requestIds.push(id);
+      ({ error, whole } = expected);
     }
     const leave = random.below(4) === 0 ? 'reset' : 'finish';
-    return { bytes: Buffer.concat(inputs), last: report.inputCount - 1, error, leave };
+    return {
+      bytes: Buffer.concat(parts),
+      last: report.inputCount - 1,
+      expected: { whole: error === null, error, requestIds },
+      leave,
+    };
   }
 
   private judge(batch: Batch, outcome: Outcome): void {
     const { report } = this;
-    if (batch.error === null) {
-      if (PROTOCOL_ERROR_END.test(outcome.tail.toString('latin1')))
-        this.fail(batch, outcome, 'is no protocol error, but was answered as one');
-      if (batch.leave === 'finish') report.finishedCount += 1;
-      else report.resetCount += 1;
-    } else if (outcome.tail.subarray(-batch.error.length).equals(batch.error)) {
+    const { protocol } = this.options;
+    const { error } = batch.expected;
+    const resetByUs = error === null && batch.leave === 'reset';
+    const problem = protocol.problem(outcome.received, batch.expected, outcome.reset || resetByUs);
+    if (problem !== null) this.fail(batch, outcome, problem);
+    if (error === null) {
+      if (resetByUs) report.resetCount += 1;
+      else report.finishedCount += 1;
+    } else if (protocol.hasError(outcome.received, error)) {
       report.errorCount += 1;
     } else if (outcome.reset) {
       report.errorLostCount += 1;
     } else {
-      this.fail(batch, outcome, `must be answered ${JSON.stringify(batch.error.toString('latin1'))}`);
+      this.fail(batch, outcome, `must be answered ${JSON.stringify(error.toString('latin1'))}`);
     }
   }
 
   private fail(batch: Batch, outcome: Outcome, what: string): never {
-    const input = JSON.stringify(batch.bytes.toString('latin1').slice(-200));
-    const got = JSON.stringify(outcome.tail.toString('latin1'));
     throw new Error(
-      `seed ${this.options.seed}, input ${batch.last} ${what}\n  the last sent: ${input}\n  the last received: ${got}`,
+      `seed ${this.options.seed}, input ${batch.last} ${what}\n  the last sent: ${shown(batch.bytes)}\n  the last received: ${shown(outcome.received)}`,
     );
   }
 
@@ -181,13 +165,9 @@ class FuzzRun {
       const socket: Socket = connect({ host: this.options.host, port: this.options.port });
       const timer = setTimeout(() => {
         socket.destroy();
-        reject(
-          new Error(
-            `the node did not end a connection in ${ANSWER_TIMEOUT_MS} ms after ${JSON.stringify(bytes.toString('latin1').slice(-200))}`,
-          ),
-        );
+        reject(new Error(`the node did not end a connection in ${ANSWER_TIMEOUT_MS} ms after ${shown(bytes)}`));
       }, ANSWER_TIMEOUT_MS);
-      let tail: Buffer = EMPTY;
+      const parts: Buffer[] = [];
       let connected = false;
       let reset = false;
       socket.on('connect', () => {
@@ -197,7 +177,7 @@ class FuzzRun {
         else if (leave === 'reset') socket.resetAndDestroy();
       });
       socket.on('data', (part: Buffer) => {
-        tail = Buffer.concat([tail, part]).subarray(-TAIL_BYTES);
+        parts.push(part);
       });
       socket.on('error', (error: NodeJS.ErrnoException) => {
         if (connected && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) {
@@ -209,22 +189,19 @@ class FuzzRun {
       });
       socket.on('close', () => {
         clearTimeout(timer);
-        resolve({ tail, reset });
+        resolve({ received: Buffer.concat(parts), reset });
       });
     });
   }
 }
 
-/** The error's line on the wire: characters are bytes, and U+DC00 + byte stands for one above 0x7f. */
-function errorLine(error: string): Buffer {
-  return Buffer.from(`-${error}\r\n`.split('').map((character) => character.charCodeAt(0) & 0xff));
+/** The end of what went over a connection, for a message. */
+function shown(bytes: Buffer): string {
+  return JSON.stringify(bytes.toString('latin1', Math.max(0, bytes.length - SHOWN_BYTES)));
 }
 
 const BATCH_INPUTS_MAX = 32;
-const LONG_INPUT_BYTES = 60_000;
 const PROBE_EVERY = 500;
 /** Only a node that hangs lets anybody wait this long. */
 const ANSWER_TIMEOUT_MS = 20_000;
-const TAIL_BYTES = 4096;
-const PROTOCOL_ERROR_END = /-ERR Protocol error: [^\r]*\r\n$/;
-const EMPTY = Buffer.alloc(0);
+const SHOWN_BYTES = 200;

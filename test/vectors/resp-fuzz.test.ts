@@ -5,6 +5,7 @@
 import { expect, test } from 'bun:test';
 import { Command } from '../../src/protocol/command.ts';
 import { PROTOCOL_ERROR, RespDecoder } from '../../src/protocol/resp/decoder.ts';
+import { randomCuts } from './mutations.ts';
 import { Random } from './random.ts';
 import { encodeRequest, feed } from './resp-feed.ts';
 import { fuzzInput, validCommand } from './resp-mutations.ts';
@@ -89,8 +90,3 @@ test('arguments lie within the bytes of their frame, and room for them grows wit
   }
   expect(command.starts.length).toBeLessThanOrEqual(Math.max(initial, (2 * bytesMax) / ARGUMENT_BYTES_MIN));
 });
-
-function randomCuts(random: Random, length: number): number[] {
-  const cuts = Array.from({ length: random.below(6) }, () => random.below(length));
-  return [...new Set(cuts)].filter((cut) => cut > 0).toSorted((left, right) => left - right);
-}

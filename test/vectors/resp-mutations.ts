@@ -3,6 +3,7 @@
  * stated counts and lengths that are lies, inline lines, and noise. The commands are harmless ones, so that a node
  * under them goes on.
  */
+import { mutated, truncated } from './mutations.ts';
 import { encodeRequest } from './resp-feed.ts';
 import type { Random } from './random.ts';
 
@@ -10,7 +11,7 @@ import type { Random } from './random.ts';
 export function fuzzInput(random: Random): Buffer {
   const kind = random.below(100);
   if (kind < 35) return validCommand(random);
-  if (kind < 65) return mutated(random, validCommand(random));
+  if (kind < 65) return mutated(random, validCommand(random), TOKENS);
   if (kind < 72) return truncated(random, validCommand(random));
   if (kind < 82) return inlineLine(random);
   if (kind < 92) return statedLie(random);
@@ -35,36 +36,6 @@ function argument(random: Random, word: string): string | Buffer {
     default:
       return random.below(2) === 0 ? word : word.toLowerCase();
   }
-}
-
-function mutated(random: Random, frame: Buffer): Buffer {
-  let bytes = frame;
-  for (let count = 1 + random.below(3); count > 0; count -= 1) {
-    const at = random.below(bytes.length);
-    const head = bytes.subarray(0, at);
-    switch (random.below(5)) {
-      case 0:
-        bytes = Buffer.concat([head, Buffer.of(random.below(256)), bytes.subarray(at + 1)]);
-        break;
-      case 1:
-        bytes = Buffer.concat([head, random.pick(TOKENS), bytes.subarray(at)]);
-        break;
-      case 2:
-        bytes = Buffer.concat([head, bytes.subarray(at + 1 + random.below(4))]);
-        break;
-      case 3:
-        bytes = Buffer.concat([bytes, bytes.subarray(at)]);
-        break;
-      default:
-        bytes = Buffer.concat([head, Buffer.of((bytes[at] ?? 0) ^ (1 << random.below(8))), bytes.subarray(at + 1)]);
-    }
-    if (bytes.length === 0) return frame;
-  }
-  return bytes;
-}
-
-function truncated(random: Random, frame: Buffer): Buffer {
-  return frame.subarray(0, 1 + random.below(frame.length - 1));
 }
 
 function inlineLine(random: Random): Buffer {

@@ -101,7 +101,7 @@ describe('a node', () => {
           ),
         );
       }
-      expect(answers[0]).toEqual(answers[1]!);
+      expect(answers[0]).toEqual(answers[1]);
     });
   }
 });

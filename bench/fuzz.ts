@@ -1,7 +1,7 @@
 /**
  * Seeded malformed input against a live node, for as long as one likes:
  *
- *     bun bench/fuzz-resp.ts [--inputs 2000000] [--seed 1] [--lanes 32] [--port N [--host H]]
+ *     bun bench/fuzz.ts [--protocol resp | shoal] [--inputs 2000000] [--seed 1] [--lanes 32] [--port N [--host H]]
  *
  * Without --port it starts a node of its own with 64 MB of memory. Exits with 1 at the first answer that is wrong,
  * the first fresh connection that is not served, a node that is gone, or resident memory that grew too much. The same
@@ -11,6 +11,9 @@
 import { parseArgs } from 'node:util';
 import { ShoalProcess } from '../test/support/shoal-process.ts';
 import { fuzzNode, type FuzzReport } from '../test/vectors/fuzz-node.ts';
+import type { FuzzProtocol } from '../test/vectors/fuzz-protocols.ts';
+import { FuzzResp } from '../test/vectors/fuzz-resp.ts';
+import { FuzzShoal } from '../test/vectors/fuzz-shoal.ts';
 import { VECTOR_LIMITS } from '../test/vectors/resp.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -26,6 +29,7 @@ const LAST_WORDS = 4000;
 
 const { values } = parseArgs({
   options: {
+    protocol: { type: 'string', default: 'resp' },
     inputs: { type: 'string', default: '2000000' },
     seed: { type: 'string', default: '1' },
     lanes: { type: 'string', default: '32' },
@@ -54,8 +58,7 @@ async function run(port: number): Promise<number> {
       inputCount: Number(values.inputs),
       seed: Number(values.seed),
       laneCount: Number(values.lanes),
-      longLines: values.redis ? 'left out' : 'sent',
-      limits: values.redis ? VECTOR_LIMITS : SHOAL_LIMITS,
+      protocol: protocolNamed(values.protocol),
       onProgress: progress,
     });
     print(report);
@@ -64,6 +67,17 @@ async function run(port: number): Promise<number> {
     console.error(error instanceof Error ? error.message : error);
   }
   return 1;
+}
+
+function protocolNamed(name: string): FuzzProtocol {
+  switch (name) {
+    case 'resp':
+      return values.redis ? new FuzzResp(VECTOR_LIMITS, 'left out') : new FuzzResp(SHOAL_LIMITS, 'sent');
+    case 'shoal':
+      return new FuzzShoal(SHOAL_LIMITS);
+    default:
+      throw new Error(`--protocol: ${name} is neither resp nor shoal`);
+  }
 }
 
 function judgeMemory(report: FuzzReport): number {
@@ -94,6 +108,7 @@ function progress(report: FuzzReport): void {
 function print(report: FuzzReport): void {
   const seconds = (performance.now() - startedAtMs) / 1000;
   const rows: readonly (readonly [string, string | number])[] = [
+    ['protocol', values.protocol],
     ['seed', values.seed],
     ['inputs sent', report.inputCount],
     ['bytes sent', report.sentBytes],
@@ -102,7 +117,7 @@ function print(report: FuzzReport): void {
     ['  closed by the node, error lost in the reset', report.errorLostCount],
     ['  ended by us in order', report.finishedCount],
     ['  reset by us', report.resetCount],
-    ['fresh connections that got PONG', report.probeCount],
+    ['fresh connections that were served', report.probeCount],
     ['resident memory at the start, MiB', mebibytes(report.rssStartBytes)],
     ['resident memory in the first half, MiB', mebibytes(report.rssHalfBytes)],
     ['resident memory at most, MiB', mebibytes(report.rssMaxBytes)],
