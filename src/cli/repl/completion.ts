@@ -44,7 +44,8 @@ function subcommandNames(command: DocsCommand | undefined): readonly string[] {
 function unusedTokens(command: DocsCommand, words: readonly string[]): readonly string[] {
   const { rest, expectsValue } = remaining(command.args, words);
   if (expectsValue) return [];
-  return [...new Set(tokensOf(rest))];
+  const requiredAt = rest.findIndex((argument) => !argument.optional);
+  return [...new Set(tokensOf(requiredAt < 0 ? rest : rest.slice(0, requiredAt + 1)))];
 }
 
 /** What is still missing behind `line`, as the docs write it; empty where nothing is, or the command is not known. */

@@ -55,30 +55,35 @@ function renderElements(
     const number = String(index / step + 1).padStart(numberWidth);
     const head = `${index === 0 ? '' : indent}${number}${MARKS[kind]} `;
     const first = renderReply(elements[index] ?? NIL, inner);
-    const second = kind === 'map' ? ` => ${renderReply(elements[index + 1] ?? NIL, inner)}` : '';
-    lines.push(head + (kind === 'map' ? first.slice(0, -1) : first) + second);
+    if (kind === 'map') lines.push(`${head}${first.slice(0, -1)} => ${valueText(elements[index + 1] ?? NIL, inner)}`);
+    else lines.push(head + first);
   }
   return lines.join('');
 }
 
-/** For programs: texts as they are, elements a line each, nil as an empty line; ends with a newline. */
+/** The value of a map's entry; one of several lines begins below its key. */
+function valueText(value: ReplyNode, indent: string): string {
+  const text = renderReply(value, indent);
+  return text.indexOf('\n') === text.length - 1 ? text : `\n${indent}${text}`;
+}
+
+/** For programs: texts as they are, elements a line each, a map's keys and values side by side, nil as nothing; ends with a newline. */
 export function rawReply(reply: ReplyNode): Uint8Array {
   const parts: Uint8Array[] = [];
   appendRaw(reply, parts);
-  // An empty aggregate is an empty line, as redis-cli has it.
-  if (parts.length === 0) parts.push(NEWLINE);
+  parts.push(NEWLINE);
   return Buffer.concat(parts);
 }
 
 function appendRaw(reply: ReplyNode, parts: Uint8Array[]): void {
   if ('elements' in reply) {
-    for (const element of reply.elements) appendRaw(element, parts);
-    return;
-  }
-  if ('bytes' in reply) parts.push(reply.bytes);
+    reply.elements.forEach((element, index) => {
+      if (index > 0) parts.push(reply.kind === 'map' && index % 2 === 1 ? BLANK : NEWLINE);
+      appendRaw(element, parts);
+    });
+  } else if ('bytes' in reply) parts.push(reply.bytes);
   else if ('text' in reply) parts.push(Buffer.from(reply.text));
   else if (reply.kind === 'boolean') parts.push(Buffer.from(reply.value ? '(true)' : '(false)'));
-  parts.push(NEWLINE);
 }
 
 /** Bytes in double quotes, so that the line editor reads them back as the same bytes. */
@@ -123,6 +128,7 @@ function sequenceLength(bytes: Buffer, at: number): number {
 
 const NIL: ReplyNode = { kind: 'nil' };
 const NEWLINE = Buffer.from('\n');
+const BLANK = Buffer.from(' ');
 const REPLACEMENT = Buffer.from('\ufffd');
 /** Characters that are not seen, or that change how others are seen. */
 const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;

@@ -8,7 +8,7 @@ import { suggestion } from '../../config/nearest.ts';
 import { type CommandDocs, NO_DOCS, readCommandDocs } from './command-docs.ts';
 import { commandHelp, overview } from './help-text.ts';
 import type { Link, LinkCredentials, LinkOptions, OpenLink } from './link.ts';
-import { type ReplyNode } from './reply.ts';
+import { elementsOf, type ReplyNode, textOf } from './reply.ts';
 import { splitLine } from './words.ts';
 
 export interface SessionEvents {
@@ -46,6 +46,7 @@ export class ReplSession {
   private database: number;
   private inTransaction = false;
   private inFlightCount = 0;
+  private loadingDocs: Promise<void> | null = null;
   /** Channels and patterns that the server says are subscribed to. */
   private subscriptionCount = 0;
 
@@ -87,15 +88,15 @@ export class ReplSession {
     }
   }
 
-  /** Asks for the docs of all commands. A server without them costs completion, nothing else. */
-  async loadDocs(): Promise<void> {
+  /**
+   * Asks for the docs of all commands, once, and not where the question would become part of something. A server without them costs completion,
+   * nothing else.
+   */
+  loadDocs(): Promise<void> {
     const { link } = this;
-    if (link === null || link.needsPassword) return;
-    try {
-      this.docs = readCommandDocs(await link.request(wordsOf('COMMAND', 'DOCS')));
-    } catch (error) {
-      if (!(error instanceof ShoalError)) throw error;
-    }
+    if (this.docs.size > 0 || link === null || link.needsPassword || this.inTransaction) return Promise.resolve();
+    this.loadingDocs ??= this.askForDocs(link);
+    return this.loadingDocs;
   }
 
   /** Runs a line; never rejects for what a server or a user does. */
@@ -114,6 +115,7 @@ export class ReplSession {
         return { kind: 'clear' };
       case 'HELP':
       case '?':
+        await this.loadDocs();
         return { kind: 'text', text: this.help(rest) };
       default:
         return this.send(words, texts);
@@ -155,6 +157,7 @@ export class ReplSession {
     const command = name.toUpperCase();
     if (command === 'EXEC' || command === 'DISCARD') this.inTransaction = false;
     if (reply.kind === 'error') return;
+    this.subscriptionCount = subscriptionsLeft(reply) ?? this.subscriptionCount;
     if (reply.kind === 'status' && reply.text === 'QUEUED') return;
     switch (command) {
       case 'MULTI':
@@ -173,15 +176,17 @@ export class ReplSession {
         this.subscriptionCount = 0;
         await link.upgrade();
         break;
-      case 'SUBSCRIBE':
-      case 'PSUBSCRIBE':
-      case 'SSUBSCRIBE':
-      case 'UNSUBSCRIBE':
-      case 'PUNSUBSCRIBE':
-      case 'SUNSUBSCRIBE':
-        this.subscriptionCount = subscriptionsLeft(reply);
-        break;
       default:
+    }
+  }
+
+  private async askForDocs(link: Link): Promise<void> {
+    try {
+      this.docs = readCommandDocs(await link.request(wordsOf('COMMAND', 'DOCS')));
+    } catch (error) {
+      if (!(error instanceof ShoalError)) throw error;
+      // It was the connection: the next one is asked again.
+      this.loadingDocs = null;
     }
   }
 
@@ -196,7 +201,10 @@ export class ReplSession {
     try {
       const options = { ...this.options, credentials: this.credentials, database: this.database };
       opened = await this.open(options, {
-        onPush: (reply) => this.events.onPush(reply),
+        onPush: (reply) => {
+          this.subscriptionCount = subscriptionsLeft(reply) ?? this.subscriptionCount;
+          this.events.onPush(reply);
+        },
         onLost: () => {
           if (this.link === opened && opened !== null) this.lost();
         },
@@ -247,9 +255,10 @@ export class ReplSession {
   }
 }
 
-function subscriptionsLeft(reply: ReplyNode): number {
-  const last = 'elements' in reply ? reply.elements.at(-1) : undefined;
-  return last?.kind === 'integer' ? Number(last.text) : 0;
+/** What a confirmation of a subscription says that is subscribed to now; null of anything else. */
+function subscriptionsLeft(reply: ReplyNode): number | null {
+  const [kind, , count] = elementsOf(reply);
+  return count?.kind === 'integer' && (textOf(kind) ?? '').endsWith('subscribe') ? Number(count.text) : null;
 }
 
 export function wordsOf(...words: readonly string[]): readonly Uint8Array[] {

@@ -129,7 +129,7 @@ export class TerminalShell implements SessionEvents {
       const outcome = await this.session.run(Buffer.from(line));
       if (this.closed) return;
       this.show(outcome, this.options.nowMs() - startMs);
-      if (this.session.docs.size === 0 && this.session.isConnected) void this.session.loadDocs();
+      void this.session.loadDocs();
     }
     this.running = false;
     if (!this.closed && !this.monitoring) this.showPrompt();
