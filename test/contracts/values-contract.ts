@@ -136,6 +136,15 @@ export const defineValuesContract: Define = (test) => {
     }
   });
 
+  test('what has anything behind its compressed payload is refused', async () => {
+    for (const { name, base64 } of vectors.values.filter((vector) => /deflate|zstd/.test(vector.name))) {
+      for (const more of ['00', 'ff', '0000000000000000']) {
+        const stored = Buffer.concat([Buffer.from(base64, 'base64'), Buffer.from(more, 'hex')]);
+        assert.equal(readOrError(stored).error?.code, 'CodecFailed', `${name} and then ${more}`);
+      }
+    }
+  });
+
   test('a tag that is not known is named', async () => {
     for (let tag = 0; tag < 256; tag += 1) {
       const isKnown = [0, 2, 3].includes(tag & 15) && tag >> 4 < 3;

@@ -9,6 +9,14 @@ interface ZstdOptions {
   readonly params?: Readonly<Record<number, number>>;
   readonly chunkSize?: number;
   readonly maxOutputLength?: number;
+  readonly info?: boolean;
+}
+
+/** What `info` makes of a result; the types of the runtimes have it as the buffer alone. */
+interface WithInfo {
+  readonly buffer: Buffer;
+  /** How much of the input was read. */
+  readonly engine: { readonly bytesWritten: number };
 }
 
 /** What newer runtimes add to `node:zlib`. */
@@ -42,15 +50,28 @@ export async function zstdAside(bytes: Uint8Array): Promise<Buffer> {
   return settled((callback) => present().zstdCompress(bytes, options, callback));
 }
 
-/** Throws where `bytes` are no deflate stream, or one of more than `length` bytes. */
+/** Throws where `bytes` are anything but one deflate stream of at most `length` bytes. */
 export function inflateSync(bytes: Uint8Array, length: number): Buffer {
-  return zlib.inflateRawSync(bytes, { maxOutputLength: length, chunkSize: chunkBytes(bytes.length, length) });
+  return wholeOf(zlib.inflateRawSync(bytes, decompressOptions(bytes, length)), bytes);
 }
 
-/** Throws where `bytes` are no zstd frame, or one of more than `length` bytes, or where there is no zstd. */
+/** Throws where `bytes` are anything but one zstd frame of at most `length` bytes, or where there is no zstd. */
 export function unzstdSync(bytes: Uint8Array, length: number): Buffer {
-  const options = { maxOutputLength: length, chunkSize: chunkBytes(bytes.length, length) };
-  return present().zstdDecompressSync(bytes, options);
+  return wholeOf(present().zstdDecompressSync(bytes, decompressOptions(bytes, length)), bytes);
+}
+
+function decompressOptions(
+  bytes: Uint8Array,
+  length: number,
+): { maxOutputLength: number; chunkSize: number; info: true } {
+  return { maxOutputLength: length, chunkSize: chunkBytes(bytes.length, length), info: true };
+}
+
+function wholeOf(result: unknown, bytes: Uint8Array): Buffer {
+  const { buffer, engine } = result as WithInfo;
+  const rest = bytes.length - engine.bytesWritten;
+  if (rest > 0) throw new Error(`${rest} bytes follow the end`);
+  return buffer;
 }
 
 /** The whole result in one piece where what came makes it plausible, and a byte more, so that the end is seen without another piece. */
