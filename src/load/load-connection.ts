@@ -109,7 +109,7 @@ export class LoadConnection implements SocketHandler, ReplySink {
 
   /** Sends operations that are due, at most `countMax`; returns how many. */
   fill(nowNs: number, countMax: number): number {
-    if (this.state !== State.open) return 0;
+    if (this.state !== State.open || this.failure !== null) return 0;
     const { host, inFlight } = this;
     const { source, encoder } = host;
     let count = 0;
@@ -155,7 +155,7 @@ export class LoadConnection implements SocketHandler, ReplySink {
       this.fail(ErrorKind.unexpectedReply, `this is not the ${host.protocol.name} protocol: ${start}`);
       return;
     }
-    if (this.failure === null) this.fill(host.nowNs(), Infinity);
+    this.fill(host.nowNs(), Infinity);
     host.onProgress();
   }
 

@@ -78,7 +78,7 @@ export class LoadRunner implements ConnectionHost {
     this.depth = options.depth;
     this.protocol = options.protocol;
     this.greeting = options.protocol.greeting(options.credentials);
-    this.encoder = options.protocol.createEncoder(options.shape);
+    this.encoder = options.protocol.createEncoder(options.shape, Date.now());
     this.valuePattern = new ItemWriter(options.shape).pattern;
     this.buffers = new SendBuffers(this.encoder.requestBytesMax);
     this.openSocket = options.openSocket;

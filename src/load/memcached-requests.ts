@@ -17,10 +17,9 @@ export class MemcachedEncoder implements RequestEncoder {
   private readonly middle: Buffer;
   private readonly lineEnd: Buffer = Buffer.from('\r\n');
 
-  /** `nowMs`: the time of day. */
-  constructor(shape: ItemShape, nowMs: number) {
+  constructor(shape: ItemShape, timeOfDayMs: number) {
     const ttlSeconds = Math.ceil(shape.ttlMs / 1000);
-    const expiry = ttlSeconds > RELATIVE_SECONDS_MAX ? Math.ceil(nowMs / 1000) + ttlSeconds : ttlSeconds;
+    const expiry = ttlSeconds > RELATIVE_SECONDS_MAX ? Math.ceil(timeOfDayMs / 1000) + ttlSeconds : ttlSeconds;
     this.items = new ItemWriter(shape);
     this.middle = Buffer.from(` 0 ${expiry} `);
     this.requestBytesMax =

@@ -24,11 +24,11 @@ function hex(text: string): string {
 }
 
 test('RESP', () => {
-  const encoder = PROTOCOLS.resp.createEncoder(SHAPE);
+  const encoder = PROTOCOLS.resp.createEncoder(SHAPE, 0);
   expect(read(encoder)).toBe('*2\r\n$3\r\nGET\r\n$8\r\nk:000042\r\n');
   expect(write(encoder)).toBe(`*3\r\n$3\r\nSET\r\n$8\r\nk:000042\r\n$30\r\n${VALUE}\r\n`);
   expect(write(encoder, 2)).toBe('*3\r\n$3\r\nSET\r\n$8\r\nk:000042\r\n$2\r\n42\r\n');
-  const expiring = PROTOCOLS.resp.createEncoder({ ...SHAPE, ttlMs: 60_000 });
+  const expiring = PROTOCOLS.resp.createEncoder({ ...SHAPE, ttlMs: 60_000 }, 0);
   expect(write(expiring)).toBe(`*5\r\n$3\r\nSET\r\n$8\r\nk:000042\r\n$30\r\n${VALUE}\r\n$2\r\nPX\r\n$5\r\n60000\r\n`);
 });
 
@@ -50,11 +50,11 @@ function frame(...parts: readonly string[]): string {
 }
 
 test('Shoal', () => {
-  const encoder = PROTOCOLS.shoal.createEncoder(SHAPE);
+  const encoder = PROTOCOLS.shoal.createEncoder(SHAPE, 0);
   const item = hex(`k:000042${VALUE}`);
   expect(hex(read(encoder))).toBe(frame('a5010300', '04030201', '00000000', '08000000', '00000000', hex('k:000042')));
   expect(hex(write(encoder))).toBe(frame('a5010400', '04030201', '00000000', '08000000', '1e000000', item));
-  const expiring = PROTOCOLS.shoal.createEncoder({ ...SHAPE, ttlMs: 60_000 });
+  const expiring = PROTOCOLS.shoal.createEncoder({ ...SHAPE, ttlMs: 60_000 }, 0);
   expect(hex(write(expiring))).toBe(
     frame('a5010401', '04030201', '00000000', '08000800', '1e000000', '60ea000000000000', item),
   );
@@ -88,7 +88,7 @@ describe('what opens a connection', () => {
 
 test.each([...PROTOCOL_NAMES])('%s: no request is longer than it says', (name) => {
   const shape = { keyPrefix: '', keyBytes: 250, valueBytesMax: 1_000_000, ttlMs: 86_400_000 };
-  const encoder = PROTOCOLS[name].createEncoder(shape);
+  const encoder = PROTOCOLS[name].createEncoder(shape, 0);
   const target = Buffer.alloc(encoder.requestBytesMax);
   expect(encoder.writeWrite(target, 0, 0xffff_ffff, 99_999_999, 1_000_000)).toBeLessThanOrEqual(target.length);
 });

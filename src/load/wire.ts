@@ -30,7 +30,8 @@ export interface LoadProtocol {
   readonly ordered: boolean;
   greeting(credentials: LoadCredentials): Greeting;
   createScanner(sink: ReplySink): ReplyScanner;
-  createEncoder(shape: ItemShape): RequestEncoder;
+  /** `timeOfDayMs`: now, for times to live that a protocol only knows as points in time. */
+  createEncoder(shape: ItemShape, timeOfDayMs: number): RequestEncoder;
 }
 
 export const PROTOCOLS: Readonly<Record<ProtocolName, LoadProtocol>> = {
@@ -53,6 +54,6 @@ export const PROTOCOLS: Readonly<Record<ProtocolName, LoadProtocol>> = {
     ordered: true,
     greeting: memcachedGreeting,
     createScanner: (sink) => new MemcachedScanner(sink),
-    createEncoder: (shape) => new MemcachedEncoder(shape, Date.now()),
+    createEncoder: (shape, timeOfDayMs) => new MemcachedEncoder(shape, timeOfDayMs),
   },
 };
