@@ -7,6 +7,7 @@
  * Exits with 1 at the first promise that is broken. The order in which things happen is the machine's, so a seed repeats the choices and not the run.
  */
 import { parseArgs } from 'node:util';
+import { ShoalClient } from '../src/client/client.ts';
 import { FAULT_STORIES, runFaultStory } from '../test/support/client-fault-stories.ts';
 import { ShoalProcess } from '../test/support/shoal-process.ts';
 import { Random } from '../test/vectors/random.ts';
@@ -21,6 +22,7 @@ for (const [name, faults] of FAULT_STORIES) {
   await using shoal = new ShoalProcess(['serve', '--port', '0', '--memory', '256mb']);
   const nodePort = await shoal.ready();
   const { report, counts } = await runFaultStory({
+    connect: (options) => ShoalClient.connect(options),
     nodePort,
     faults,
     requestCount,

@@ -5,6 +5,7 @@
 import type { ShoalError } from '../../src/base/errors.ts';
 import type { ShoalClient } from '../../src/client/client.ts';
 import type { ClientOptions } from '../../src/client/options.ts';
+import { faultCases } from './client-contract-faults.ts';
 import { failureCases } from './client-contract-failures.ts';
 import { nodeCases } from './client-contract-nodes.ts';
 import { valueCases } from './client-contract-values.ts';
@@ -37,7 +38,7 @@ export interface ClientCase {
 export type TestApi = (name: string, body: () => Promise<void>) => void;
 
 export function defineClientContract(world: () => Promise<ClientWorld>, test: TestApi): void {
-  for (const contractCase of [...valueCases, ...failureCases, ...nodeCases]) {
+  for (const contractCase of [...valueCases, ...failureCases, ...nodeCases, ...faultCases]) {
     test(contractCase.name, async () => {
       const fixture = new ClientFixture(await world());
       try {

@@ -6,8 +6,7 @@
  *   that key, and no older one than the last write whose end was seen before the `get` began, where nothing about that key was in doubt.
  * - An increment that was asked for once is done at most once: each has a counter of its own, which ends as 0 or 1, and as 1 where it was acknowledged.
  */
-import { ShoalError } from '../../src/base/errors.ts';
-import type { ErrorCode } from '../../src/base/errors.ts';
+import type { ErrorCode, ShoalError } from '../../src/base/errors.ts';
 import type { ShoalClient } from '../../src/client/client.ts';
 import type { Random } from '../vectors/random.ts';
 
@@ -197,9 +196,11 @@ class ChaosRun {
     try {
       return { failed: false, result: await promise };
     } catch (error) {
-      if (!(error instanceof ShoalError) || !EXPECTED.has(error.code)) throw error;
-      this.report.errors[error.code] = (this.report.errors[error.code] ?? 0) + 1;
-      if (error.code === 'NoAvailableNodes') await this.untilUp();
+      // The client may come from a packed copy, with a class of errors of its own.
+      const { name, code } = error as ShoalError;
+      if (name !== 'ShoalError' || !EXPECTED.has(code)) throw error;
+      this.report.errors[code] = (this.report.errors[code] ?? 0) + 1;
+      if (code === 'NoAvailableNodes') await this.untilUp();
       return { failed: true };
     }
   }

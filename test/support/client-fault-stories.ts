@@ -1,5 +1,5 @@
-/** The networks that the client is led through, and one run through each; in the tests a short one, by `npm run faults:client` a million requests. */
-import { ShoalClient } from '../../src/client/client.ts';
+/** The networks that the client is led through, and one run through each; in the client's contract a short one, by `npm run faults:client` a million requests. */
+import type { ShoalClient } from '../../src/client/client.ts';
 import type { Random } from '../vectors/random.ts';
 import { type ChaosReport, checkIncrements, runChaos } from './client-chaos.ts';
 import { type Faults, FaultProxy, NO_FAULTS } from './fault-proxy.ts';
@@ -17,6 +17,8 @@ export const FAULT_STORIES: readonly (readonly [name: string, faults: Partial<Fa
 const CALLERS = 50;
 
 export interface FaultStoryOptions {
+  /** The client under test. */
+  readonly connect: (typeof ShoalClient)['connect'];
   /** The node behind the faulty network. */
   readonly nodePort: number;
   readonly faults: Partial<Faults>;
@@ -29,9 +31,9 @@ export interface FaultStoryOptions {
 export async function runFaultStory(
   options: FaultStoryOptions,
 ): Promise<{ readonly report: ChaosReport; readonly counts: FaultProxy['counts'] }> {
-  const { nodePort, random, requestCount, onProgress } = options;
+  const { nodePort, random, requestCount, onProgress, connect } = options;
   await using proxy = await FaultProxy.start(nodePort, random, { ...NO_FAULTS, ...options.faults });
-  await using client = await ShoalClient.connect({
+  await using client = await connect({
     nodes: [`127.0.0.1:${proxy.port}`],
     requestTimeoutMs: 250,
     connectTimeoutMs: 100,
@@ -47,7 +49,7 @@ export async function runFaultStory(
     faultCount: () => counts.cuts + counts.stalls + counts.refusals,
     ...(onProgress === undefined ? {} : { onProgress }),
   });
-  await using direct = await ShoalClient.connect({ nodes: [`127.0.0.1:${nodePort}`] });
+  await using direct = await connect({ nodes: [`127.0.0.1:${nodePort}`] });
   await checkIncrements(direct, report);
   return { report, counts };
 }
