@@ -10,6 +10,7 @@ const exitCode = await run(process.argv.slice(2), {
   environment: {},
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
+  streams: { input: process.stdin, output: process.stdout },
   errorTerminal: null,
   onSignal: (signal, listener) => process.on(signal, listener),
   nowMs: () => performance.now(),
