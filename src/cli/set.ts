@@ -92,6 +92,9 @@ function parseTtl(text: string): number {
 async function run({ client, prepared, context }: ClientTask<Asked>): Promise<number> {
   const { key, text, form, options } = prepared;
   const { input, output } = context.streams;
+  if (text === null && input.isTTY === true) {
+    context.writeError('shoal: the value is what you type now; Ctrl-D on a line of its own ends it\n');
+  }
   const bytes = text === null ? await readAll(input, STDIN_BYTES_MAX) : Buffer.from(text);
   const value = form === 'json' ? parseJson(text ?? utf8Text(bytes)) : bytes;
   const stored = await client.set(key, value, options);

@@ -35,16 +35,20 @@ export async function readAll(input: AsyncIterable<Uint8Array | string>, bytesMa
  * fault. Rejects where they cannot be written.
  */
 export function writeAll(output: Writable, bytes: Uint8Array | string): Promise<void> {
+  if (!heard.has(output)) {
+    heard.add(output);
+    // The callback below tells it as well; without a listener it would be thrown beside it.
+    output.on('error', () => {});
+  }
   return new Promise((resolve, reject) => {
-    const settle = (error: Error | null | undefined): void => {
-      if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve();
-      else reject(new ShoalError('InvalidArgument', `stdout cannot be written: ${error.message}`, { cause: error }));
-    };
-    // Without a listener the same error would be thrown beside the callback.
-    output.once('error', settle);
     output.write(bytes, (error) => {
-      settle(error);
-      if (!error) output.removeListener('error', settle);
+      if (!error || GONE.has((error as NodeJS.ErrnoException).code ?? '')) resolve();
+      else reject(new ShoalError('InvalidArgument', `stdout cannot be written: ${error.message}`, { cause: error }));
     });
   });
 }
+
+/** Streams that have a listener for errors. */
+const heard = new WeakSet<Writable>();
+/** Nobody reads any more. */
+const GONE: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED']);

@@ -23,7 +23,7 @@ export function overview(commandCount: number): string {
   exit, Ctrl-D     leave
   Tab              complete a command, a subcommand or an option
   Ctrl-C           drop the line; while a command runs: stop waiting for it
-  Ctrl-R, arrows   search and walk the history
+  Up, Down         walk the history: all of it, or the lines that begin with what is written
 
 Words stand between blanks. "double quotes" keep blanks and know \\n \\r \\t \\" \\\\ and \\xHH;
 'single quotes' keep everything.

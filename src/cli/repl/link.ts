@@ -36,10 +36,14 @@ export interface Link {
   readonly protocol: 2 | 3;
   /** The server wants a password before anything else. */
   readonly needsPassword: boolean;
+  /** Channels and patterns that the server last said are subscribed to. */
+  readonly subscriptionCount: number;
   /** Sends a command. Rejects with `ConnectionLost`, `Timeout` or `UnexpectedResponse`; the connection is closed then. */
   request(words: readonly Uint8Array[], options?: { readonly timeoutMs: number }): Promise<ReplyNode>;
   /** Changes to RESP3 if the server has it. */
   upgrade(): Promise<void>;
+  /** The same, once the server has set the connection back to how it began: RESP2, nobody's, without subscriptions. */
+  startOver(): Promise<void>;
   /** Ends it; what is waited for fails with `ConnectionLost`. */
   close(): void;
 }
@@ -71,6 +75,7 @@ interface Waiter {
 class TcpLink implements Link {
   protocol: 2 | 3 = 2;
   needsPassword = false;
+  subscriptionCount = 0;
   private readonly node: string;
   private readonly socket = new Socket();
   private readonly reader = new ReplyReader();
@@ -132,6 +137,12 @@ class TcpLink implements Link {
     if (this.protocol === 2 && (await this.ask('HELLO', '3')).kind !== 'error') this.protocol = 3;
   }
 
+  startOver(): Promise<void> {
+    this.protocol = 2;
+    this.subscriptionCount = 0;
+    return this.upgrade();
+  }
+
   async request(words: readonly Uint8Array[], options?: { readonly timeoutMs: number }): Promise<ReplyNode> {
     if (this.failure !== null) throw this.failure;
     const name = Buffer.from(words[0] ?? [])
@@ -176,6 +187,8 @@ class TcpLink implements Link {
   }
 
   private deliver(reply: ReplyNode): void {
+    // Here, where replies are still in their order.
+    this.subscriptionCount = subscriptionsLeft(reply) ?? this.subscriptionCount;
     const [waiter] = this.waiters;
     if (waiter === undefined) {
       this.events.onPush(reply);
@@ -214,6 +227,12 @@ class TcpLink implements Link {
   ): ShoalError {
     return new ShoalError(code, message, cause === null ? { node: this.node } : { node: this.node, cause });
   }
+}
+
+/** What a confirmation of a subscription says that is subscribed to now; null of anything else. */
+function subscriptionsLeft(reply: ReplyNode): number | null {
+  const [kind, , count] = elementsOf(reply);
+  return count?.kind === 'integer' && (textOf(kind) ?? '').endsWith('subscribe') ? Number(count.text) : null;
 }
 
 const DEFAULT_USER = 'default';

@@ -14,6 +14,8 @@ export interface ScriptOptions {
   readonly writeError: (text: string) => void;
 }
 
+/** Bytes of messages that may wait for whoever reads stdout; beyond them the script ends, because the server will not wait for us. */
+export const UNREAD_BYTES_MAX: number = 64 * 1024 * 1024;
 /** A longer line is refused and ends the script: it is no command that a node would take. */
 export const SCRIPT_LINE_BYTES_MAX: number = 512 * 1024 * 1024;
 
@@ -22,6 +24,7 @@ export class ScriptShell implements SessionEvents {
   private readonly session: ReplSession;
   private failureCount = 0;
   private lineNumber = 0;
+  private unreadBytes = 0;
   private left = false;
   private onLeave: (() => void) | null = null;
 
@@ -67,6 +70,11 @@ export class ScriptShell implements SessionEvents {
   }
 
   onPush(reply: ReplyNode): void {
+    if (this.unreadBytes > UNREAD_BYTES_MAX) {
+      this.fail(`more than ${UNREAD_BYTES_MAX} bytes of messages wait for whoever reads stdout`);
+      this.close();
+      return;
+    }
     void this.print(reply);
   }
 
@@ -81,10 +89,15 @@ export class ScriptShell implements SessionEvents {
       this.fail(safeText(reply.text));
       return;
     }
-    await this.options.writeOut(this.options.style === 'raw' ? rawReply(reply) : Buffer.from(renderReply(reply)));
+    const bytes = this.options.style === 'raw' ? rawReply(reply) : Buffer.from(renderReply(reply));
+    this.unreadBytes += bytes.length;
+    await this.options.writeOut(bytes);
+    this.unreadBytes -= bytes.length;
   }
 
   private fail(text: string): void {
+    // What ends because we end it is no failure.
+    if (this.left) return;
     this.failureCount += 1;
     this.options.writeError(`shoal: line ${this.lineNumber}: ${text}\n`);
   }

@@ -8,7 +8,7 @@ import { suggestion } from '../../config/nearest.ts';
 import { type CommandDocs, NO_DOCS, readCommandDocs } from './command-docs.ts';
 import { commandHelp, overview } from './help-text.ts';
 import type { Link, LinkCredentials, LinkOptions, OpenLink } from './link.ts';
-import { elementsOf, type ReplyNode, textOf } from './reply.ts';
+import type { ReplyNode } from './reply.ts';
 import { splitLine } from './words.ts';
 
 export interface SessionEvents {
@@ -47,8 +47,6 @@ export class ReplSession {
   private inTransaction = false;
   private inFlightCount = 0;
   private loadingDocs: Promise<void> | null = null;
-  /** Channels and patterns that the server says are subscribed to. */
-  private subscriptionCount = 0;
 
   constructor(options: SessionOptions, open: OpenLink, events: SessionEvents) {
     this.options = options;
@@ -76,7 +74,7 @@ export class ReplSession {
 
   /** Whether messages come by themselves. */
   get isListening(): boolean {
-    return this.link !== null && this.subscriptionCount > 0;
+    return this.link !== null && this.link.subscriptionCount > 0;
   }
 
   /** Connects if there is no connection. Rejects with a ShoalError that says what to do. */
@@ -157,7 +155,6 @@ export class ReplSession {
     const command = name.toUpperCase();
     if (command === 'EXEC' || command === 'DISCARD') this.inTransaction = false;
     if (reply.kind === 'error') return;
-    this.subscriptionCount = subscriptionsLeft(reply) ?? this.subscriptionCount;
     if (reply.kind === 'status' && reply.text === 'QUEUED') return;
     switch (command) {
       case 'MULTI':
@@ -173,8 +170,7 @@ export class ReplSession {
       case 'RESET':
         this.inTransaction = false;
         this.database = 0;
-        this.subscriptionCount = 0;
-        await link.upgrade();
+        await link.startOver();
         break;
       default:
     }
@@ -201,10 +197,7 @@ export class ReplSession {
     try {
       const options = { ...this.options, credentials: this.credentials, database: this.database };
       opened = await this.open(options, {
-        onPush: (reply) => {
-          this.subscriptionCount = subscriptionsLeft(reply) ?? this.subscriptionCount;
-          this.events.onPush(reply);
-        },
+        onPush: (reply) => this.events.onPush(reply),
         onLost: () => {
           if (this.link === opened && opened !== null) this.lost();
         },
@@ -219,7 +212,7 @@ export class ReplSession {
   private lost(): void {
     const extra = this.inTransaction
       ? '; the transaction is gone'
-      : this.subscriptionCount > 0
+      : this.isListening
         ? '; the subscriptions are gone'
         : '';
     this.forget();
@@ -232,7 +225,6 @@ export class ReplSession {
   private forget(): void {
     this.link = null;
     this.inTransaction = false;
-    this.subscriptionCount = 0;
   }
 
   private drop(): void {
@@ -253,12 +245,6 @@ export class ReplSession {
     const subcommand = command.subcommands.find((candidate) => candidate.name === sub);
     return subcommand === undefined ? commandHelp(command, '') : commandHelp(subcommand, `${name} `);
   }
-}
-
-/** What a confirmation of a subscription says that is subscribed to now; null of anything else. */
-function subscriptionsLeft(reply: ReplyNode): number | null {
-  const [kind, , count] = elementsOf(reply);
-  return count?.kind === 'integer' && (textOf(kind) ?? '').endsWith('subscribe') ? Number(count.text) : null;
 }
 
 export function wordsOf(...words: readonly string[]): readonly Uint8Array[] {

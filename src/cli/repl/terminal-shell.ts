@@ -74,6 +74,8 @@ export class TerminalShell implements SessionEvents {
     options.input.on('keypress', () => this.drawHint());
     this.editor.on('line', (line) => this.take(line));
     this.editor.on('SIGINT', () => this.interrupt());
+    // Back from Ctrl-Z: `node:readline` has paused the input.
+    this.editor.on('SIGCONT', () => this.resume());
     this.editor.on('close', () => this.end());
   }
 
@@ -191,6 +193,11 @@ export class TerminalShell implements SessionEvents {
     this.showPrompt();
   }
 
+  private resume(): void {
+    if (this.running || this.monitoring) this.editor.resume();
+    else this.editor.prompt(true);
+  }
+
   /** Secret lines are forgotten by the editor too. */
   private remember(line: string): void {
     if (this.options.history.add(line)) return;
@@ -280,6 +287,8 @@ export class TerminalShell implements SessionEvents {
     this.closed = true;
     if (this.reconnect !== null) clearTimeout(this.reconnect);
     this.session.close();
+    // The shell's prompt belongs on a line of its own, not behind ours.
+    if (!this.running && this.finish !== null) this.write('\n');
     this.finish?.();
   }
 }
