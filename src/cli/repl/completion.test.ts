@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { startNode } from '../../../test/support/node.ts';
-import { type CommandDocs, NO_DOCS, readCommandDocs, syntaxText } from './command-docs.ts';
-import { complete, hintFor } from './completion.ts';
+import { type CommandDocs, type DocsArgument, NO_DOCS, readCommandDocs, syntaxText } from './command-docs.ts';
+import { complete, hintFor, remaining } from './completion.ts';
 import { commandHelp } from './help-text.ts';
 import { openTcpLink } from './link.ts';
 import { wordsOf } from './session.ts';
@@ -96,6 +96,30 @@ describe('the hint', () => {
   test('of a command with subcommands lists them', () => {
     expect(hintFor('memory ', docs)).toContain('USAGE');
   });
+});
+
+test('options that stand before an argument are offered until it is written', () => {
+  const word = (name: string, token: string | null = null): DocsArgument => ({
+    name,
+    type: token === null ? 'string' : 'pure-token',
+    token,
+    optional: token !== null,
+    multiple: false,
+    parts: [],
+  });
+  const pair: DocsArgument = {
+    ...word('score-member'),
+    type: 'block',
+    multiple: true,
+    parts: [word('score'), word('member')],
+  };
+  const args = [word('key'), word('nx', 'NX'), word('ch', 'CH'), pair];
+  const restOf = (...words: readonly string[]): string => syntaxText(remaining(args, words).rest);
+  expect(restOf('z')).toBe('[NX] [CH] score member [score member ...]');
+  expect(restOf('z', 'ch')).toBe('[NX] score member [score member ...]');
+  expect(restOf('z', 'nx', '1')).toBe('member [score member ...]');
+  expect(restOf('z', '1', 'a')).toBe('[score member ...]');
+  expect(restOf('z', '1', 'a', '2', 'b')).toBe('[score member ...]');
 });
 
 test('every command has a syntax that is the notation of its own docs', () => {

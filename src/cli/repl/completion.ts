@@ -119,11 +119,10 @@ export function remaining(args: readonly DocsArgument[], words: readonly string[
     const parts = positional.type === 'block' ? positional.parts : [positional];
     const taken = words.length - at;
     const missing = parts.slice(taken);
-    rest.splice(positionalAt, 1);
-    if (positional.multiple) {
-      repeated = { ...positional, optional: true };
-      rest.splice(positionalAt, 0, repeated);
-    }
+    repeated = positional.multiple ? { ...positional, optional: true } : repeated;
+    // Options that stand before it have had their place.
+    const before = rest.slice(0, positionalAt).filter((argument) => !argument.optional);
+    rest.splice(0, positionalAt + 1, ...before, ...(positional.multiple && repeated !== null ? [repeated] : []));
     if (missing.length > 0) return { rest: [...missing, ...rest], expectsValue: false };
     at += parts.length;
   }
