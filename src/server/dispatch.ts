@@ -194,7 +194,7 @@ export class Dispatcher {
   private writeRefusal(session: Session, entry: CommandEntry | null, line: string, writer: AnswerWriter): void {
     const mark = writer.length;
     let text = line;
-    if (entry !== null && (entry.traits & Trait.exec) !== 0) {
+    if (entry !== null && (entry.traits & Trait.exec) !== 0 && !session.speaksShoal) {
       session.endTransaction(this.context.store);
       text = `EXECABORT Transaction discarded because of: ${line.startsWith('ERR ') ? line.slice(4) : line}`;
     } else if ((session.gates & Gate.multi) !== 0) {

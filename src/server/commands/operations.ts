@@ -136,10 +136,13 @@ export function touchOperation(context: ExecutionContext, operation: Operation, 
     reply.answer(Status.miss);
     return;
   }
-  const expiresAtMs = operation.has(Flag.ttl) ? context.nowMs + operation.ttlMs : NO_EXPIRY;
-  const result = context.store.expire(context.key, expiresAtMs, ExpireCondition.always, context.nowMs);
+  const { store, key, nowMs } = context;
+  const expiresAtMs = operation.has(Flag.ttl) ? nowMs + operation.ttlMs : NO_EXPIRY;
+  const result = store.expire(key, expiresAtMs, ExpireCondition.always, nowMs);
+  // To take an expiry away where there is none stores nothing, and is done all the same.
+  const there = result === WriteResult.stored || (expiresAtMs === NO_EXPIRY && store.has(key, nowMs));
   if (result === WriteResult.outOfMemory) reply.error(ErrorText.outOfMemory);
-  else reply.answer(result === WriteResult.stored ? Status.ok : Status.miss);
+  else reply.answer(there ? Status.ok : Status.miss);
 }
 
 export function pingOperation(_context: ExecutionContext, operation: Operation, reply: OperationReply): void {
