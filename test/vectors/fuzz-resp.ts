@@ -1,6 +1,7 @@
 /** RESP for the fuzzer. Replies are not counted: pushes and CLIENT REPLY make their number a matter of the commands. */
 import { Command } from '../../src/protocol/command.ts';
 import { RespDecoder, type RespDecoderLimits } from '../../src/protocol/resp/decoder.ts';
+import { REQUEST_MAGIC } from '../../src/protocol/shoal/frame.ts';
 import type { Expectation, FuzzProtocol } from './fuzz-protocols.ts';
 import type { Random } from './random.ts';
 import { encodeRequest } from './resp-feed.ts';
@@ -26,6 +27,8 @@ export class FuzzResp implements FuzzProtocol {
   input(random: Random): Buffer {
     for (;;) {
       const input = fuzzInput(random);
+      // As the first byte of a connection it would choose the other protocol.
+      if (input[0] === REQUEST_MAGIC) continue;
       if (this.longLines === 'sent' || input.length <= LONG_INPUT_BYTES) return input;
     }
   }
