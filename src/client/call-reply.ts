@@ -3,6 +3,22 @@
  * doubles, arrays and sets as arrays, maps as `Map`s. An error inside an aggregate, as EXEC has it, becomes a ShoalError in its place.
  */
 import { ShoalError } from '../base/errors.ts';
+import {
+  ASTERISK,
+  BAR,
+  COLON,
+  COMMA,
+  DOLLAR,
+  EQUALS,
+  GREATER,
+  HASH,
+  MINUS,
+  OPENING_PARENTHESIS,
+  PERCENT,
+  PLUS,
+  TILDE,
+  UNDERSCORE,
+} from '../protocol/resp/type-bytes.ts';
 
 export type CallReply =
   | string
@@ -137,18 +153,3 @@ function malformed(what: string): ShoalError {
 
 const DEPTH_MAX = 64;
 const VERBATIM_PREFIX_BYTES = 4;
-
-const HASH = 0x23;
-const DOLLAR = 0x24;
-const PERCENT = 0x25;
-const OPENING_PARENTHESIS = 0x28;
-const ASTERISK = 0x2a;
-const PLUS = 0x2b;
-const COMMA = 0x2c;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const EQUALS = 0x3d;
-const GREATER = 0x3e;
-const UNDERSCORE = 0x5f;
-const BAR = 0x7c;
-const TILDE = 0x7e;

@@ -1,16 +1,12 @@
 /** Replies of RESP to GET, SET and what opens a connection: `+…`, `-…`, `:…`, `$…` and `_` of RESP3. */
 import { unreachable } from '../base/assert.ts';
 import { NO_REQUEST_ID, ReplyKind, type ReplyScanner, type ReplySink, TextPrefix } from './reply-scanner.ts';
+import { COLON, DOLLAR, MINUS, PLUS, UNDERSCORE } from '../protocol/resp/type-bytes.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
-const PLUS = 0x2b;
-const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
-const COLON = 0x3a;
-const DOLLAR = 0x24;
-const UNDERSCORE = 0x5f;
 
 /** Longer lines come from no server of this protocol. */
 const LINE_BYTES_MAX = 64 * 1024;

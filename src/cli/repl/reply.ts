@@ -6,6 +6,22 @@
  * twice and copied a few times at most. Nothing is allocated by a length or count that the peer states.
  */
 import { ShoalError } from '../../base/errors.ts';
+import {
+  ASTERISK,
+  COLON,
+  COMMA,
+  DOLLAR,
+  EQUALS,
+  EXCLAMATION,
+  GREATER,
+  HASH,
+  MINUS,
+  OPENING_PARENTHESIS,
+  PERCENT,
+  PLUS,
+  TILDE,
+  UNDERSCORE,
+} from '../../protocol/resp/type-bytes.ts';
 
 export type ReplyNode =
   | { readonly kind: 'status' | 'error' | 'double' | 'integer' | 'big'; readonly text: string }
@@ -164,18 +180,4 @@ function malformed(what: string): ShoalError {
 const INITIAL_BYTES = 16 * 1024;
 const VERBATIM_PREFIX_BYTES = 4;
 
-const EXCLAMATION = 0x21;
-const HASH = 0x23;
-const DOLLAR = 0x24;
-const PERCENT = 0x25;
-const OPENING_PARENTHESIS = 0x28;
-const ASTERISK = 0x2a;
-const PLUS = 0x2b;
-const COMMA = 0x2c;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const EQUALS = 0x3d;
-const GREATER = 0x3e;
-const UNDERSCORE = 0x5f;
-const TILDE = 0x7e;
 const LINE_TYPES: ReadonlySet<number> = new Set([PLUS, MINUS, COLON, COMMA, OPENING_PARENTHESIS, HASH, UNDERSCORE]);

@@ -23,6 +23,7 @@
 import type { Command } from '../command.ts';
 import { isNotInteger, parseInteger } from '../numbers.ts';
 import { splitInlineArguments } from './inline.ts';
+import { ASTERISK, DOLLAR, MINUS } from './type-bytes.ts';
 
 /** `decode`: the frame is not whole; call again with the same start once more bytes are there. */
 export const NEED_MORE = 0;
@@ -283,7 +284,4 @@ const TOO_LONG = -2;
 const NUL = 0;
 const LF = 0x0a;
 const CR = 0x0d;
-const DOLLAR = 0x24;
-const ASTERISK = 0x2a;
-const MINUS = 0x2d;
 const ZERO = 0x30;

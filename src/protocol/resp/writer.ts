@@ -11,6 +11,21 @@ import { INTEGER_BYTES_MAX, writeInteger } from '../numbers.ts';
 import { copyBytes, OutputBytes } from '../output-bytes.ts';
 import type { Reply } from '../reply.ts';
 import { formatDouble } from './double.ts';
+import {
+  ASTERISK,
+  BAR,
+  COLON,
+  COMMA,
+  DOLLAR,
+  EQUALS,
+  GREATER,
+  HASH,
+  MINUS,
+  OPENING_PARENTHESIS,
+  PERCENT,
+  PLUS,
+  TILDE,
+} from './type-bytes.ts';
 
 export type RespVersion = 2 | 3;
 
@@ -230,16 +245,3 @@ const NULL_RESP3 = Buffer.from('_\r\n');
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
-const HASH = 0x23;
-const DOLLAR = 0x24;
-const PERCENT = 0x25;
-const OPENING_PARENTHESIS = 0x28;
-const ASTERISK = 0x2a;
-const PLUS = 0x2b;
-const COMMA = 0x2c;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const EQUALS = 0x3d;
-const GREATER = 0x3e;
-const BAR = 0x7c;
-const TILDE = 0x7e;

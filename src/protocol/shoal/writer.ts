@@ -30,6 +30,7 @@ import {
   VERSION_MIN,
 } from './frame.ts';
 import type { OperationReply } from './operation-reply.ts';
+import { MINUS } from '../resp/type-bytes.ts';
 
 /** What a line of a RESP error is in this protocol. */
 export interface ErrorMeaning {
@@ -211,7 +212,6 @@ function firstWord(line: string): string {
 const FRAME_BYTES_MAX = HEADER_BYTES + 2 * FIELD_BYTES;
 /** This node knows no topology yet. */
 const NO_EPOCH = 0;
-const MINUS = 0x2d;
 const LINE_END_BYTES = 2;
 /** `-` and the end of the line. */
 const ERROR_FRAME_BYTES = 3;
