@@ -39,6 +39,8 @@ export class Connection implements SocketHandler {
   greeting: Greeting | null = null;
   /** Requests that were sent and not answered, those that their callers gave up on included. */
   inFlightCount = 0;
+  /** Whether it answered a request, the greeting aside. */
+  hasAnswered = false;
   /** Deadlines that passed since something last arrived. */
   silentTimeoutCount = 0;
   private readonly owner: ConnectionOwner;
@@ -95,12 +97,25 @@ export class Connection implements SocketHandler {
 
   /** Fails the requests whose deadline has passed, and counts them as silence. */
   expire(nowMs: number, expired: (request: Request) => void): void {
+    if (this.slots.length > SLOTS_KEPT && this.inFlightCount < this.slots.length >> 3) this.shrinkSlots();
     if (this.inFlightCount === 0) return;
+    let oldestMs = nowMs;
     for (const request of this.slots) {
-      if (request === null || request.settled || request.deadlineMs > nowMs) continue;
+      if (request === null || request.deadlineMs > nowMs) continue;
+      if (request.deadlineMs < oldestMs) oldestMs = request.deadlineMs;
+      if (request.settled) continue;
       this.silentTimeoutCount += 1;
       expired(request);
     }
+    if (nowMs - oldestMs > LEFT_OUT_MS) {
+      // Its place would be taken for ever, and one by one all places.
+      this.end(this.error('ConnectionLost', `${this.node} left out an answer: the connection was given up`));
+    }
+  }
+
+  /** Whether anybody waits for an answer of it. */
+  hasPending(): boolean {
+    return this.inFlightCount > 0 && this.slots.some((request) => request !== null && !request.settled);
   }
 
   onConnected(): void {
@@ -130,7 +145,9 @@ export class Connection implements SocketHandler {
     const lost: Request[] = [];
     for (const request of this.slots) if (request !== null && !request.settled) lost.push(request);
     // In the order in which they were sent, so that those that are sent again keep it.
-    lost.sort((left, right) => left.id - right.id);
+    // Numbers begin anew after 2^32: counted from the next one on, the oldest comes first.
+    const { nextId } = this;
+    lost.sort((left, right) => ((left.id - nextId) >>> 0) - ((right.id - nextId) >>> 0));
     this.slots = [];
     this.inFlightCount = 0;
     const greeted = this.greeting !== null;
@@ -192,6 +209,7 @@ export class Connection implements SocketHandler {
     }
     this.slots[index] = null;
     this.inFlightCount -= 1;
+    if (this.greeting !== null) this.hasAnswered = true;
     if (request.settled) return true;
     if (reply.isError) {
       request.fail(errorOfReply(reply, this.node));
@@ -218,6 +236,18 @@ export class Connection implements SocketHandler {
     this.slots = slots;
   }
 
+  /** Halves what a burst left behind, since all of it is looked through for deadlines; where two numbers would meet, another time. */
+  private shrinkSlots(): void {
+    const slots = new Array<Request | null>(this.slots.length >> 1).fill(null);
+    for (const request of this.slots) {
+      if (request === null) continue;
+      const index = request.id & (slots.length - 1);
+      if (slots[index] !== null) return;
+      slots[index] = request;
+    }
+    this.slots = slots;
+  }
+
   private error(
     code: 'ConnectFailed' | 'ConnectionLost' | 'UnexpectedResponse' | 'CodecFailed',
     message: string,
@@ -239,6 +269,10 @@ function reasonOf(cause: Error | null): string {
 /** The number of what a node says to no request, before it closes the connection. */
 const NO_REQUEST = 0;
 const SLOTS_INITIAL = 64;
+/** So many are looked through in no time. */
+const SLOTS_KEPT = 1024;
+/** How long after its deadline the answer to a request may still come. */
+const LEFT_OUT_MS = 30_000;
 const NO_KEY = '';
 /** The version in the header of a greeting, whatever it then agrees on. */
 const HELLO_VERSION = 1;

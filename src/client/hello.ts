@@ -6,6 +6,7 @@ import {
   HELLO_REPLY_AT_VALUE_BYTES_MAX,
   HELLO_REPLY_AT_VERSION,
   HELLO_REPLY_FIXED_BYTES,
+  KEY_LENGTH_MAX,
   VERSION_MAX,
   VERSION_MIN,
 } from '../protocol/shoal/frame.ts';
@@ -63,7 +64,8 @@ export function decodeGreeting(reply: ReplyFrame): Greeting {
   if (protocolVersion < VERSION_MIN || protocolVersion > VERSION_MAX) throw malformed();
   return {
     protocolVersion,
-    keyBytesMax: bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_KEY_BYTES_MAX),
+    // A header has no room for more, whatever the node says.
+    keyBytesMax: Math.min(KEY_LENGTH_MAX, bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_KEY_BYTES_MAX)),
     valueBytesMax: bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_VALUE_BYTES_MAX),
     nodeId: bytes.toString('utf8', idStart, idEnd),
     softwareVersion: bytes.toString('utf8', versionStart, versionEnd),

@@ -33,8 +33,8 @@ export interface PoolOptions extends ConnectionOptions {
 export type NodeState = 'connecting' | 'up' | 'down';
 
 export interface PoolOwner {
-  /** Finds the pool for a request again: it was lost with its connection, or its node was removed. */
-  resubmit(request: Request): void;
+  /** Finds the pool for a request again: it was lost with its connection to `pool`, or the node of `pool` was removed. */
+  resubmit(request: Request, pool: NodePool): void;
   onStateChanged(pool: NodePool, state: NodeState, error: ShoalError | null): void;
   /** A retired pool has closed its last connection. */
   onEmpty(pool: NodePool): void;
@@ -56,6 +56,10 @@ export class NodePool implements ConnectionOwner {
   private readonly breaker: Breaker;
   private readonly backoff: Backoff;
   private reconnect: Timer | null = null;
+  /** From when on a connection beside another one is tried again. */
+  private spareFromMs = 0;
+  /** From when on a full connection is looked through again. */
+  private lookFromMs = 0;
   private retired = false;
 
   constructor(options: PoolOptions, owner: PoolOwner, runtime: ClientRuntime, open: OpenSocket) {
@@ -89,7 +93,10 @@ export class NodePool implements ConnectionOwner {
       this.enqueue(request);
       return;
     }
-    if (connection.inFlightCount >= this.options.pendingCountMax) throw this.queueFull('requests are in flight');
+    if (connection.inFlightCount >= this.options.pendingCountMax) {
+      this.lookAgain();
+      throw this.queueFull('requests are in flight');
+    }
     connection.send(request);
   }
 
@@ -121,15 +128,15 @@ export class NodePool implements ConnectionOwner {
     this.reconnect = null;
     const { waiting } = this;
     this.waiting = [];
-    for (const request of waiting) if (!request.settled) this.owner.resubmit(request);
+    for (const request of waiting) if (!request.settled) this.owner.resubmit(request, this);
     this.closeIfIdle();
   }
 
-  /** Of a retired pool: closes it if nothing is in flight any more. */
+  /** Of a retired pool: closes it if nobody waits for an answer any more. */
   closeIfIdle(): void {
     if (!this.retired) return;
     for (const connection of this.connections) {
-      if (connection.inFlightCount === 0 || !connection.isReady)
+      if (!connection.isReady || !connection.hasPending())
         connection.end(this.error('ConnectionLost', `${this.node} was removed`));
     }
     if (this.connections.length === 0) this.owner.onEmpty(this);
@@ -148,9 +155,13 @@ export class NodePool implements ConnectionOwner {
   onReady(connection: Connection): void {
     this.greeting = connection.greeting;
     this.ready.push(connection);
-    this.backoff.reset();
     this.breaker.succeeded();
+    this.sendWaiting();
+    // A listener may send too, or remove us: what waited comes first.
     this.change('up', null);
+  }
+
+  private sendWaiting(): void {
     const { waiting } = this;
     this.waiting = [];
     for (const request of waiting) {
@@ -167,7 +178,9 @@ export class NodePool implements ConnectionOwner {
     remove(this.connections, connection);
     const wasReady = remove(this.ready, connection);
     this.lastError = error;
-    if (!this.retired && this.connections.length === 0) this.scheduleReconnect(wasReady, error);
+    if (connection.hasAnswered) this.backoff.reset();
+    if (!this.retired && this.connections.length === 0) this.scheduleReconnect(wasReady, connection.hasAnswered, error);
+    else if (!wasReady) this.spareFromMs = this.runtime.nowMs() + this.backoff.nextMs();
     for (const request of lost) this.repeatOrFail(request, error);
     if (this.retired && this.connections.length === 0) this.owner.onEmpty(this);
   }
@@ -184,9 +197,22 @@ export class NodePool implements ConnectionOwner {
     }
     if (!least.isReady) return null;
     if (unsentBytes > this.options.unsentBytesMax) throw this.queueFull('bytes wait to be sent', unsentBytes);
-    if (least.unsentBytes > SPILL_BYTES && this.connections.length < this.options.connectionCountMax)
-      this.openConnection();
+    if (least.unsentBytes > SPILL_BYTES) this.openSpare();
     return least;
+  }
+
+  /** One more connection, unless there are as many as may be, or the last attempt failed just now. */
+  private openSpare(): void {
+    if (this.connections.length >= this.options.connectionCountMax) return;
+    if (this.runtime.nowMs() >= this.spareFromMs) this.openConnection();
+  }
+
+  /** Where all places are taken by what nobody waits for any more, no timer runs that would find it out. */
+  private lookAgain(): void {
+    const nowMs = this.runtime.nowMs();
+    if (nowMs < this.lookFromMs) return;
+    this.lookFromMs = nowMs + LOOK_AGAIN_MS;
+    this.expire(nowMs);
   }
 
   private enqueue(request: Request): void {
@@ -202,11 +228,14 @@ export class NodePool implements ConnectionOwner {
     this.connections.push(new Connection(this.options, this, this.runtime, this.open));
   }
 
-  private scheduleReconnect(wasReady: boolean, error: ShoalError): void {
-    if (wasReady) this.change(this.breaker.isOpen ? 'down' : 'connecting', error);
-    else if (this.breaker.failed() || error.code === 'Unauthenticated') this.trip(error);
-    const delayMs = wasReady && !this.breaker.isOpen ? 0 : this.backoff.nextMs();
+  /** `worked`: the connection answered requests, so the next one is tried at once; one that was only greeted may be lost over and over. */
+  private scheduleReconnect(wasReady: boolean, worked: boolean, error: ShoalError): void {
+    // Set before anybody is told: a listener that removes the node, or closes the client, cancels it.
+    const opens = !wasReady && (this.breaker.failed() || error.code === 'Unauthenticated');
+    const delayMs = worked && !this.breaker.isOpen ? 0 : this.backoff.nextMs();
     this.reconnect = this.runtime.after(delayMs, false, () => this.openConnection());
+    if (wasReady) this.change(this.breaker.isOpen ? 'down' : 'connecting', error);
+    else if (opens) this.trip(error);
   }
 
   private trip(error: ShoalError): void {
@@ -219,7 +248,7 @@ export class NodePool implements ConnectionOwner {
   private repeatOrFail(request: Request, error: ShoalError): void {
     const again =
       request.repeatable && request.sendCount < this.options.sendCountMax && error.code === 'ConnectionLost';
-    if (again) this.owner.resubmit(request);
+    if (again) this.owner.resubmit(request, this);
     else request.fail(error);
   }
 
@@ -267,3 +296,5 @@ function remove(list: Connection[], connection: Connection): boolean {
 
 /** A connection with more unsent than this is choked: its peer, or the way to it, is slower than we are. */
 const SPILL_BYTES = 256 * 1024;
+/** How often it is worth to look through a full connection. */
+const LOOK_AGAIN_MS = 1000;

@@ -44,6 +44,8 @@ export class Request {
   /** By the runtime's `nowMs`. */
   deadlineMs = 0;
   timeoutMs = 0;
+  /** It is for the node that it was given to, not for whichever owns its key: no other one may execute it. */
+  isForNode = false;
   /** Its place in a call of many keys. */
   index = 0;
 

@@ -73,12 +73,13 @@ export class Router implements PoolOwner, PendingCounter {
     if (this.pendingCount === 0) this.onIdle?.();
   }
 
-  resubmit(request: Request): void {
+  resubmit(request: Request, pool: NodePool): void {
     if (request.settled) return;
     try {
       // A client that is being closed still waits for what was pending before.
       if (this.closed !== null && this.members.length === 0) throw this.closed;
-      (this.onlyPool ?? this.poolOf(request.key)).submit(request);
+      const next = request.isForNode ? pool : (this.onlyPool ?? this.poolOf(request.key));
+      next.submit(request);
     } catch (error) {
       request.fail(error as ShoalError);
     }
@@ -101,6 +102,8 @@ export class Router implements PoolOwner, PendingCounter {
     this.setMembers(this.members.filter((other) => other !== member));
     this.retired.add(member.pool);
     member.pool.retire();
+    // It looks after what the pool still waits for.
+    if (this.retired.size > 0) this.timer ??= this.startTimer();
     return true;
   }
 

@@ -48,7 +48,8 @@ export class Sender<V> {
     options: RequestOptions | undefined,
   ): Promise<T[]> {
     // All are made before the first is sent: a bad key sends nothing.
-    const requests = items.map(requestOf);
+    // Holes of a sparse array are bad keys too.
+    const requests = Array.from(items, requestOf);
     for (let index = 0; index < requests.length; index += 1) {
       const request = requests[index]!;
       request.settler = many;
@@ -80,7 +81,10 @@ export class Sender<V> {
         if (options.signal !== undefined) listen(request, options.signal);
       }
       if (pool === null) this.router.submit(request, timeoutMs);
-      else this.router.submitTo(pool, request, timeoutMs);
+      else {
+        request.isForNode = true;
+        this.router.submitTo(pool, request, timeoutMs);
+      }
     } catch (error) {
       request.fail(error as ShoalError);
     }
