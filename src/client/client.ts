@@ -281,6 +281,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
     options: SetManyOptions = NO_OPTIONS,
   ): Promise<T> {
     checkKey(key);
+    if (typeof factory !== 'function') throw invalid('the factory is not a function');
     return this.makers.run(key, factory, options);
   }
 

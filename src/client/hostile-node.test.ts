@@ -206,3 +206,49 @@ test('connections that were busy once do not cost their peak for ever', async ()
   sockets[0]!.reply(sent.at(-1)!.id, Status.miss);
   expect(await last).toBeUndefined();
 });
+
+test('a call of more keys than may be pending is answered, within one deadline, and leaves room for others', async () => {
+  const opened = open();
+  const { network, client, sockets } = opened;
+  await answerPing(opened);
+  const keys = Array.from({ length: 100_000 }, (_, index) => `${index}`);
+  const many = client.getMany(keys);
+  const other = client.get('other');
+  let sentCount = 0;
+  for (let round = 0; round < 8; round += 1) {
+    await turn();
+    const sent = sockets[0]!.take();
+    sentCount += sent.length;
+    for (const { id } of sent) sockets[0]!.reply(id, Status.miss);
+  }
+  expect(sentCount).toBe(100_001);
+  expect(await other).toBeUndefined();
+  expect((await many).length).toBe(100_000);
+
+  const late = codeOf(client.getMany(keys, { timeoutMs: 100 }));
+  await turn();
+  await network.advance(60);
+  for (const { id } of sockets[0]!.take()) sockets[0]!.reply(id, Status.miss);
+  await network.advance(60);
+  expect(await late).toBe('Timeout');
+  await turn();
+  sockets[0]!.take();
+  await network.advance(100);
+  expect(network.timerCount).toBeLessThanOrEqual(1);
+});
+
+test('arguments that types refuse are refused as every other fault is', async () => {
+  const { client } = open();
+  const none = null as unknown as undefined;
+  const calls = [
+    client.get('key', none),
+    client.getMany(none as unknown as string[]),
+    client.setMany([1] as unknown as [string, unknown][]),
+    client.get('key', { signal: {} as AbortSignal }),
+    client.increment('key', none as unknown as bigint),
+    client.getOrSet('key', none as unknown as () => unknown),
+    client.getMany(new Array<string>(2)),
+  ];
+  const codes = await Promise.all(calls.map(codeOf));
+  expect(codes).toEqual(codes.map(() => 'InvalidArgument'));
+});

@@ -41,7 +41,7 @@ export class Request {
   resolve: (value: unknown) => void = ignore;
   reject: (error: ShoalError) => void = ignore;
   counter: PendingCounter | null = null;
-  /** By the runtime's `nowMs`. */
+  /** By the runtime's `nowMs`; 0: it is to be set when it is sent. */
   deadlineMs = 0;
   timeoutMs = 0;
   /** It is for the node that it was given to, not for whichever owns its key: no other one may execute it. */

@@ -61,7 +61,7 @@ export class Router implements PoolOwner, PendingCounter {
   submitTo(pool: NodePool, request: Request, timeoutMs: number): void {
     if (this.closed !== null) throw this.closed;
     request.timeoutMs = timeoutMs;
-    request.deadlineMs = this.parts.runtime.nowMs() + timeoutMs;
+    if (request.deadlineMs === 0) request.deadlineMs = this.parts.runtime.nowMs() + timeoutMs;
     pool.submit(request);
     request.counter = this;
     this.pendingCount += 1;

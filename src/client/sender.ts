@@ -5,7 +5,7 @@
 import type { ShoalError } from '../base/errors.ts';
 import type { Opcode } from '../protocol/shoal/frame.ts';
 import { checkKey, checkTimeout, type RequestOptions } from './call-options.ts';
-import type { Many } from './many.ts';
+import { type Many, MANY_IN_FLIGHT_MAX } from './many.ts';
 import type { NodePool } from './node-pool.ts';
 import { type Answer, type Key, Request } from './request.ts';
 import type { Router } from './router.ts';
@@ -50,14 +50,21 @@ export class Sender<V> {
     // All are made before the first is sent: a bad key sends nothing.
     // Holes of a sparse array are bad keys too.
     const requests = Array.from(items, requestOf);
-    for (let index = 0; index < requests.length; index += 1) {
-      const request = requests[index]!;
+    let sent = 0;
+    const sendNext = (): boolean => {
+      const request = requests[sent];
+      if (request === undefined) return false;
       request.settler = many;
-      request.index = index;
+      request.index = sent;
+      // The call has one deadline, whenever its last request is sent.
+      if (sent > 0) request.deadlineMs = requests[0]!.deadlineMs;
+      sent += 1;
       this.submit(request, options, null);
       // What cannot be sent has failed the call: the rest would fail in the same way, one by one.
-      if (request.settled) break;
-    }
+      return !request.settled;
+    };
+    for (let count = 0; count < MANY_IN_FLIGHT_MAX; count += 1) if (!sendNext()) return many.promise;
+    many.onRoom = sendNext;
     return many.promise;
   }
 
