@@ -252,3 +252,13 @@ test('arguments that types refuse are refused as every other fault is', async ()
   const codes = await Promise.all(calls.map(codeOf));
   expect(codes).toEqual(codes.map(() => 'InvalidArgument'));
 });
+
+test('keys that UTF-8 would make one key are refused, and send nothing', async () => {
+  const { client, sockets } = open();
+  const calls = ['\ud800', `${'k'.repeat(100)}\udc00`, 'é'].map((key) => codeOf(client.get(key)));
+  await sockets[0]!.greet();
+  const sent = sockets[0]!.take();
+  expect(sent.map(({ key }) => key)).toEqual(['é']);
+  sockets[0]!.reply(sent[0]!.id, Status.miss);
+  expect(await Promise.all(calls)).toEqual(['InvalidArgument', 'InvalidArgument', undefined]);
+});

@@ -21,6 +21,7 @@ import {
   REQUEST_MAGIC,
 } from '../protocol/shoal/frame.ts';
 import type { Key, Request } from './request.ts';
+import { isWellFormed } from './values/text.ts';
 
 /** What the node takes, as its greeting said. */
 export interface ItemLimits {
@@ -57,6 +58,10 @@ export class RequestWriter {
     writeU16(bytes, start + AT_FIELDS_BYTES, keyStart - start - HEADER_BYTES);
     const valueStart =
       keyStart + (typeof key === 'string' ? writeText(bytes, keyStart, key) : copy(bytes, keyStart, key));
+    // Only what is not ASCII grows. All lone surrogates would become one character, and such keys the same key.
+    if (valueStart - keyStart !== key.length && !isWellFormed(key as string)) {
+      throw new ShoalError('InvalidArgument', 'the key has lone surrogates, which UTF-8 has not; give bytes');
+    }
     if (valueStart - keyStart > limits.keyBytesMax) throw tooLarge('key', valueStart - keyStart, limits.keyBytesMax);
     let end = valueStart;
     if (prefix !== null) end += copy(bytes, end, prefix);
