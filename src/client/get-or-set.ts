@@ -25,7 +25,9 @@ export class GetOrSet<V> {
   run<T extends V>(key: Key, factory: (key: Key) => T | Promise<T>, options: SetManyOptions): Promise<T> {
     const name = typeof key === 'string' ? `s${key}` : `b${Buffer.from(key).toString('latin1')}`;
     const { signal, ...shared } = options;
-    return this.flights.run(name, () => this.readOrMake(key, factory, shared), signal);
+    // The caller may use its bytes again while the factory runs.
+    const own = typeof key === 'string' ? key : new Uint8Array(key);
+    return this.flights.run(name, () => this.readOrMake(own, factory, shared), signal);
   }
 
   private async readOrMake<T extends V>(
@@ -44,15 +46,19 @@ export class GetOrSet<V> {
     try {
       await this.cache.set(key, made, options);
     } catch (error) {
-      this.degrade(key, error);
+      // The answer is there all the same where the client was closed meanwhile.
+      if (!isClosed(error)) this.degrade(key, error);
     }
     return made;
   }
 
   /** Tells of a cache that cannot be used for now; what is wrong with the call itself is thrown. */
   private degrade(key: Key, error: unknown): void {
-    if (!(error instanceof ShoalError) || error.code === 'InvalidArgument' || error.code === 'ClientClosed')
-      throw error;
+    if (!(error instanceof ShoalError) || error.code === 'InvalidArgument' || isClosed(error)) throw error;
     this.onCacheError(key, error);
   }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof ShoalError && error.code === 'ClientClosed';
 }

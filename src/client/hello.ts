@@ -7,6 +7,7 @@ import {
   HELLO_REPLY_AT_VERSION,
   HELLO_REPLY_FIXED_BYTES,
   KEY_LENGTH_MAX,
+  Status,
   VERSION_MAX,
   VERSION_MIN,
 } from '../protocol/shoal/frame.ts';
@@ -53,7 +54,7 @@ export function encodeHello(credentials: Credentials): Uint8Array {
 /** Reads the node's answer. Throws `UnexpectedResponse` where it is not one. */
 export function decodeGreeting(reply: ReplyFrame): Greeting {
   const { bytes, valueStart, valueEnd } = reply;
-  if (reply.valueLength < HELLO_REPLY_FIXED_BYTES) throw malformed();
+  if (reply.status !== Status.ok || reply.valueLength < HELLO_REPLY_FIXED_BYTES) throw malformed();
   const idStart = valueStart + HELLO_REPLY_FIXED_BYTES + 1;
   const idEnd = idStart + (bytes[idStart - 1] ?? 0);
   const versionStart = idEnd + 1;

@@ -170,6 +170,29 @@ export const nodeCases: readonly ClientCase[] = [
     },
   },
   {
+    name: 'gives the value that was made while it was closed, and stores it under the key that was meant',
+    async run(fixture) {
+      const node = await fixture.node();
+      const nodes = [`127.0.0.1:${node.port}`];
+      const client = await fixture.connect({ nodes });
+      const key = new Uint8Array([1, 2, 3]);
+      const reused = client.getOrSet(key, () => 'made');
+      key.fill(9);
+      assert.equal(await reused, 'made');
+      assert.equal(await client.get(new Uint8Array([1, 2, 3])), 'made');
+      const asked = deferred();
+      const made = deferred<string>();
+      const late = client.getOrSet('late', () => {
+        asked.resolve();
+        return made.promise;
+      });
+      await asked.promise;
+      await client.close();
+      made.resolve('late');
+      assert.equal(await late, 'late');
+    },
+  },
+  {
     name: 'can be closed before it ever connected, and with nodes that are gone',
     async run(fixture) {
       const node = await fixture.node();
