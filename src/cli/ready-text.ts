@@ -18,7 +18,9 @@ export function readyText(version: string, node: ReadyNode, options: NodeOptions
   const hostFlag = reach === '127.0.0.1' ? '' : `-h ${reach} `;
   const askPassword = options.password === '' ? '' : ' --askpass';
   const credentials = options.password === '' ? '' : ':PASSWORD@';
+  const passwordOption = options.password === '' ? '' : `, password: 'PASSWORD'`;
   return `shoal ${version} ready on ${addressText(host, port)}
+  client      ShoalClient.connect({ nodes: ['${addressText(reach, port)}']${passwordOption} })
   redis-cli   redis-cli ${hostFlag}-p ${port}${askPassword}
   ioredis     new Redis('redis://${credentials}${addressText(reach, port)}')
   memory      ${formatSize(options.memoryBytes)}, eviction ${options.eviction}

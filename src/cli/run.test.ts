@@ -121,6 +121,7 @@ describe('serve', () => {
     expect(fake.out).toBe(
       [
         'shoal 1.2.3 ready on 127.0.0.1:4321',
+        "  client      ShoalClient.connect({ nodes: ['127.0.0.1:4321'] })",
         '  redis-cli   redis-cli -p 4321',
         "  ioredis     new Redis('redis://127.0.0.1:4321')",
         '  memory      1gb, eviction noeviction',
