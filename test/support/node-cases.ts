@@ -24,11 +24,12 @@ export function defineCasesElsewhere(
   run: CaseRun,
   define: (test: (name: string, body: () => Promise<void>) => void) => void,
 ): void {
-  const folder = mkdtempSync(join(tmpdir(), 'shoal-cases-'));
   const outcomes = new Map<string, string | null>();
   let log = '';
+  let folder = '';
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'shoal-cases-'));
     const external = [...(run.external ?? [])];
     const built = await Bun.build({
       entrypoints: [run.entry],
@@ -57,7 +58,9 @@ export function defineCasesElsewhere(
     }
   }, RUN_MS_MAX);
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => {
+    if (folder !== '') rmSync(folder, { recursive: true, force: true });
+  });
 
   define((name) =>
     test(name, () => {
