@@ -11,11 +11,12 @@ const RUN_MS_MAX = 60_000;
 const RUNNER = join(import.meta.dirname, 'embedded-runner.ts');
 
 describe.each(['node', 'bun'])('on %s', (runtime) => {
-  const folder = mkdtempSync(join(tmpdir(), 'shoal-embedded-'));
+  let folder = '';
   const outcomes = new Map<string, string | null>();
   let child: ChildResult = { code: null, stdout: '', stderr: '' };
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'shoal-embedded-'));
     let args = [RUNNER];
     if (runtime === 'node') {
       const built = await Bun.build({ entrypoints: [RUNNER], outdir: folder, naming: 'runner.mjs', target: 'node' });
@@ -31,7 +32,9 @@ describe.each(['node', 'bun'])('on %s', (runtime) => {
     }
   }, RUN_MS_MAX);
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => {
+    if (folder !== '') rmSync(folder, { recursive: true, force: true });
+  });
 
   const reported = (name: string): void => {
     test(name, () => {
