@@ -18,7 +18,8 @@ import type { OperationSource } from './operation-source.ts';
 import { ReplyKind, type ReplyScanner, type ReplySink } from './reply-scanner.ts';
 import type { RequestEncoder } from './request-encoder.ts';
 import type { SendBuffers } from './send-buffers.ts';
-import type { Greeting, LoadProtocol } from './wire.ts';
+import type { Greeting } from './greeting.ts';
+import type { LoadProtocol } from './wire.ts';
 
 /** One value in this many is compared whole. A power of two. */
 const COMPARE_EVERY = 64;

@@ -13,7 +13,8 @@ import { LoadMeter, type MeterReading } from './load-meter.ts';
 import { PreloadSource, type OperationSource } from './operation-source.ts';
 import { ItemWriter, type ItemShape, type RequestEncoder } from './request-encoder.ts';
 import { SendBuffers } from './send-buffers.ts';
-import type { Greeting, LoadCredentials, LoadProtocol } from './wire.ts';
+import type { Greeting, LoadCredentials } from './greeting.ts';
+import type { LoadProtocol } from './wire.ts';
 
 /** Tries in a row to open a lost connection again, and how long before each; the last delay holds for all further ones. */
 const RECONNECTS_MAX = 5;

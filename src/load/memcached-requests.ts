@@ -1,6 +1,6 @@
 /** `get` and `set` of memcached's text protocol; `version` opens a connection, since nothing else proves that the server answers. */
 import { copyBytes, ItemWriter, type ItemShape, type RequestEncoder, writeDecimal } from './request-encoder.ts';
-import type { Greeting } from './wire.ts';
+import type { Greeting } from './greeting.ts';
 
 /** Room for the length and line ends around a value. */
 const FRAMING_BYTES_MAX = 32;

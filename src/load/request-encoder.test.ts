@@ -4,7 +4,8 @@ import { encodeHello } from '../client/hello.ts';
 import type { ItemShape, RequestEncoder } from './request-encoder.ts';
 import { copyBytes, ItemWriter, writeDecimal } from './request-encoder.ts';
 import { MemcachedEncoder } from './memcached-requests.ts';
-import { type Greeting, type LoadCredentials, PROTOCOL_NAMES, PROTOCOLS } from './wire.ts';
+import type { Greeting, LoadCredentials } from './greeting.ts';
+import { PROTOCOL_NAMES, PROTOCOLS } from './wire.ts';
 
 const SHAPE: ItemShape = { keyPrefix: 'k:', keyBytes: 8, valueBytesMax: 30, ttlMs: 0 };
 const VALUE = `00000000004200000030${new ItemWriter(SHAPE).pattern.toString('latin1', 20, 30)}`;

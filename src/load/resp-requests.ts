@@ -1,6 +1,6 @@
 /** GET and SET in RESP, and what opens a connection: AUTH where there is a password, and PING. */
 import { copyBytes, ItemWriter, type ItemShape, type RequestEncoder, writeDecimal } from './request-encoder.ts';
-import type { Greeting, LoadCredentials } from './wire.ts';
+import type { Greeting, LoadCredentials } from './greeting.ts';
 
 /** Room for the lengths and line ends around a value. */
 const FRAMING_BYTES_MAX = 64;

@@ -17,7 +17,7 @@ import {
   VERSION_MIN,
 } from '../protocol/shoal/frame.ts';
 import { copyBytes, ItemWriter, type ItemShape, type RequestEncoder } from './request-encoder.ts';
-import type { Greeting, LoadCredentials } from './wire.ts';
+import type { Greeting, LoadCredentials } from './greeting.ts';
 
 export class ShoalEncoder implements RequestEncoder {
   readonly requestBytesMax: number;

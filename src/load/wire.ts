@@ -1,4 +1,5 @@
 /** The protocols that a load can speak: what each needs is its row here. */
+import type { Greeting, LoadCredentials } from './greeting.ts';
 import { MemcachedEncoder, memcachedGreeting } from './memcached-requests.ts';
 import { MemcachedScanner } from './memcached-scanner.ts';
 import type { ReplyScanner, ReplySink } from './reply-scanner.ts';
@@ -10,19 +11,6 @@ import { ShoalScanner } from './shoal-scanner.ts';
 
 export const PROTOCOL_NAMES = ['resp', 'shoal', 'memcached'] as const;
 export type ProtocolName = (typeof PROTOCOL_NAMES)[number];
-
-export interface LoadCredentials {
-  /** Empty: the default one. */
-  readonly user: string;
-  /** Empty: none is given. */
-  readonly password: string;
-}
-
-/** What a connection sends before anything else. It is open once so many replies have come and none is an error. */
-export interface Greeting {
-  readonly bytes: Buffer;
-  readonly replyCount: number;
-}
 
 export interface LoadProtocol {
   readonly name: ProtocolName;
