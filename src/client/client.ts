@@ -170,14 +170,12 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   /** Stores several values. Not as one step: where it rejects, some may be stored. */
   async setMany(entries: Iterable<readonly [Key, V]>, options: SetManyOptions = NO_OPTIONS): Promise<void> {
     try {
-      const requests: Request[] = [];
-      for (const [key, value] of entries) {
+      const encoded = this.sender.encodeMany(entries, (key) => {
         const request = newRequest(Opcode.set, key, REPEATABLE, storedAnswer);
         applySetOptions(request, options);
-        const encoding = this.sender.encode(request, value);
-        if (encoding !== undefined) await encoding;
-        requests.push(request);
-      }
+        return request;
+      });
+      const requests = encoded instanceof Promise ? await encoded : encoded;
       const many = new Many<boolean>(requests.length);
       await this.sender.sendMany(many, requests, (request) => request, options);
     } catch (error) {

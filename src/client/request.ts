@@ -41,6 +41,8 @@ export class Request {
   resolve: (value: unknown) => void = ignore;
   reject: (error: ShoalError) => void = ignore;
   counter: PendingCounter | null = null;
+  /** It belongs to a call that was taken before the client was closed: it is still sent. */
+  accepted = false;
   /** By the runtime's `nowMs`; 0: it is to be set when it is sent. */
   deadlineMs = 0;
   timeoutMs = 0;

@@ -59,13 +59,19 @@ export class Router implements PoolOwner, PendingCounter {
 
   /** The same, to a node of the caller's choice. */
   submitTo(pool: NodePool, request: Request, timeoutMs: number): void {
-    if (this.closed !== null) throw this.closed;
+    if (!request.accepted) this.checkOpen();
     request.timeoutMs = timeoutMs;
     if (request.deadlineMs === 0) request.deadlineMs = this.parts.runtime.nowMs() + timeoutMs;
     pool.submit(request);
-    request.counter = this;
-    this.pendingCount += 1;
+    if (request.counter === null) this.count(request);
     this.timer ??= this.startTimer();
+  }
+
+  /** Counts a request as pending that is not sent yet, so that closing waits for it. Throws `ClientClosed`. */
+  accept(request: Request): void {
+    this.checkOpen();
+    request.accepted = true;
+    this.count(request);
   }
 
   settled(): void {
@@ -162,6 +168,11 @@ export class Router implements PoolOwner, PendingCounter {
   onEmpty(pool: NodePool): void {
     this.retired.delete(pool);
     if (this.retired.size === 0) this.onAllClosed?.();
+  }
+
+  private count(request: Request): void {
+    request.counter = this;
+    this.pendingCount += 1;
   }
 
   private poolOf(key: Key): NodePool {

@@ -50,6 +50,7 @@ export class Sender<V> {
     // All are made before the first is sent: a bad key sends nothing.
     // Holes of a sparse array are bad keys too.
     const requests = Array.from(items, requestOf);
+    let accepted = requests.some((request) => request.accepted);
     let sent = 0;
     const sendNext = (): boolean => {
       const request = requests[sent];
@@ -59,7 +60,9 @@ export class Sender<V> {
       // The call has one deadline, whenever its last request is sent.
       if (sent > 0) request.deadlineMs = requests[0]!.deadlineMs;
       sent += 1;
+      request.accepted = accepted;
       this.submit(request, options, null);
+      accepted = true;
       // What cannot be sent has failed the call: the rest would fail in the same way, one by one.
       return !request.settled;
     };
@@ -71,9 +74,44 @@ export class Sender<V> {
   /** Puts the value into the request; a promise only where that takes long. */
   encode(request: Request, value: V): Promise<void> | undefined {
     const encoded = this.encoder.encode(value);
-    if (encoded instanceof Promise) return encoded.then((result) => place(request, result));
+    if (encoded instanceof Promise) {
+      this.router.accept(request);
+      return encoded.then(
+        (result) => place(request, result),
+        (error: ShoalError) => {
+          request.fail(error);
+          throw error;
+        },
+      );
+    }
     place(request, encoded);
     return undefined;
+  }
+
+  /**
+   * The requests of several values, all encoded at once; a promise only where that takes long. Where one cannot be made, none is counted as
+   * pending any more.
+   */
+  encodeMany(entries: Iterable<readonly [Key, V]>, requestOf: (key: Key) => Request): Request[] | Promise<Request[]> {
+    const requests: Request[] = [];
+    const encodings: Promise<void>[] = [];
+    const giveUp = (error: ShoalError): never => {
+      for (const request of requests) request.fail(error);
+      throw error;
+    };
+    try {
+      for (const [key, value] of entries) {
+        const request = requestOf(key);
+        requests.push(request);
+        const encoding = this.encode(request, value);
+        if (encoding !== undefined) encodings.push(encoding);
+      }
+    } catch (error) {
+      for (const encoding of encodings) encoding.catch(ignore);
+      return giveUp(error as ShoalError);
+    }
+    if (encodings.length === 0) return requests;
+    return Promise.all(encodings).then(() => requests, giveUp);
   }
 
   /** Never throws: what cannot be sent fails as what was sent does, so that no promise of a larger call is left alone. */
@@ -112,6 +150,10 @@ function place(request: Request, encoded: EncodedValue): void {
   request.prefix = encoded.prefix;
   request.text = encoded.text;
   request.bytes = encoded.bytes;
+}
+
+function ignore(): void {
+  // The error that came first is told.
 }
 
 function listen(request: Request, signal: AbortSignal): void {

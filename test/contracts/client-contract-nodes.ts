@@ -193,6 +193,39 @@ export const nodeCases: readonly ClientCase[] = [
     },
   },
   {
+    name: 'sends what takes long to send, though it is closed meanwhile',
+    async run(fixture) {
+      const node = await fixture.node({ memory: '64mb' });
+      const nodes = [`127.0.0.1:${node.port}`];
+      const client = await fixture.connect({ nodes });
+      const large = 'compressed by another thread '.repeat(20_000);
+      const keys = Array.from({ length: 40_000 }, (_, index) => `key:${index}`);
+      // What is never sent keeps nothing open.
+      const bad: [string, unknown][] = [
+        ['first', large],
+        ['second', undefined],
+      ];
+      await rejects(client.setMany(bad), 'InvalidArgument');
+      await rejects(client.set('first', large, { signal: AbortSignal.abort() }), 'Aborted');
+      const calls = [
+        client.set('large', large),
+        client.setMany([
+          ['first', 1],
+          ['second', large],
+          ['third', 3],
+        ]),
+        client.getMany(keys),
+      ] as const;
+      const closing = client.close();
+      assert.equal(await calls[0], true);
+      await calls[1];
+      assert.equal((await calls[2]).length, keys.length);
+      await closing;
+      const reader = await fixture.connect({ nodes });
+      assert.deepEqual(await reader.getMany(['large', 'first', 'second', 'third']), [large, 1, large, 3]);
+    },
+  },
+  {
     name: 'can be closed before it ever connected, and with nodes that are gone',
     async run(fixture) {
       const node = await fixture.node();
