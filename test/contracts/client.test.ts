@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { ShoalError } from '../../src/base/errors.ts';
 import { ShoalClient } from '../../src/client/client.ts';
 import { ShoalNode } from '../../src/server/node.ts';
-import { defineCasesElsewhere } from '../support/node-cases.ts';
-import { packedPackage } from '../support/packed-package.ts';
+import { defineCasesFromTarball } from '../support/tarball-cases.ts';
 import { type ClientWorld, defineClientContract } from './client-contract.ts';
 
 const sources = (): Promise<ClientWorld> =>
@@ -15,14 +14,6 @@ describe('the client on Bun', () => {
   defineClientContract(sources, test);
 });
 
-const RUNNER = {
-  entry: join(import.meta.dir, 'client-runner.ts'),
-  external: ['shoal/*'],
-  packageFolder: async (): Promise<string> => join((await packedPackage()).application, 'node_modules', 'shoal'),
-} as const;
-
-for (const program of ['node', 'bun'] as const) {
-  describe(`the client from the packed tarball on ${program}`, () => {
-    defineCasesElsewhere({ ...RUNNER, program }, (define) => defineClientContract(sources, define));
-  });
-}
+defineCasesFromTarball('the client', join(import.meta.dir, 'client-runner.ts'), (define) =>
+  defineClientContract(sources, define),
+);

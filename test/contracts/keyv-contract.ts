@@ -10,39 +10,22 @@ import type { KeyvShoal } from '../../src/adapters/keyv.ts';
 import type { ShoalClient } from '../../src/client/client.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { defineKeyvSuite } from '../support/keyv-suite.ts';
+import { type AdapterWorld, type TestNode, withTwoNodes } from '../support/two-nodes.ts';
+import type { TestApi } from './client-contract.ts';
 
 /** The package under test. */
-export interface KeyvWorld {
+export interface KeyvWorld extends AdapterWorld {
   readonly KeyvShoal: typeof KeyvShoal;
-  readonly ShoalClient: typeof ShoalClient;
-  readonly ShoalNode: { start(): Promise<TestNode> };
 }
 
-interface TestNode {
-  readonly address: string;
-  stop(): Promise<void>;
-}
-
-type DefineCase = (name: string, body: () => Promise<void>) => void;
-
-export function defineKeyvContract(loadWorld: () => Promise<KeyvWorld>, define: DefineCase): void {
+export function defineKeyvContract(loadWorld: () => Promise<KeyvWorld>, define: TestApi): void {
   let world: KeyvWorld;
   let nodes: readonly TestNode[];
   let client: ShoalClient;
 
-  /** A case with two empty nodes and a client of both. */
-  const test: DefineCase = (name, body) =>
-    define(name, async () => {
-      world = await loadWorld();
-      nodes = [await world.ShoalNode.start(), await world.ShoalNode.start()];
-      client = await world.ShoalClient.connect({ nodes: nodes.map(({ address }) => address) });
-      try {
-        await body();
-      } finally {
-        await client.close();
-        for (const node of nodes) await node.stop();
-      }
-    });
+  const test = withTwoNodes(loadWorld, define, (started) => {
+    ({ world, nodes, client } = started);
+  });
 
   const adapter = (...options: ConstructorParameters<typeof KeyvShoal> extends [unknown?, ...infer O] ? O : never) =>
     new world.KeyvShoal(client, ...options);

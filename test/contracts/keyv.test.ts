@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { KeyvShoal } from '../../src/adapters/keyv.ts';
 import { ShoalClient } from '../../src/client/client.ts';
 import { ShoalNode } from '../../src/server/node.ts';
-import { defineCasesElsewhere } from '../support/node-cases.ts';
-import { packedPackage } from '../support/packed-package.ts';
+import { defineCasesFromTarball } from '../support/tarball-cases.ts';
 import { defineKeyvContract, type KeyvWorld } from './keyv-contract.ts';
 
 const sources = (): Promise<KeyvWorld> => Promise.resolve({ KeyvShoal, ShoalClient, ShoalNode });
@@ -14,14 +13,6 @@ describe('shoal/keyv on Bun', () => {
   defineKeyvContract(sources, test);
 });
 
-const RUNNER = {
-  entry: join(import.meta.dir, 'keyv-runner.ts'),
-  external: ['shoal/*'],
-  packageFolder: async (): Promise<string> => join((await packedPackage()).application, 'node_modules', 'shoal'),
-} as const;
-
-for (const program of ['node', 'bun'] as const) {
-  describe(`shoal/keyv from the packed tarball on ${program}`, () => {
-    defineCasesElsewhere({ ...RUNNER, program }, (define) => defineKeyvContract(sources, define));
-  });
-}
+defineCasesFromTarball('shoal/keyv', join(import.meta.dir, 'keyv-runner.ts'), (define) =>
+  defineKeyvContract(sources, define),
+);

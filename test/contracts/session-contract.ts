@@ -12,6 +12,8 @@ import type { ShoalStore, ShoalStoreOptions } from '../../src/adapters/express-s
 import type { ShoalClient } from '../../src/client/client.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { nextEvent } from '../support/next-event.ts';
+import { type AdapterWorld, withTwoNodes } from '../support/two-nodes.ts';
+import type { TestApi } from './client-contract.ts';
 
 declare module 'express-session' {
   interface SessionData {
@@ -20,39 +22,19 @@ declare module 'express-session' {
 }
 
 /** The package under test. */
-export interface SessionWorld {
+export interface SessionWorld extends AdapterWorld {
   readonly ShoalStore: typeof ShoalStore;
-  readonly ShoalClient: typeof ShoalClient;
-  readonly ShoalNode: { start(): Promise<TestNode> };
 }
-
-interface TestNode {
-  readonly address: string;
-  stop(): Promise<void>;
-}
-
-type DefineCase = (name: string, body: () => Promise<void>) => void;
 
 const MAX_AGE_MS = 600_000;
 
-export function defineSessionContract(loadWorld: () => Promise<SessionWorld>, define: DefineCase): void {
+export function defineSessionContract(loadWorld: () => Promise<SessionWorld>, define: TestApi): void {
   let world: SessionWorld;
-  let nodes: readonly TestNode[];
   let client: ShoalClient;
 
-  /** A case with two empty nodes and a client of both. */
-  const test: DefineCase = (name, body) =>
-    define(name, async () => {
-      world = await loadWorld();
-      nodes = [await world.ShoalNode.start(), await world.ShoalNode.start()];
-      client = await world.ShoalClient.connect({ nodes: nodes.map(({ address }) => address) });
-      try {
-        await body();
-      } finally {
-        await client.close();
-        for (const node of nodes) await node.stop();
-      }
-    });
+  const test = withTwoNodes(loadWorld, define, (started) => {
+    ({ world, client } = started);
+  });
   const newStore = (options: Omit<ShoalStoreOptions, 'client'> = {}): ShoalStore =>
     new world.ShoalStore({ client, ...options });
   const ttlMsOf = async (key: string): Promise<number | null | undefined> => (await client.getEntry(key))?.ttlMs;
