@@ -144,8 +144,8 @@ export class Connection implements SocketHandler {
     this.connectTimer?.cancel();
     const lost: Request[] = [];
     for (const request of this.slots) if (request !== null && !request.settled) lost.push(request);
-    // In the order in which they were sent, so that those that are sent again keep it.
-    // Numbers begin anew after 2^32: counted from the next one on, the oldest comes first.
+    // In the order in which they were sent, so that those that are sent again keep it: numbers begin anew after 2^32, and
+    // counted from the next one on the oldest comes first.
     const { nextId } = this;
     lost.sort((left, right) => ((left.id - nextId) >>> 0) - ((right.id - nextId) >>> 0));
     this.slots = [];

@@ -47,8 +47,7 @@ export class Sender<V> {
     requestOf: (item: K) => Request,
     options: RequestOptions | undefined,
   ): Promise<T[]> {
-    // All are made before the first is sent: a bad key sends nothing.
-    // Holes of a sparse array are bad keys too.
+    // All are made before the first is sent: a bad key, as a hole of a sparse array is, sends nothing.
     const requests = Array.from(items, requestOf);
     let accepted = requests.some((request) => request.accepted);
     let sent = 0;
