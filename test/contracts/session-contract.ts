@@ -47,7 +47,7 @@ export function defineSessionContract(loadWorld: () => Promise<SessionWorld>, de
     assert.equal((await shop.browser().get('/view')).views, 1);
     const stored = JSON.parse((await client.get<string>(`shop:${id}`)) ?? '') as SessionData;
     assert.equal(stored.views, 2);
-    assert.equal(stored.cookie.originalMaxAge, MAX_AGE_MS);
+    assertAbout(stored.cookie.originalMaxAge, MAX_AGE_MS); // express-session reads the clock twice for it.
     assertAbout(await ttlMsOf(`shop:${id}`), MAX_AGE_MS);
   });
 
