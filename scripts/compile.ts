@@ -13,8 +13,12 @@ const outfile = resolve(process.argv[2] ?? join(ROOT, 'dist-bin', 'shoal'));
 await mkdir(dirname(outfile), { recursive: true });
 await build({
   // A worker is part of an executable only where it is named as an entry.
-  entrypoints: [join(ROOT, 'src/cli/main.ts'), join(ROOT, 'src/store/janitor-worker.ts')],
-  // Without their folders: inside an executable every module lies in one, and the janitor looks for its worker beside itself.
+  entrypoints: [
+    join(ROOT, 'src/cli/main.ts'),
+    join(ROOT, 'src/store/janitor-worker.ts'),
+    join(ROOT, 'src/server/threads/data-thread-worker.ts'),
+  ],
+  // Without their folders: inside an executable every module lies in one, and who starts a worker looks for it beside itself.
   naming: { entry: '[name].[ext]' },
   define: { SHOAL_VERSION: JSON.stringify(packageVersion()) },
   // What lies in the folder where a server happens to be started is not its configuration.

@@ -48,7 +48,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   adapters: ['express-session'],
   config: ['valibot'],
-  io: ['bun', 'bun:ffi'],
+  io: ['bun', 'bun:ffi', 'bun:jsc'],
   load: ['bun'],
 };
 

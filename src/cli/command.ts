@@ -25,6 +25,8 @@ export interface CommandEntry {
 }
 
 export interface ServedNode extends ReadyNode {
+  /** Resolves where the node cannot go on: a bug. */
+  readonly failure: Promise<Error>;
   stop(): Promise<void>;
 }
 

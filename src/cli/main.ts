@@ -24,8 +24,8 @@ const exitCode = await run(process.argv.slice(2), {
   exit: (code) => process.exit(code),
   startNode: async (options) => {
     // Loaded only when a node starts, so that help and version answer at once.
-    const { RunningNode } = await import('../server/running-node.ts');
-    return RunningNode.start(options, { version });
+    const { startNode } = await import('../server/start-node.ts');
+    return startNode(options, { version, ownThreads: true });
   },
 });
 // An exit code alone would wait for whatever a stopped node left open.

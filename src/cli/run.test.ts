@@ -24,6 +24,8 @@ class FakeProcess implements CommandContext {
   timeMs = 0;
   /** Ends the node's stop. */
   finishStop = (): void => undefined;
+  /** Lets the node die. */
+  failNode = (_error: Error): void => undefined;
   /** Settles when something was written that contains what is waited for. */
   readonly #waiters: { readonly text: string; readonly resolve: () => void }[] = [];
   readonly #listeners = new Map<StopSignal, () => void>();
@@ -51,7 +53,10 @@ class FakeProcess implements CommandContext {
         this.finishStop = resolve;
       });
     };
-    return Promise.resolve({ host: options.host, port: options.port || 4321, description: 'a test', stop });
+    const failure = new Promise<Error>((resolve) => {
+      this.failNode = resolve;
+    });
+    return Promise.resolve({ host: options.host, port: options.port || 4321, description: 'a test', failure, stop });
   };
 
   signal(signal: StopSignal): void {
@@ -136,6 +141,17 @@ describe('serve', () => {
     expect(await exitCode).toBe(0);
     expect(fake.exits).toEqual([]);
     expect(fake.error).toBe('');
+  });
+
+  test('a node that dies is stopped, and its error ends the process', async () => {
+    const fake = new FakeProcess();
+    const exitCode = run(['serve'], fake);
+    await fake.written('runtime');
+    fake.failNode(new Error('a data thread died'));
+    await fake.written('stopping…\n');
+    fake.finishStop();
+    expect(await exitCode).not.toBe(0);
+    expect(fake.error).toContain('a data thread died');
   });
 
   test.each([

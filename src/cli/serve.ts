@@ -35,8 +35,9 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
   const exposure = exposureWarning(options);
   if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);
 
-  await stopAsked;
+  const failure = await Promise.race([stopAsked, node.failure]);
   context.writeOut('stopping…\n');
   await node.stop();
+  if (failure instanceof Error) throw failure;
   return ExitCode.ok;
 }

@@ -26,14 +26,20 @@ export interface NodeSettings {
   /** Who may use the DEBUG command; `no` by default: nobody. */
   readonly 'debug-command'?: 'no' | 'local' | 'yes' | undefined;
   /** Network layer; `auto`, the default, takes the fastest that the runtime has. */
-  readonly transport?: 'auto' | 'bun' | 'node' | undefined;
+  readonly transport?: 'auto' | 'epoll' | 'bun' | 'node' | undefined;
+  /**
+   * Threads that serve clients; 0: one for each core. 1, the default here, is the caller's own thread. More of them, and any with the
+   * `epoll` transport, are threads of their own, for which the node needs Bun.
+   */
+  readonly threads?: number | undefined;
   /** Where expired and dead data is cleared: between requests (`inline`, the default here), or in a `thread` of its own. */
   readonly janitor?: 'thread' | 'inline' | undefined;
   readonly limits?: LimitSettings | undefined;
   /**
    * The node's wall clock: ms since 1970. Expiries follow it, so a test that gives its own clock decides when they come:
    * `nowMs: () => Date.now()` follows fake timers, which a node ignores otherwise. Called for each batch of requests.
-   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor. While it tells
+   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor and
+   * no thread of the node's own. While it tells
    * a time before November 2023, what has expired is cleared when it is asked for, and not by itself.
    */
   readonly nowMs?: (() => number) | undefined;

@@ -49,7 +49,7 @@ test('the type has the names and kinds of the option table; the compiler says so
 
 describe('values', () => {
   test('nothing given: any port, little memory, no thread, and the defaults of the table', () => {
-    const embedded = { ...defaultOptions(), port: 0, memoryBytes: 64 * 1024 ** 2, janitor: 'inline' };
+    const embedded = { ...defaultOptions(), port: 0, memoryBytes: 64 * 1024 ** 2, janitor: 'inline', threadCount: 1 };
     expect(readSettings({}).options).toEqual(embedded as never);
     expect(readSettings({ memory: undefined, limits: undefined, nowMs: undefined }).options).toEqual(embedded as never);
   });

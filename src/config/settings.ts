@@ -1,6 +1,6 @@
 /**
  * Reads `NodeSettings`, the form that an application gives: the same table and checks as the file, all problems at once.
- * What differs are a few defaults: inside an application or a test a node takes any free port, little memory, and no thread.
+ * What differs are a few defaults: inside an application or a test a node takes any free port, little memory, and no thread of its own.
  */
 import { ShoalError } from '../base/errors.ts';
 import { MergedOptions, type OptionDefaults } from './merged-options.ts';
@@ -20,6 +20,7 @@ const EMBEDDED_DEFAULTS = {
   port: 0,
   memoryBytes: 64 * 1024 * 1024,
   janitor: 'inline',
+  threadCount: 1,
 } as const satisfies OptionDefaults;
 
 const LIMIT_PREFIX = 'limit-';
@@ -48,7 +49,14 @@ export function readSettings(settings: NodeSettings): ReadSettings {
   if (settings.nowMs !== undefined && settings.janitor === 'thread') {
     merged.problems.push('nowMs: a janitor in a thread of its own cannot follow this clock; use the inline one');
   }
-  return { options: merged.finish(), nowMs: settings.nowMs, log: settings.log };
+  const options = merged.finish();
+  if (settings.nowMs !== undefined && (options.threadCount !== 1 || options.transport === 'epoll')) {
+    throw new ShoalError(
+      'InvalidOption',
+      "nowMs: threads of the node's own cannot follow this clock; use one, without epoll",
+    );
+  }
+  return { options, nowMs: settings.nowMs, log: settings.log };
 }
 
 function takeLimits(merged: MergedOptions, limits: unknown): void {

@@ -106,16 +106,27 @@ export class BunTransport implements Transport {
     const listener = new StreamListener(options.host, handler, this.lingerMsMax);
     let server: TCPSocketListener<BunConnection>;
     try {
-      server = Bun.listen<BunConnection>({
-        hostname: options.host,
-        port: options.port,
-        allowHalfOpen: true,
-        socket: socketHandler(listener),
-      });
+      server = listenFor(listener, options);
     } catch (cause) {
       throw listenFailed(options.host, options.port, cause);
     }
     listener.bound(server.port, async () => server.stop());
     return listener;
   }
+}
+
+function listenFor(group: ConnectionGroup, options: ListenOptions): TCPSocketListener<BunConnection> {
+  const { host: hostname, port, portShared } = options;
+  const socket = socketHandler(group);
+  if (portShared === undefined) return Bun.listen<BunConnection>({ hostname, port, allowHalfOpen: true, socket });
+  let sharedPort = port;
+  if (portShared === 'first') {
+    // Bun shares a port with whoever shares it already, another process too. One that can be had alone is nobody's.
+    const probe = Bun.listen<BunConnection>({ hostname, port, socket });
+    sharedPort = probe.port;
+    probe.stop(true);
+  }
+  // An option that the types do not name yet.
+  const shared = { hostname, port: sharedPort, allowHalfOpen: true, reusePort: true, socket };
+  return Bun.listen<BunConnection>(shared);
 }

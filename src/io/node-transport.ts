@@ -139,6 +139,9 @@ export class NodeTransport implements Transport {
   }
 
   async listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener> {
+    if (options.portShared !== undefined) {
+      throw listenFailed(options.host, options.port, new Error('node:net cannot share a port between threads'));
+    }
     const listener = new StreamListener(options.host, handler, this.lingerMsMax);
     const accept = HAS_HANDLES ? acceptIntoOneBuffer(listener) : acceptByEvents(listener);
     const server = createServer(

@@ -26,8 +26,24 @@ export const LINGER_MS_MAX_DEFAULT = 1000;
  */
 export const KEEP_ALIVE_MS = 300_000;
 
+/** What runs later, on the thread of the connections. */
+export interface Scheduler {
+  /** Once the handler's call or socket's event at hand is over. */
+  afterThis(callback: () => void): void;
+  startTimer(callback: () => void, delayMs: number): { stop(): void };
+}
+
 // Taken when this module loads, so that fake timers of an application's tests do not hold a connection open.
-const { setTimeout: startTimer, clearTimeout: stopTimer, queueMicrotask: afterThis } = globalThis;
+const { setTimeout: startTimer, clearTimeout: stopTimer, queueMicrotask } = globalThis;
+
+/** That of the runtime. */
+export const EVENT_LOOP: Scheduler = {
+  afterThis: (callback) => queueMicrotask(callback),
+  startTimer(callback, delayMs) {
+    const timer = startTimer(callback, delayMs);
+    return { stop: () => stopTimer(timer) };
+  },
+};
 
 const OPEN = 0;
 const ENDING = 1;
@@ -39,6 +55,7 @@ type State = typeof OPEN | typeof ENDING | typeof DESTROYED | typeof CLOSED;
 export interface ConnectionGroup {
   readonly handler: ConnectionHandler;
   readonly lingerMsMax: number;
+  readonly scheduler: Scheduler;
   /** Every connection whose `onClose` is still to come. */
   readonly open: Set<StreamConnection>;
   /** Called after each `onClose`. */
@@ -49,6 +66,7 @@ export abstract class StreamConnection implements Connection {
   readonly remoteAddress: string;
   readonly localAddress: string;
   context: unknown = undefined;
+  receiveBuffer: Uint8Array | null = null;
   private readonly group: ConnectionGroup;
   private state: State = OPEN;
   private reading = true;
@@ -56,7 +74,7 @@ export abstract class StreamConnection implements Connection {
   /** The last write was taken in part or is retained: `onDrain` is owed. */
   private owesDrain = false;
   private error: Error | null = null;
-  private lingerTimer: ReturnType<typeof setTimeout> | null = null;
+  private lingerTimer: { stop(): void } | null = null;
 
   constructor(group: ConnectionGroup, remoteAddress: string, localAddress: string) {
     this.group = group;
@@ -95,14 +113,14 @@ export abstract class StreamConnection implements Connection {
     if (this.state !== OPEN || this.reading) return;
     this.reading = true;
     this.startReading();
-    if (this.peerEnded) afterThis(() => this.finishIfServed());
+    if (this.peerEnded) this.group.scheduler.afterThis(() => this.finishIfServed());
   }
 
   end(): void {
     if (this.state !== OPEN) return;
     this.state = ENDING;
     // Some sockets report their close from inside the call that ends them; the handler must not be called from there.
-    afterThis(() => {
+    this.group.scheduler.afterThis(() => {
       if (this.state !== ENDING) return;
       if (!this.reading) this.startReading();
       this.finish(this.peerEnded);
@@ -160,13 +178,13 @@ export abstract class StreamConnection implements Connection {
   socketClosed(error: Error | null): void {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
-    if (this.lingerTimer !== null) stopTimer(this.lingerTimer);
+    this.lingerTimer?.stop();
     this.group.open.delete(this);
     try {
       this.group.handler.onClose(this, this.error ?? error);
     } catch (thrown) {
       // There is no connection left to blame: it surfaces as an uncaught exception, outside the socket's callback.
-      afterThis(() => {
+      queueMicrotask(() => {
         throw thrown;
       });
     }
@@ -176,7 +194,7 @@ export abstract class StreamConnection implements Connection {
   /** FIN is sent: the peer has `lingerMsMax` to close its side. */
   protected startLinger(): void {
     if (this.state !== ENDING || this.lingerTimer !== null) return;
-    this.lingerTimer = startTimer(() => this.destroy(), this.group.lingerMsMax);
+    this.lingerTimer = this.group.scheduler.startTimer(() => this.destroy(), this.group.lingerMsMax);
   }
 
   private finishIfServed(): void {

@@ -1,13 +1,14 @@
 /**
  * A listener over either runtime: which connections are open, and how closing waits for all of them.
  */
-import type { ConnectionGroup, StreamConnection } from './stream-connection.ts';
+import { type ConnectionGroup, EVENT_LOOP, type Scheduler, type StreamConnection } from './stream-connection.ts';
 import type { ConnectionHandler, Listener } from './transport.ts';
 
 export class StreamListener implements Listener, ConnectionGroup {
   readonly host: string;
   readonly handler: ConnectionHandler;
   readonly lingerMsMax: number;
+  readonly scheduler: Scheduler;
   readonly open = new Set<StreamConnection>();
   private boundPort = 0;
   private stop: (() => Promise<void>) | null = null;
@@ -15,10 +16,11 @@ export class StreamListener implements Listener, ConnectionGroup {
   private closing: Promise<void> | null = null;
   private allClosed: (() => void) | null = null;
 
-  constructor(host: string, handler: ConnectionHandler, lingerMsMax: number) {
+  constructor(host: string, handler: ConnectionHandler, lingerMsMax: number, scheduler: Scheduler = EVENT_LOOP) {
     this.host = host;
     this.handler = handler;
     this.lingerMsMax = lingerMsMax;
+    this.scheduler = scheduler;
   }
 
   get port(): number {
@@ -29,6 +31,10 @@ export class StreamListener implements Listener, ConnectionGroup {
   bound(port: number, stop: () => Promise<void>): void {
     this.boundPort = port;
     this.stop = stop;
+  }
+
+  get isClosing(): boolean {
+    return this.closing !== null;
   }
 
   stopAccepting(): void {

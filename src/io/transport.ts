@@ -1,5 +1,5 @@
 /**
- * Bytes in and bytes out, whatever moves them: `Bun.listen`, `node:net`, later epoll. One contract suite
+ * Bytes in and bytes out, whatever moves them: epoll, `Bun.listen`, `node:net`. One contract suite
  * (test/contracts) runs over each implementation.
  *
  * A transport owns the sockets; the handler owns what the bytes mean. All callbacks of a listener come on the thread that
@@ -25,6 +25,11 @@ export interface Connection {
   readonly localAddress: string;
   /** Free for the handler: what it knows of this connection. */
   context: unknown;
+  /**
+   * Where the handler wants the next bytes of this connection; null, as at first: the transport's own buffer. A transport that
+   * can receives straight into it, and then gives it to `onData`; others ignore it. For values so large that a copy counts.
+   */
+  receiveBuffer: Uint8Array | null;
   /**
    * Offers `bytes[start..end)` in one write. Returns how many were taken (0 up to all; the rest is the caller's to keep
    * and offer again at `onDrain`), and the buffer is free for use again; or WRITE_RETAINED; or WRITE_CLOSED.
@@ -59,6 +64,11 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free port; see `Listener.port`. */
   readonly port: number;
+  /**
+   * Where several listeners of this process share the port, one for each thread: `first` binds it, and is refused as usual where
+   * somebody has it; the others are `joining`. Not every transport can.
+   */
+  readonly portShared?: 'first' | 'joining';
 }
 
 export interface Listener {

@@ -1,6 +1,7 @@
-/** The open client connections of a node, in the order they came, and what was counted about connections. */
+/** The open client connections of one data thread, in the order they came, and what was counted about connections. */
 import { Gate } from './session.ts';
 import type { ClientType, Session } from './session.ts';
+import type { SharedState } from './threads/shared-state.ts';
 
 export class ClientRegistry {
   /** Connections accepted as clients. */
@@ -8,16 +9,20 @@ export class ClientRegistry {
   /** Refused because there were too many. */
   rejectedCount = 0;
   private readonly sessions = new Map<number, Session>();
-  private nextId = 1;
+  private readonly shared: SharedState;
 
-  get count(): number {
-    return this.sessions.size;
+  constructor(shared: SharedState) {
+    this.shared = shared;
   }
 
-  takeId(): number {
-    const id = this.nextId;
-    this.nextId += 1;
-    return id;
+  /** Open connections of the whole node. */
+  get nodeCount(): number {
+    return this.shared.connectionCount;
+  }
+
+  /** An id for one more session, which must be added then; null where the node has `countMax` already. */
+  admit(countMax: number): number | null {
+    return this.shared.admitConnection(countMax) ? this.shared.takeClientId() : null;
   }
 
   add(session: Session): void {
@@ -26,14 +31,10 @@ export class ClientRegistry {
   }
 
   remove(session: Session): void {
-    this.sessions.delete(session.id);
+    if (this.sessions.delete(session.id)) this.shared.dismissConnection();
   }
 
-  find(id: number): Session | null {
-    return this.sessions.get(id) ?? null;
-  }
-
-  /** All of them; safe against removal of the one that was given last. */
+  /** All of this thread; safe against removal of the one that was given last. */
   all(): IterableIterator<Session> {
     return this.sessions.values();
   }
@@ -67,8 +68,8 @@ export function clientTypeNamed(word: string): ClientType | null {
   }
 }
 
-/** One line of CLIENT LIST, without its line end. */
-export function describeSession(session: Session, nowMs: number): string {
+/** One line of CLIENT LIST, without its line end, of a session that the data thread `thread` serves. */
+export function describeSession(session: Session, thread: number, nowMs: number): string {
   const { connection, input, output, transaction } = session;
   const fields = [
     `id=${session.id}`,
@@ -104,6 +105,7 @@ export function describeSession(session: Session, nowMs: number): string {
     `tot-net-in=${session.receivedBytes}`,
     `tot-net-out=${session.sentBytes}`,
     `tot-cmds=${session.commandCount}`,
+    `io-thread=${thread}`,
   ];
   return fields.join(' ');
 }

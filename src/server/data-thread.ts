@@ -34,6 +34,7 @@ import { RespCodec } from './resp-codec.ts';
 import { Gate, Hold, Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
 import { ShoalCodec } from './shoal-codec.ts';
+import type { MailSource } from './threads/threads.ts';
 
 export interface DataThreadParts {
   readonly context: MutableContext;
@@ -42,6 +43,8 @@ export interface DataThreadParts {
   readonly shoalWriter: ShoalWriter;
   readonly output: SessionOutput;
   readonly environment: NodeEnvironment;
+  /** Null where there is no other thread. */
+  readonly mail: MailSource | null;
 }
 
 export class DataThread implements ConnectionHandler, ConnectionControl {
@@ -51,10 +54,12 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private readonly output: SessionOutput;
   private readonly environment: NodeEnvironment;
   private readonly gate: NodeGate;
+  private readonly mail: MailSource | null;
   private readonly dispatcher: Dispatcher;
+  /** Called after each connection's end. */
+  onConnectionGone: (() => void) | null = null;
   /** Connections over the limit that were told so and are to go, with the monotonic ms of that. */
   private readonly refused = new Map<Connection, number>();
-  private inBatch = false;
   private batchStartedAtMs = 0;
   private resumeRequested = false;
   private releasing = false;
@@ -66,6 +71,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.output = parts.output;
     this.environment = parts.environment;
     this.gate = parts.gate;
+    this.mail = parts.mail;
     this.context.control = this;
     this.dispatcher = new Dispatcher(parts.context, parts.gate);
     this.resp = new RespCodec(parts.respWriter, this.dispatcher);
@@ -74,13 +80,14 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   onOpen(connection: Connection): void {
     const { clients, settings } = this.context.node;
-    if (clients.count >= this.context.limits.connectionCountMax) {
+    const id = clients.admit(this.context.limits.connectionCountMax);
+    if (id === null) {
       this.refuse(connection);
       return;
     }
     const { clock } = this.environment;
     const decoder = new RespDecoder(this.context.limits);
-    const session = new Session(clients.takeId(), connection, this.resp, decoder, clock.nowMs());
+    const session = new Session(id, connection, this.resp, decoder, clock.nowMs());
     session.activeAtMs = clock.monotonicMs();
     session.setAuthenticated(settings.password === '');
     connection.context = session;
@@ -123,6 +130,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   }
 
   onClose(connection: Connection, error: Error | null): void {
+    this.onConnectionGone?.();
     const session = connection.context as Session | null;
     if (session === null) {
       this.refused.delete(connection);
@@ -150,7 +158,16 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   }
 
   kill(session: Session): void {
-    session.connection.destroy();
+    // The session whose command runs still reads its arguments, and gets its reply.
+    if (session === this.output.current) this.closeAfterReply(session);
+    else session.connection.destroy();
+  }
+
+  /** Does what other threads ask for; to be called when mail has come and no batch runs. */
+  mailArrived(): void {
+    this.mail?.readMail();
+    this.output.flushScheduled();
+    if (this.resumeRequested) this.releasePaused();
   }
 
   resumePaused(): void {
@@ -233,14 +250,14 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     codec.begin(session);
     this.output.writer = codec.writer;
     this.output.current = session;
-    this.inBatch = true;
     context.store.countsUse = !session.noTouch;
     context.store.enter();
+    // After entering: what an exclusive section of another thread told all threads comes before this batch.
+    if (this.mail !== null && this.mail.hasMail) this.mail.readMail();
   }
 
   private endBatch(session: Session): void {
     this.context.store.leave();
-    this.inBatch = false;
     this.output.current = null;
     this.output.flushReplies(session);
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
@@ -251,6 +268,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   /** Executes the requests in `bytes[start..end)`; returns where the first byte is that was not consumed. */
   private process(session: Session, bytes: Uint8Array, start: number, end: number): number {
+    // Another thread's CLIENT KILL may have come when the batch began.
+    if (session.closing) return end;
     const { codec } = session;
     let offset = start;
     while (offset < end) {
@@ -358,10 +377,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     const { store, node } = this.context;
     node.pubsub.removeSession(session);
     if ((session.gates & Gate.monitor) !== 0) node.monitors.remove(session);
-    const enters = !this.inBatch && session.watches.length > 0;
-    if (enters) store.enter();
     session.endTransaction(store);
-    if (enters) store.leave();
   }
 }
 

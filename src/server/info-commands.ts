@@ -1,10 +1,11 @@
 /** INFO's counts of commands and errors. */
-import type { NodeServices } from './node-services.ts';
+import type { CommandTable } from './command-table.ts';
+import type { ThreadFigures } from './thread-figures.ts';
 
 type Field = readonly [name: string, value: string];
 
 /** Commands that were called or refused; `usec` is spread evenly over each batch (`command-statistics.ts`). */
-export function commandStatsLines({ table, statistics }: NodeServices): readonly Field[] {
+export function commandStatsLines(table: CommandTable, { commands: statistics }: ThreadFigures): readonly Field[] {
   const fields: Field[] = [];
   for (const { index, name } of table.entries) {
     const calls = statistics.calls[index]!;
@@ -19,8 +20,8 @@ export function commandStatsLines({ table, statistics }: NodeServices): readonly
   return fields;
 }
 
-export function errorStatsLines({ statistics }: NodeServices): readonly Field[] {
-  return [...statistics.errors]
+export function errorStatsLines({ commands }: ThreadFigures): readonly Field[] {
+  return [...commands.errors]
     .toSorted(([left], [right]) => (left < right ? -1 : 1))
     .map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
 }

@@ -6,14 +6,13 @@
 import { release, machine, totalmem } from 'node:os';
 import { DATABASE_COUNT } from '../store/types.ts';
 import type { StoreStats } from '../store/api.ts';
-import { memoryOf } from './client-registry.ts';
 import { commandStatsLines, errorStatsLines } from './info-commands.ts';
 import { REDIS_EVICTION_NAMES, REDIS_VERSION } from './compatibility.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { Gate, Hold } from './session.ts';
+import { sumThreadFigures, type ThreadFigures } from './thread-figures.ts';
 
 type Field = readonly [name: string, value: string | number];
-type Section = (context: ExecutionContext) => readonly Field[];
+type Section = (context: ExecutionContext, figures: ThreadFigures) => readonly Field[];
 
 const SECTIONS: Readonly<Record<string, { readonly title: string; readonly fields: Section }>> = {
   server: { title: 'Server', fields: serverFields },
@@ -24,8 +23,8 @@ const SECTIONS: Readonly<Record<string, { readonly title: string; readonly field
   replication: { title: 'Replication', fields: replicationFields },
   cpu: { title: 'CPU', fields: cpuFields },
   modules: { title: 'Modules', fields: () => [] },
-  commandstats: { title: 'Commandstats', fields: ({ node }) => commandStatsLines(node) },
-  errorstats: { title: 'Errorstats', fields: ({ node }) => errorStatsLines(node) },
+  commandstats: { title: 'Commandstats', fields: ({ node }, figures) => commandStatsLines(node.table, figures) },
+  errorstats: { title: 'Errorstats', fields: (_context, figures) => errorStatsLines(figures) },
   cluster: { title: 'Cluster', fields: () => [['cluster_enabled', 0]] },
   keyspace: { title: 'Keyspace', fields: keyspaceFields },
 };
@@ -35,7 +34,7 @@ const DEFAULT = ALL.filter((name) => name !== 'commandstats');
 
 /** The sections named (lower case; `all`, `everything`, `default` too) in a fixed order, each once; all usual ones if none is named. */
 export function infoText(context: ExecutionContext, names: readonly string[]): string {
-  context.node.statistics.settle(0);
+  const figures = sumThreadFigures(context.node.threads.everywhere('figures', null));
   const wanted = new Set<string>(names.length === 0 ? DEFAULT : []);
   for (const name of names) {
     const group = name === 'all' || name === 'everything' ? ALL : name === 'default' ? DEFAULT : [name];
@@ -45,7 +44,7 @@ export function infoText(context: ExecutionContext, names: readonly string[]): s
   for (const name of ALL) {
     const section = SECTIONS[name];
     if (section === undefined || !wanted.has(name)) continue;
-    const lines = section.fields(context).map(([field, value]) => `${field}:${value}\r\n`);
+    const lines = section.fields(context, figures).map(([field, value]) => `${field}:${value}\r\n`);
     parts.push(`# ${section.title}\r\n${lines.join('')}`);
   }
   return parts.join('\r\n');
@@ -78,39 +77,32 @@ function serverFields({ node }: ExecutionContext): readonly Field[] {
     ['executable', process.execPath],
     ['config_file', ''],
     ['io_threads_active', 0],
+    ['shoal_data_threads', node.threads.count],
     ['listener0', `name=tcp,bind=${options.host},port=${identity.port}`],
   ];
 }
 
-function clientsFields({ node, limits }: ExecutionContext): readonly Field[] {
-  let inputMax = 0;
-  let outputMax = 0;
-  for (const session of node.clients.all()) {
-    inputMax = Math.max(inputMax, session.input.length);
-    outputMax = Math.max(outputMax, session.unsentBytes);
-  }
+function clientsFields({ node, limits }: ExecutionContext, { clients }: ThreadFigures): readonly Field[] {
   return [
-    ['connected_clients', node.clients.count],
+    ['connected_clients', node.clients.nodeCount],
     ['cluster_connections', 0],
     ['maxclients', limits.connectionCountMax],
-    ['client_recent_max_input_buffer', inputMax],
-    ['client_recent_max_output_buffer', outputMax],
-    ['blocked_clients', node.clients.countWhere(({ holds }) => (holds & Hold.pause) !== 0)],
+    ['client_recent_max_input_buffer', clients.inputBytesMax],
+    ['client_recent_max_output_buffer', clients.outputBytesMax],
+    ['blocked_clients', clients.pausedCount],
     ['tracking_clients', 0],
-    ['pubsub_clients', node.clients.countWhere(({ gates }) => (gates & Gate.subscribed) !== 0)],
+    ['pubsub_clients', clients.subscriberCount],
     ['clients_in_timeout_table', 0],
     ['total_blocking_keys', 0],
     ['total_blocking_keys_on_nokey', 0],
-    ['shoal_protocol_clients', node.clients.countWhere(({ speaksShoal }) => speaksShoal)],
+    ['shoal_protocol_clients', clients.shoalCount],
   ];
 }
 
 /** `used_memory` counts what the memory limit counts: segments of items, index and ghosts. RSS is the process's. */
-function memoryFields({ node, store }: ExecutionContext): readonly Field[] {
+function memoryFields({ node, store }: ExecutionContext, { clients }: ThreadFigures): readonly Field[] {
   const stats = store.stats();
   const rss = process.memoryUsage.rss();
-  let clientBytes = 0;
-  for (const session of node.clients.all()) clientBytes += memoryOf(session);
   const overhead = stats.indexBytes + stats.ghostBytes;
   return [
     ['used_memory', stats.usedBytes],
@@ -139,7 +131,7 @@ function memoryFields({ node, store }: ExecutionContext): readonly Field[] {
     ['mem_not_counted_for_evict', 0],
     ['mem_replication_backlog', 0],
     ['mem_clients_slaves', 0],
-    ['mem_clients_normal', clientBytes],
+    ['mem_clients_normal', clients.memoryBytes],
     ['mem_aof_buffer', 0],
     ['mem_allocator', 'shoal-segments'],
     ['active_defrag_running', 0],
@@ -181,19 +173,20 @@ function persistenceFields({ node }: ExecutionContext): readonly Field[] {
   ];
 }
 
-function statsFields({ node, store }: ExecutionContext): readonly Field[] {
-  const { clients, statistics, traffic, pubsub } = node;
+function statsFields({ node, store }: ExecutionContext, figures: ThreadFigures): readonly Field[] {
+  const { clients, commands, traffic } = figures;
+  const { pubsub } = node;
   const stats = store.stats();
   return [
     ['total_connections_received', clients.receivedCount],
-    ['total_commands_processed', statistics.totalCalls],
-    ['instantaneous_ops_per_sec', traffic.callsPerSecond()],
+    ['total_commands_processed', commands.totalCalls],
+    ['instantaneous_ops_per_sec', traffic.callsPerSecond],
     ['total_net_input_bytes', traffic.receivedBytes],
     ['total_net_output_bytes', traffic.sentBytes],
     ['total_net_repl_input_bytes', 0],
     ['total_net_repl_output_bytes', 0],
-    ['instantaneous_input_kbps', (traffic.receivedBytesPerSecond() / 1024).toFixed(2)],
-    ['instantaneous_output_kbps', (traffic.sentBytesPerSecond() / 1024).toFixed(2)],
+    ['instantaneous_input_kbps', (traffic.receivedBytesPerSecond / 1024).toFixed(2)],
+    ['instantaneous_output_kbps', (traffic.sentBytesPerSecond / 1024).toFixed(2)],
     ['instantaneous_input_repl_kbps', '0.00'],
     ['instantaneous_output_repl_kbps', '0.00'],
     ['rejected_connections', clients.rejectedCount],
@@ -220,7 +213,7 @@ function statsFields({ node, store }: ExecutionContext): readonly Field[] {
     ['active_defrag_key_misses', 0],
     ['tracking_total_keys', 0],
     ['unexpected_error_replies', 0],
-    ['total_error_replies', statistics.totalErrors],
+    ['total_error_replies', commands.totalErrors],
     ['total_reads_processed', traffic.readCount],
     ['total_writes_processed', traffic.writeCount],
     ['io_threaded_reads_processed', 0],

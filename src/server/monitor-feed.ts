@@ -1,5 +1,5 @@
 /**
- * MONITOR: shows every command that runs, with the time of its batch, to the sessions that asked. Passwords do not
+ * MONITOR: shows every command that runs, on any thread, with the time of its batch, to the sessions that asked. Passwords do not
  * appear: AUTH is not fed at all, and HELLO's and CONFIG SET's arguments are hidden where they hold one.
  */
 import type { Command } from '../protocol/command.ts';
@@ -11,38 +11,61 @@ import type { NodeGate } from './node-gate.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
 import type { Outbox } from './outbox.ts';
+import type { Threads } from './threads/threads.ts';
 
 export class MonitorFeed {
   private readonly monitors = new Set<Session>();
   private readonly outbox: Outbox;
   private readonly gate: NodeGate;
+  private readonly threads: Threads;
+  /** Monitors of other threads, by the thread's number. */
+  private readonly elsewhere = new Map<number, number>();
 
-  constructor(outbox: Outbox, gate: NodeGate) {
+  constructor(outbox: Outbox, gate: NodeGate, threads: Threads) {
     this.outbox = outbox;
     this.gate = gate;
-  }
-
-  get count(): number {
-    return this.monitors.size;
+    this.threads = threads;
   }
 
   add(session: Session): void {
     session.setGate(Gate.monitor, true);
     this.monitors.add(session);
-    this.gate.set(NodeGateBit.monitored, true);
+    this.changed();
   }
 
   remove(session: Session): void {
     session.setGate(Gate.monitor, false);
     this.monitors.delete(session);
-    this.gate.set(NodeGateBit.monitored, this.monitors.size > 0);
+    this.changed();
   }
 
   /** Shows `command`, whose row is `entry`, as run by `session` in `database`. */
   feed(session: Session, database: number, entry: CommandEntry, command: Command, nowMs: number): void {
     const shown = command instanceof Operation ? operationWords(entry.name, command) : command;
     const line = monitorLine(session.connection.remoteAddress, database, shown, nowMs);
+    this.showHere(line);
+    for (const thread of this.elsewhere.keys()) this.threads.send(thread, { kind: 'monitorLine', line }, line.length);
+  }
+
+  /** Shows a line to this thread's monitors. */
+  showHere(line: Uint8Array): void {
     for (const monitor of this.monitors) this.outbox.deliver(monitor, line, 0, line.length);
+  }
+
+  /** Thread `from` told how many monitors it has. */
+  countElsewhere(from: number, count: number): void {
+    if (count > 0) this.elsewhere.set(from, count);
+    else this.elsewhere.delete(from);
+    this.setGate();
+  }
+
+  private changed(): void {
+    this.setGate();
+    this.threads.sendToOthers({ kind: 'monitors', from: this.threads.own, count: this.monitors.size });
+  }
+
+  private setGate(): void {
+    this.gate.set(NodeGateBit.monitored, this.monitors.size > 0 || this.elsewhere.size > 0);
   }
 }
 

@@ -12,11 +12,13 @@ import type { ItemVersions } from './item-versions.ts';
 import type { MonitorFeed } from './monitor-feed.ts';
 import type { PubSubHub } from './pubsub-hub.ts';
 import type { Settings } from './settings.ts';
+import type { Threads } from './threads/threads.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface NodeServices {
   readonly options: NodeOptions;
   readonly identity: NodeIdentity;
+  readonly threads: Threads;
   readonly table: CommandTable;
   readonly clients: ClientRegistry;
   readonly pubsub: PubSubHub;

@@ -16,7 +16,8 @@ import { readSettings } from '../config/settings.ts';
 import { addressText, reachableHost } from '../io/address.ts';
 import { currentRuntime } from '../io/select-transport.ts';
 import { embeddedEnvironment } from './embedded-environment.ts';
-import { RunningNode } from './running-node.ts';
+import type { RunningNode } from './running-node.ts';
+import { startNode } from './start-node.ts';
 
 /** What {@link ShoalNode.start} takes. */
 export type ShoalNodeSettings = NodeSettings;
@@ -54,7 +55,7 @@ export class ShoalNode {
     const { options, nowMs, log } = readSettings(settings);
     checkSockets();
     const environment = embeddedEnvironment(nowMs, log);
-    return new ShoalNode(await RunningNode.start(options, { environment, version: packageVersion() }));
+    return new ShoalNode(await startNode(options, { environment, version: packageVersion() }));
   }
 
   /**

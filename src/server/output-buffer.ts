@@ -44,6 +44,13 @@ export class OutputBuffer {
     }
   }
 
+  /** Takes `bytes[start..end)` over without copying it, buffer and all; for an empty queue. */
+  adopt(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
   /** Forgets the first `count` bytes, of the oldest chunk at most; once empty, a large buffer is given back. */
   consume(count: number): void {
     this.start += count;

@@ -10,15 +10,17 @@ import { Session } from './session.ts';
 import { SessionOutput } from './session-output.ts';
 import { Traffic } from './traffic.ts';
 
-test('messages to the session whose command runs are kept up to the output limit, and no further', async () => {
+const ignore = (): void => undefined;
+
+/** The way out to one connection, with a writer of its own. */
+async function openOutput(outputBufferBytesMax: number) {
   const transport = new FakeTransport();
-  const ignore = (): void => undefined;
   const handler = { onOpen: ignore, onData: ignore, onDrain: ignore, onClose: ignore };
   await transport.listen({ host: '127.0.0.1', port: 0 }, handler);
   const connection = transport.open();
-  const limits = { ...defaultOptions().limits, outputBufferBytesMax: 100_000 };
+  const limits = { ...defaultOptions().limits, outputBufferBytesMax };
   const { clock, log } = new ManualEnvironment();
-  const writer = new RespWriter(100_000);
+  const writer = new RespWriter(outputBufferBytesMax);
   const codec: Codec = {
     writer,
     begin: ignore,
@@ -28,7 +30,30 @@ test('messages to the session whose command runs are kept up to the output limit
     refuseConnection: ignore,
   };
   const output = new SessionOutput(writer, limits, new Traffic(), clock, log);
-  const session = new Session(1, connection, codec, new RespDecoder(limits), 0);
+  return { connection, writer, output, session: new Session(1, connection, codec, new RespDecoder(limits), 0) };
+}
+
+test('what a full socket leaves of a large reply is kept in the buffer that it was written to', async () => {
+  const { connection, writer, output, session } = await openOutput(10_000_000);
+  const value = Buffer.alloc(3_000_000, 'v');
+  writer.bulk(value, 0, value.length);
+  const { bytes } = writer;
+  const wanted = bytes.toString('latin1', 0, writer.length);
+  connection.room = 1000;
+  output.flushReplies(session);
+  expect(session.output.bytes).toBe(bytes);
+  expect(writer.bytes).not.toBe(bytes);
+  // What follows stands behind it, and changes nothing of it.
+  writer.bulk(value, 0, 5);
+  output.flushReplies(session);
+  connection.room = Number.POSITIVE_INFINITY;
+  output.drained(session);
+  expect(connection.take()).toBe(`${wanted}$5\r\nvvvvv\r\n`);
+  expect(session.output.capacity).toBe(0);
+});
+
+test('messages to the session whose command runs are kept up to the output limit, and no further', async () => {
+  const { connection, output, session } = await openOutput(100_000);
   output.current = session;
   const message = Buffer.alloc(30_000);
   for (let count = 0; count < 3; count += 1) output.deliver(session, message, 0, message.length);

@@ -17,6 +17,9 @@ import { OutputBuffer } from './output-buffer.ts';
 import type { Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
 
+/** Where at least so much is left of replies, a new buffer for the next ones costs less than a copy of these. */
+const ADOPTED_BYTES_MIN = 64 * 1024;
+
 export class SessionOutput implements Outbox {
   /** The session whose command is running, or null. */
   current: Session | null = null;
@@ -110,8 +113,7 @@ export class SessionOutput implements Outbox {
       writer.reset();
     } else {
       this.countSent(session, taken);
-      this.enqueue(session, writer.bytes, taken, length);
-      writer.reset();
+      this.keepRest(session, taken);
       this.awaitDrain(session);
       this.closeIfOverflowed(session);
     }
@@ -166,6 +168,22 @@ export class SessionOutput implements Outbox {
     if (!session.closing || session.closed || session.ending || session.output.length > 0) return;
     session.ending = true;
     session.connection.end();
+  }
+
+  /** Queues what the socket left of the writer's bytes; of large replies the buffer itself, so that no value is copied twice. */
+  private keepRest(session: Session, taken: number): void {
+    const { writer, limits } = this;
+    const { length } = writer;
+    const rest = length - taken;
+    if (rest < ADOPTED_BYTES_MIN || rest > limits.outputBufferBytesMax) {
+      this.enqueue(session, writer.bytes, taken, length);
+      writer.reset();
+      return;
+    }
+    session.outputProgressAtMs = this.clock.monotonicMs();
+    session.output.adopt(writer.bytes, taken, length);
+    this.scheduledBytes += rest;
+    writer.replaceBuffer();
   }
 
   private enqueue(session: Session, bytes: Uint8Array, start: number, end: number): void {

@@ -8,12 +8,17 @@ import { CONTROL_EXCLUSIVE, THREAD_INSIDE, THREAD_WORDS } from './layout.ts';
 import type { StoreMemory } from './memory.ts';
 import { backOff } from './spin-lock.ts';
 
+/** How often a thread that is kept out calls `whileKeptOut`. */
+const KEPT_OUT_MS = 1;
+
 export class ExclusiveSection {
   private readonly control: Int32Array;
   private readonly memory: StoreMemory;
   private readonly insideWord: number;
   private readonly owner: number;
   private depth = 0;
+  /** Called again and again while another thread keeps this one out of a batch; must not touch the store. */
+  whileKeptOut: (() => void) | null = null;
 
   constructor(memory: StoreMemory) {
     this.memory = memory;
@@ -29,7 +34,11 @@ export class ExclusiveSection {
       const owner = Atomics.load(this.control, CONTROL_EXCLUSIVE);
       if (owner === 0) return;
       Atomics.store(this.control, this.insideWord, 0);
-      Atomics.wait(this.control, CONTROL_EXCLUSIVE, owner);
+      if (this.whileKeptOut === null) Atomics.wait(this.control, CONTROL_EXCLUSIVE, owner);
+      else {
+        this.whileKeptOut();
+        Atomics.wait(this.control, CONTROL_EXCLUSIVE, owner, KEPT_OUT_MS);
+      }
     }
   }
 
@@ -52,6 +61,14 @@ export class ExclusiveSection {
       if (word === this.insideWord) continue;
       for (let spins = 0; Atomics.load(this.control, word) !== 0; spins += 1) backOff(spins);
     }
+  }
+
+  /** Inside a batch, with no operation under way: calls `isDone` until it says so. Others may be exclusive meanwhile, unless this thread is. */
+  waitUntil(isDone: () => boolean): void {
+    const steps = this.depth === 0;
+    if (steps) this.leave();
+    while (!isDone());
+    if (steps) this.enter();
   }
 
   end(): void {

@@ -46,6 +46,20 @@ const SEGMENT_COUNT_WANTED = 64;
 const SEGMENT_BYTES_AUTO_MIN = 131_072;
 export const SEGMENT_COUNT_MIN = 16;
 
+/** Segments that a store needs for itself, and for each thread. */
+const SHARED_SEGMENTS = 8;
+const THREAD_SEGMENTS = 4;
+
+/** The most threads that a store of this size may have; at least 1. */
+export function threadCountMax(geometry: Omit<StoreGeometry, 'threadCount'>): number {
+  const segmentCount = Math.floor(geometry.memoryBytes / segmentBytesOf(geometry));
+  return Math.max(1, Math.floor((segmentCount - SHARED_SEGMENTS) / THREAD_SEGMENTS));
+}
+
+function segmentBytesOf({ memoryBytes, segmentBytes }: Omit<StoreGeometry, 'threadCount'>): number {
+  return segmentBytes === 0 ? chooseSegmentBytes(memoryBytes) : segmentBytes;
+}
+
 /** The segment size for a store of `memoryBytes`: 1 MiB, and less below 64 MiB. */
 export function chooseSegmentBytes(memoryBytes: number): number {
   let bytes = SEGMENT_BYTES_DEFAULT;
@@ -55,11 +69,11 @@ export function chooseSegmentBytes(memoryBytes: number): number {
 
 /** Reserves the memory of a store; the kernel commits it as it is touched. */
 export function allocateStoreMemory(geometry: StoreGeometry): StoreHandle {
-  const segmentBytes = geometry.segmentBytes === 0 ? chooseSegmentBytes(geometry.memoryBytes) : geometry.segmentBytes;
+  const segmentBytes = segmentBytesOf(geometry);
   assert(Number.isInteger(Math.log2(segmentBytes)), 'a segment is a power of two');
   assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes <= ARENA_BYTES, 'a segment is 4 KiB to 1 GiB');
   const segmentCount = Math.floor(geometry.memoryBytes / segmentBytes);
-  const segmentCountMin = Math.max(SEGMENT_COUNT_MIN, 8 + 4 * geometry.threadCount);
+  const segmentCountMin = Math.max(SEGMENT_COUNT_MIN, SHARED_SEGMENTS + THREAD_SEGMENTS * geometry.threadCount);
   assert(
     segmentCount >= segmentCountMin,
     `a store for ${geometry.threadCount} threads has at least ${segmentCountMin} segments`,

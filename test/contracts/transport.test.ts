@@ -1,11 +1,14 @@
 /**
- * The transport contract over `Bun.listen` and `node:net` on Bun, and over `node:net` on real Node.
+ * The transport contract over epoll, `Bun.listen` and `node:net` on Bun, and over `node:net` on real Node.
  */
-import { describe, test } from 'bun:test';
+import { afterAll, describe, test } from 'bun:test';
 import { join } from 'node:path';
 import { BunTransport } from '../../src/io/bun-transport.ts';
+import { EpollTransport } from '../../src/io/epoll/epoll-transport.ts';
+import { EpollReactor } from '../../src/io/epoll/reactor.ts';
 import { NodeTransport } from '../../src/io/node-transport.ts';
 import { defineCasesElsewhere } from '../support/node-cases.ts';
+import { PumpedReactor } from '../support/pumped-reactor.ts';
 import { defineTransportContract } from './transport-contract.ts';
 
 /** Far above what a case takes, so that only an event that never comes reaches it. */
@@ -14,6 +17,18 @@ const CASE_MS_MAX = 20_000;
 describe('Bun.listen on Bun', () => {
   defineTransportContract(
     (options) => new BunTransport(options),
+    (name, body) => test(name, body, CASE_MS_MAX),
+  );
+});
+
+describe.skipIf(!EpollReactor.isAvailable())('epoll', () => {
+  let pumped: PumpedReactor | null = null;
+  afterAll(() => pumped?.[Symbol.dispose]());
+  defineTransportContract(
+    (options) => {
+      pumped ??= new PumpedReactor();
+      return new EpollTransport(pumped.reactor, options);
+    },
     (name, body) => test(name, body, CASE_MS_MAX),
   );
 });

@@ -5,10 +5,10 @@
  * The seed is fixed. SHOAL_DIFFERENTIAL_COMMANDS asks for more commands, SHOAL_DIFFERENTIAL_SEED for others.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { defaultOptions } from '../../src/config/options.ts';
-import { RunningNode } from '../../src/server/running-node.ts';
+import type { RunningNode } from '../../src/server/running-node.ts';
 import { CommandGenerator } from '../support/command-generator.ts';
 import type { CommandWords } from '../support/command-words.ts';
+import { startNode } from '../support/node.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { REDIS_INSTALL_HINT, redisServerPath, type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { isSameReply } from '../support/reply-comparison.ts';
@@ -35,7 +35,7 @@ describe.skipIf(!installed)(title, () => {
 
   beforeAll(async () => {
     redis = await startRedisServer(REDIS_OPTIONS);
-    node = await RunningNode.start({ ...defaultOptions(), port: 0, memoryBytes: 128 * 1024 * 1024 });
+    node = await startNode({ memoryBytes: 128 * 1024 * 1024, debugCommand: 'no', janitor: 'thread' });
   });
   afterAll(async () => {
     await node?.stop();

@@ -1,9 +1,10 @@
 /** Each limit of a connection over a real socket: what it answers, that memory stays bounded, and that the next connection is served. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Limits } from '../../src/config/node-options.ts';
+import { EpollReactor } from '../../src/io/epoll/reactor.ts';
 import type { RunningNode } from '../../src/server/running-node.ts';
 import { ManualEnvironment } from '../support/manual-environment.ts';
-import { startNode } from '../support/node.ts';
+import { type NodeOverrides, startNode } from '../support/node.ts';
 import { RespClient } from '../support/resp-client.ts';
 
 const KIB = 1024;
@@ -11,11 +12,14 @@ const MIB = 1024 * KIB;
 
 let node: RunningNode | null = null;
 let clients: RespClient[] = [];
-let transport: 'bun' | 'node' = 'bun';
+let placed: NodeOverrides = {};
 
 async function start(limits: Partial<Limits>, environment?: ManualEnvironment): Promise<void> {
-  const parts = environment === undefined ? {} : { environment };
-  node = await startNode({ limits, memoryBytes: 32 * MIB, transport }, parts);
+  const options = { limits, memoryBytes: 32 * MIB, ...placed };
+  // A clock of the test's moves a node on its own thread alone.
+  node = await (environment === undefined
+    ? startNode(options)
+    : startNode({ ...options, transport: 'bun', threadCount: 1 }, { environment }));
 }
 
 async function open(): Promise<RespClient> {
@@ -35,7 +39,7 @@ afterEach(async () => {
   clients = [];
   await node?.stop();
   node = null;
-  transport = 'bun';
+  placed = {};
 });
 
 describe('what one command may be', () => {
@@ -93,9 +97,15 @@ describe('what one command may be', () => {
   });
 });
 
-describe.each(['bun', 'node'] as const)('what one connection may hold, over the %s transport', (name) => {
+const PLACES: readonly NodeOverrides[] = [
+  { transport: 'bun', threadCount: 1 },
+  { transport: 'node', threadCount: 1 },
+  ...(EpollReactor.isAvailable() ? [{ transport: 'epoll', threadCount: 2 } as const] : []),
+];
+
+describe.each(PLACES)('what one connection may hold, over the $transport transport', (place) => {
   beforeEach(() => {
-    transport = name;
+    placed = place;
   });
 
   test('input that never becomes a command', async () => {

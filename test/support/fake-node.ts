@@ -1,5 +1,5 @@
 /** A node without sockets, on a clock that the test moves: what unit tests of sessions and commands talk to. */
-import { RunningNode } from '../../src/server/running-node.ts';
+import { startNode } from '../../src/server/start-node.ts';
 import { FakeTransport, type FakeConnection } from './fake-transport.ts';
 import { ManualEnvironment } from './manual-environment.ts';
 import { type NodeOverrides, nodeOptions } from './node.ts';
@@ -14,7 +14,7 @@ export async function startFakeNode(
   environment: ManualEnvironment = new ManualEnvironment(),
 ): Promise<FakeNode> {
   const transport = new FakeTransport();
-  const node = await RunningNode.start(nodeOptions(overrides), { transport, environment });
+  const node = await startNode(nodeOptions(overrides), { transport, environment });
   return {
     environment,
     open: () => transport.open(),

@@ -29,6 +29,7 @@ export class FakeConnection implements Connection {
   readonly remoteAddress: string;
   readonly localAddress = '127.0.0.1:7600';
   context: unknown = null;
+  receiveBuffer: Uint8Array | null = null;
   /** Offered writes, those that were not taken included. */
   writeCount = 0;
   paused = false;

@@ -18,7 +18,8 @@ const exitCode = await run(process.argv.slice(2), {
   startNode: (options) => {
     // Keeps the process alive, as an open port would.
     setInterval(() => undefined, 60_000);
-    return Promise.resolve({ host: options.host, port: options.port, description: 'stuck', stop });
+    const failure = Promise.withResolvers<never>().promise;
+    return Promise.resolve({ host: options.host, port: options.port, description: 'stuck', failure, stop });
   },
 });
 process.exit(exitCode);

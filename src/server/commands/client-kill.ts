@@ -7,24 +7,26 @@ import { isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
 import { clientTypeNamed } from '../client-registry.ts';
 import type { ExecutionContext } from '../execution-context.ts';
-import type { ClientType, Session } from '../session.ts';
+import type { KillFilter } from '../threads/questions.ts';
 import { saturatedArgument } from './arguments.ts';
 import { ErrorText } from './error-text.ts';
 
-interface KillFilter {
-  id: number | null;
-  type: ClientType | null;
-  address: string | null;
-  localAddress: string | null;
-  sparesOneself: boolean;
-}
+/** A filter that is being put together. */
+type Draft = { -readonly [Field in keyof KillFilter]: KillFilter[Field] };
 
 export function clientKillCommand(context: ExecutionContext, command: Command, reply: Reply): void {
-  const filter: KillFilter = { id: null, type: null, address: null, localAddress: null, sparesOneself: true };
+  const filter: Draft = {
+    id: null,
+    type: null,
+    address: null,
+    localAddress: null,
+    killerId: context.session.id,
+    sparesKiller: true,
+  };
   const oldForm = command.count === 3;
   if (oldForm) {
     filter.address = command.text(2);
-    filter.sparesOneself = false;
+    filter.sparesKiller = false;
   } else {
     const problem = readFilter(command, filter);
     if (problem !== null) {
@@ -32,21 +34,15 @@ export function clientKillCommand(context: ExecutionContext, command: Command, r
       return;
     }
   }
-  const { session, node, control } = context;
-  const victims = [...node.clients.all()].filter(
-    (candidate) => matches(candidate, filter) && !(candidate === session && filter.sparesOneself),
-  );
-  for (const victim of victims) {
-    if (victim === session) control.closeAfterReply(session);
-    else control.kill(victim);
-  }
-  if (!oldForm) reply.integer(victims.length);
-  else if (victims.length === 0) reply.error('ERR No such client');
+  const counts = context.node.threads.everywhereAtOnce('kill', filter);
+  const count = counts.reduce((sum, each) => sum + each, 0);
+  if (!oldForm) reply.integer(count);
+  else if (count === 0) reply.error('ERR No such client');
   else reply.ok();
 }
 
 /** Reads the pairs of the new form; returns what is wrong, or null. */
-function readFilter(command: Command, filter: KillFilter): string | null {
+function readFilter(command: Command, filter: Draft): string | null {
   for (let index = 2; index < command.count; index += 2) {
     const valueIndex = index + 1;
     if (valueIndex >= command.count) return ErrorText.syntax;
@@ -67,19 +63,12 @@ function readFilter(command: Command, filter: KillFilter): string | null {
       const user = command.text(valueIndex);
       if (user !== 'default') return `ERR No such user '${user}'`;
     } else if (command.is(index, 'SKIPME')) {
-      if (command.is(valueIndex, 'YES')) filter.sparesOneself = true;
-      else if (command.is(valueIndex, 'NO')) filter.sparesOneself = false;
+      if (command.is(valueIndex, 'YES')) filter.sparesKiller = true;
+      else if (command.is(valueIndex, 'NO')) filter.sparesKiller = false;
       else return ErrorText.syntax;
     } else {
       return ErrorText.syntax;
     }
   }
   return null;
-}
-
-function matches(session: Session, filter: KillFilter): boolean {
-  if (filter.id !== null && session.id !== filter.id) return false;
-  if (filter.type !== null && session.type !== filter.type) return false;
-  if (filter.address !== null && session.connection.remoteAddress !== filter.address) return false;
-  return filter.localAddress === null || session.connection.localAddress === filter.localAddress;
 }

@@ -6,6 +6,7 @@ import { clientTypeNamed, describeSession } from '../client-registry.ts';
 import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { Gate } from '../session.ts';
+import type { ClientLine } from '../threads/questions.ts';
 import { integerArgument, saturatedArgument } from './arguments.ts';
 import { clientKillCommand } from './client-kill.ts';
 import { BAD_CLIENT_NAME, isClientWord } from './client-words.ts';
@@ -17,12 +18,11 @@ function idCommand(context: ExecutionContext, _command: Command, reply: Reply): 
 }
 
 function infoCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
-  reply.verbatim(`${describeSession(context.session, context.nowMs)}\n`);
+  reply.verbatim(`${describeSession(context.session, context.node.threads.own, context.nowMs)}\n`);
 }
 
 function listCommand(context: ExecutionContext, command: Command, reply: Reply): void {
-  const { clients } = context.node;
-  let sessions = [...clients.all()];
+  let wanted: (client: ClientLine) => boolean = () => true;
   if (command.count === 4 && command.is(2, 'TYPE')) {
     const word = command.text(3);
     const type = clientTypeNamed(word);
@@ -30,23 +30,38 @@ function listCommand(context: ExecutionContext, command: Command, reply: Reply):
       reply.error(`ERR Unknown client type '${word}'`);
       return;
     }
-    sessions = sessions.filter((session) => session.type === type);
+    wanted = (client) => client.type === type;
   } else if (command.count > 3 && command.is(2, 'ID')) {
-    sessions = [];
+    const ids: number[] = [];
     for (let index = 3; index < command.count; index += 1) {
       const id = integerArgument(command, index);
       if (isNotInteger(id)) {
         reply.error('ERR Invalid client ID');
         return;
       }
-      const session = clients.find(id);
-      if (session !== null) sessions.push(session);
+      ids.push(id);
     }
+    const byId = new Map(allClients(context).map((client) => [client.id, client]));
+    writeClients(
+      reply,
+      ids.map((id) => byId.get(id)).filter((client) => client !== undefined),
+    );
+    return;
   } else if (command.count !== 2) {
     reply.error(ErrorText.syntax);
     return;
   }
-  reply.verbatim(sessions.map((session) => `${describeSession(session, context.nowMs)}\n`).join(''));
+  writeClients(reply, allClients(context).filter(wanted));
+}
+
+/** The clients of all threads, in the order they came. */
+function allClients({ node, nowMs }: ExecutionContext): readonly ClientLine[] {
+  const clients = node.threads.everywhere('clients', { nowMs }).flat();
+  return clients.toSorted((left, right) => left.id - right.id);
+}
+
+function writeClients(reply: Reply, clients: readonly ClientLine[]): void {
+  reply.verbatim(clients.map(({ line }) => `${line}\n`).join(''));
 }
 
 function getnameCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
@@ -124,13 +139,13 @@ function pauseCommand(context: ExecutionContext, command: Command, reply: Reply)
     reply.error('ERR timeout is out of range');
     return;
   }
-  context.node.pause.pause(all ? 'all' : 'write', context.nowMs + timeoutMs);
+  const mode = all ? 'all' : 'write';
+  context.node.threads.everywhereAtOnce('pause', { mode, untilMs: context.nowMs + timeoutMs });
   reply.ok();
 }
 
 function unpauseCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
-  context.node.pause.unpause();
-  context.control.resumePaused();
+  context.node.threads.everywhereAtOnce('unpause', null);
   reply.ok();
 }
 

@@ -69,7 +69,9 @@ function setCommand(context: ExecutionContext, command: Command, reply: Reply): 
     }
     undo.push(() => parameter.set!(before));
   }
-  context.control.settingsChanged();
+  // For all threads, this one too; it is the values that were taken, so two threads that set the same parameter agree in the end.
+  const values = changes.map(({ parameter, text }) => [parameter.name, text] as const);
+  context.node.threads.everywhereAtOnce('configure', values);
   reply.ok();
 }
 
@@ -78,10 +80,7 @@ function setFailed(name: string, reason: string): string {
 }
 
 function resetstatCommand(context: ExecutionContext, _command: Command, reply: Reply): void {
-  const { statistics, traffic, clients } = context.node;
-  statistics.reset();
-  traffic.reset();
-  clients.resetCounts();
+  context.node.threads.everywhereAtOnce('resetFigures', null);
   context.store.resetStats();
   reply.ok();
 }

@@ -1,0 +1,196 @@
+/**
+ * Sockets of the kernel's own, for a thread whose event loop is an `EpollReactor`. A write hands to the kernel what it takes at once and queues
+ * nothing, so WRITE_RETAINED never comes.
+ */
+import { lookup } from 'node:dns/promises';
+import { listenFailed } from '../address.ts';
+import { KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT } from '../stream-connection.ts';
+import { StreamListener } from '../stream-listener.ts';
+import type { ConnectionHandler, Listener, ListenOptions, Transport } from '../transport.ts';
+import { EpollConnection } from './epoll-connection.ts';
+import {
+  addressOf,
+  AF_INET6,
+  EAGAIN,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPOLLIN,
+  errorNumber,
+  int32Buffer,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  type Libc,
+  loadLibc,
+  SO_KEEPALIVE,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  systemError,
+  TCP_KEEPIDLE,
+  TCP_NODELAY,
+} from './libc.ts';
+import type { DescriptorOwner, EpollReactor } from './reactor.ts';
+import { isNumericHost, SocketAddress } from './socket-address.ts';
+
+const BACKLOG = 511;
+/** Accepted in one turn of the reactor; the rest come in the next, after the requests of others. */
+const ACCEPTS_PER_TURN = 64;
+/** How long nothing is accepted after the system refused a descriptor or memory: those who wait stay in the kernel's queue. */
+const ACCEPT_PAUSE_MS = 100;
+const EXHAUSTED: ReadonlySet<number> = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
+
+export interface EpollTransportOptions {
+  /** See {@link LINGER_MS_MAX_DEFAULT}. */
+  readonly lingerMsMax?: number;
+  /** Asked for each accepted descriptor: true where somebody else serves it from now on (`EpollListener.adopt`). */
+  readonly route?: (descriptor: number) => boolean;
+  /** Nothing can be accepted for a while, for want of descriptors or memory. Told once until something was accepted again. */
+  readonly onExhausted?: (error: Error) => void;
+}
+
+export interface EpollListener extends Listener {
+  /** Serves a connection that another thread of the process accepted on the same port. */
+  adopt(descriptor: number): void;
+}
+
+export class EpollTransport implements Transport {
+  readonly name = 'epoll';
+  private readonly reactor: EpollReactor;
+  private readonly options: EpollTransportOptions;
+
+  constructor(reactor: EpollReactor, options: EpollTransportOptions = {}) {
+    this.reactor = reactor;
+    this.options = options;
+  }
+
+  /** A name is looked up by the runtime, for which its event loop must turn: names are for before the reactor runs. */
+  async listen(options: ListenOptions, handler: ConnectionHandler): Promise<EpollListener> {
+    const { host, port } = options;
+    let numeric = host;
+    try {
+      if (!Number.isInteger(port) || port < 0 || port > 0xffff) throw new RangeError(`${port} is no port`);
+      if (!isNumericHost(host)) numeric = (await lookup(host)).address;
+    } catch (cause) {
+      throw listenFailed(host, port, cause);
+    }
+    const listener = new ListeningSocket(this.reactor, this.options, host, handler);
+    try {
+      listener.start(numeric, port, options.portShared);
+    } catch (cause) {
+      throw listenFailed(host, port, cause);
+    }
+    return listener;
+  }
+}
+
+class ListeningSocket extends StreamListener implements EpollListener, DescriptorOwner {
+  private readonly libc: Libc = loadLibc();
+  private readonly reactor: EpollReactor;
+  private readonly options: EpollTransportOptions;
+  private readonly scratch = new SocketAddress();
+  private readonly flag = int32Buffer(1);
+  private descriptor = -1;
+  private exhausted = false;
+
+  constructor(reactor: EpollReactor, options: EpollTransportOptions, host: string, handler: ConnectionHandler) {
+    super(host, handler, options.lingerMsMax ?? LINGER_MS_MAX_DEFAULT, {
+      afterThis: (callback) => reactor.afterThis(callback),
+      startTimer: (callback, delayMs) => reactor.after(delayMs, callback),
+    });
+    this.reactor = reactor;
+    this.options = options;
+  }
+
+  /** Throws what the system says. */
+  start(host: string, port: number, sharing: ListenOptions['portShared']): void {
+    const { libc, scratch } = this;
+    scratch.set(host, port);
+    const descriptor = libc.socket(scratch.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) throw systemError(errorNumber(), 'socket');
+    try {
+      this.set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+      // As all runtimes do it: `::` is every address, of IPv4 too.
+      if (scratch.family === AF_INET6) this.set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+      if (sharing === 'joining') this.set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+      this.check(libc.bind(descriptor, scratch.address, scratch.length), 'bind');
+      // After bind: sockets that join may share the port, and bind has refused one that somebody else has.
+      if (sharing === 'first') this.set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+      this.check(libc.listen(descriptor, BACKLOG), 'listen');
+      this.check(libc.getsockname(descriptor, scratch.clear().address, scratch.lengthAddress), 'getsockname');
+      this.reactor.register(descriptor, this, EPOLLIN);
+    } catch (error) {
+      libc.close(descriptor);
+      throw error;
+    }
+    this.descriptor = descriptor;
+    this.bound(scratch.port, () => {
+      this.descriptor = -1;
+      this.reactor.closeDescriptor(descriptor);
+      return Promise.resolve();
+    });
+  }
+
+  /** Somebody connects. */
+  ready(): void {
+    for (let count = 0; count < ACCEPTS_PER_TURN && this.descriptor >= 0; count += 1) {
+      const descriptor = this.libc.accept4(this.descriptor, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (descriptor < 0) {
+        const number = errorNumber();
+        if (EXHAUSTED.has(number)) this.pauseAccepting(systemError(number, 'accept'));
+        // A peer that is gone already is no fault of this end: the next one may be there.
+        else if (number !== EAGAIN) continue;
+        return;
+      }
+      this.exhausted = false;
+      if (this.options.route?.(descriptor) !== true) this.adopt(descriptor);
+    }
+  }
+
+  adopt(descriptor: number): void {
+    const { libc, scratch } = this;
+    if (this.isClosing) {
+      libc.close(descriptor);
+      return;
+    }
+    this.set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+    this.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+    this.set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_MS / 1000);
+    libc.getpeername(descriptor, scratch.clear().address, scratch.lengthAddress);
+    const remote = scratch.text;
+    libc.getsockname(descriptor, scratch.clear().address, scratch.lengthAddress);
+    const connection = new EpollConnection(this, this.reactor, descriptor, remote, scratch.text);
+    try {
+      this.reactor.register(descriptor, connection, EPOLLIN);
+    } catch (error) {
+      connection.opened();
+      connection.fail(error);
+      return;
+    }
+    connection.opened();
+  }
+
+  private pauseAccepting(error: Error): void {
+    const { descriptor } = this;
+    if (!this.exhausted) this.options.onExhausted?.(error);
+    this.exhausted = true;
+    this.reactor.setInterest(descriptor, 0);
+    this.reactor.after(ACCEPT_PAUSE_MS, () => {
+      if (this.descriptor === descriptor) this.reactor.setInterest(descriptor, EPOLLIN);
+    });
+  }
+
+  private set(descriptor: number, level: number, name: number, value: number): void {
+    this.flag[0] = value;
+    this.libc.setsockopt(descriptor, level, name, addressOf(this.flag), this.flag.byteLength);
+  }
+
+  private check(result: number, call: string): void {
+    if (result < 0) throw systemError(errorNumber(), call);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The C library's calls for sockets, through Bun's foreign function interface. Loaded when it is first used: Node, and systems without epoll,
+ * may import this module.
+ *
+ * Addresses of buffers: memory of a view that was made by length (`new Int32Array(4)`) may be moved by the runtime after its
+ * address was taken, when something touches `.buffer` or a compiler does. So buffers for the kernel are made over an ArrayBuffer
+ * of their own (`int32Buffer`, `byteBuffer`), and `addressOf` pins others before it takes their address. An address keeps nothing alive: who uses
+ * one holds the buffer.
+ */
+import type * as Foreign from 'bun:ffi';
+import { createRequire } from 'node:module';
+
+/** Constants of Linux, the same on x86-64 and arm64. */
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
+export const SO_KEEPALIVE = 9;
+export const SO_REUSEPORT = 15;
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_MOD = 3;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const ENFILE = 23;
+export const EMFILE = 24;
+export const ENOBUFS = 105;
+export const ENOMEM = 12;
+
+/** What the kernel says, in the words of every runtime. */
+const ERROR_NAMES: Readonly<Record<number, string>> = {
+  9: 'EBADF',
+  12: 'ENOMEM',
+  13: 'EACCES',
+  22: 'EINVAL',
+  23: 'ENFILE',
+  24: 'EMFILE',
+  32: 'EPIPE',
+  97: 'EAFNOSUPPORT',
+  98: 'EADDRINUSE',
+  99: 'EADDRNOTAVAIL',
+  103: 'ECONNABORTED',
+  104: 'ECONNRESET',
+  105: 'ENOBUFS',
+  110: 'ETIMEDOUT',
+  113: 'EHOSTUNREACH',
+};
+
+/** The C library. Numbers are 32-bit, pointers are addresses as numbers; what fails answers -1, and `errorNumber` says why. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  setsockopt(descriptor: number, level: number, name: number, value: number, length: number): number;
+  getsockopt(descriptor: number, level: number, name: number, value: number, length: number): number;
+  bind(descriptor: number, address: number, length: number): number;
+  listen(descriptor: number, backlog: number): number;
+  accept4(descriptor: number, address: number, length: number, flags: number): number;
+  getsockname(descriptor: number, address: number, length: number): number;
+  getpeername(descriptor: number, address: number, length: number): number;
+  recv(descriptor: number, bytes: number, length: number, flags: number): number;
+  send(descriptor: number, bytes: number, length: number, flags: number): number;
+  shutdown(descriptor: number, how: number): number;
+  close(descriptor: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, descriptor: number, event: number): number;
+  epoll_wait(epoll: number, events: number, eventCountMax: number, timeoutMs: number): number;
+  eventfd(initial: number, flags: number): number;
+  read(descriptor: number, bytes: number, length: number): number;
+  write(descriptor: number, bytes: number, length: number): number;
+  __errno_location(): number;
+}
+
+let loaded: { readonly libc: Libc; readonly foreign: typeof Foreign; readonly errorAddress: number } | null = null;
+
+/** Loads the library on the first call. Throws where there is no Bun, or no such library. */
+function load(): NonNullable<typeof loaded> {
+  if (loaded !== null) return loaded;
+  const foreign = createRequire(import.meta.url)('bun:ffi') as typeof Foreign;
+  const i = 'i32';
+  const p = 'ptr';
+  const { symbols } = foreign.dlopen('libc.so.6', {
+    socket: { args: [i, i, i], returns: i },
+    setsockopt: { args: [i, i, i, p, i], returns: i },
+    getsockopt: { args: [i, i, i, p, p], returns: i },
+    bind: { args: [i, p, i], returns: i },
+    listen: { args: [i, i], returns: i },
+    accept4: { args: [i, p, p, i], returns: i },
+    getsockname: { args: [i, p, p], returns: i },
+    getpeername: { args: [i, p, p], returns: i },
+    recv: { args: [i, p, i, i], returns: i },
+    send: { args: [i, p, i, i], returns: i },
+    shutdown: { args: [i, i], returns: i },
+    close: { args: [i], returns: i },
+    epoll_create1: { args: [i], returns: i },
+    epoll_ctl: { args: [i, i, i, p], returns: i },
+    epoll_wait: { args: [i, p, i, i], returns: i },
+    eventfd: { args: [i, i], returns: i },
+    read: { args: [i, p, i], returns: i },
+    write: { args: [i, p, i], returns: i },
+    __errno_location: { args: [], returns: p },
+  });
+  const libc = symbols as unknown as Libc;
+  loaded = { libc, foreign, errorAddress: libc.__errno_location() };
+  return loaded;
+}
+
+export function loadLibc(): Libc {
+  return load().libc;
+}
+
+/** Why the last call on this thread failed; to be asked straight after it. */
+export function errorNumber(): number {
+  const { foreign, errorAddress } = load();
+  return foreign.read.i32(errorAddress, 0);
+}
+
+/** The error of a call that failed with `number`, with the `code` that every runtime gives it. */
+export function systemError(number: number, call: string): Error & { readonly code: string } {
+  const code = ERROR_NAMES[number] ?? `errno ${number}`;
+  return Object.assign(new Error(`${call}: ${code}`), { code });
+}
+
+export function int32Buffer(length: number): Int32Array {
+  return new Int32Array(new ArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT));
+}
+
+export function byteBuffer(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
+/** Addresses of buffers that are used again and again; the last one asked for is at hand. */
+const addresses = new WeakMap<ArrayBufferView, number>();
+let lastView: ArrayBufferView | null = null;
+let lastAddress = 0;
+
+/** Where the view's first byte is. It stays there as long as the view lives. */
+export function addressOf(view: ArrayBufferView): number {
+  if (view === lastView) return lastAddress;
+  let address = addresses.get(view);
+  if (address === undefined) {
+    // Asked for, an ArrayBuffer stays where it is; the memory of a view without one may move.
+    if (view.buffer.byteLength === 0) return 0;
+    address = Number(load().foreign.ptr(view as Uint8Array));
+    addresses.set(view, address);
+  }
+  lastView = view;
+  lastAddress = address;
+  return address;
+}

@@ -1,0 +1,87 @@
+/** Puts one data thread together: what it works with, the thread itself, and its sweep. The same for every kind of node. */
+import type { NodeOptions } from '../config/node-options.ts';
+import { RespWriter } from '../protocol/resp/writer.ts';
+import { ShoalWriter } from '../protocol/shoal/writer.ts';
+import type { StoreApi } from '../store/api.ts';
+import { ClientPause } from './client-pause.ts';
+import { ClientRegistry } from './client-registry.ts';
+import { CommandStatistics } from './command-statistics.ts';
+import { CommandTable } from './command-table.ts';
+import { ALL_COMMANDS } from './commands/all-commands.ts';
+import { errorMeaning } from './commands/error-status.ts';
+import { ConnectionSweep } from './connection-sweep.ts';
+import { configParameters } from './config-parameters.ts';
+import { DataThread } from './data-thread.ts';
+import type { NodeEnvironment } from './environment.ts';
+import { ItemVersions } from './item-versions.ts';
+import { MonitorFeed } from './monitor-feed.ts';
+import { MutableContext } from './mutable-context.ts';
+import { NodeGate } from './node-gate.ts';
+import type { NodeIdentity, NodeServices } from './node-services.ts';
+import { PubSubHub } from './pubsub-hub.ts';
+import { SessionOutput } from './session-output.ts';
+import { Settings } from './settings.ts';
+import type { SharedState } from './threads/shared-state.ts';
+import type { MailSource, Threads } from './threads/threads.ts';
+import { Traffic } from './traffic.ts';
+
+export interface AssemblyParts {
+  readonly options: NodeOptions;
+  readonly environment: NodeEnvironment;
+  /** This thread's access to the store. */
+  readonly store: StoreApi;
+  readonly identity: NodeIdentity;
+  readonly shared: SharedState;
+  readonly threads: Threads;
+  readonly mail: MailSource | null;
+  /** Keys the versions of items: one for all threads of a node, and secret. */
+  readonly itemVersionSeed: readonly [number, number];
+}
+
+export interface Assembly {
+  readonly thread: DataThread;
+  readonly sweep: ConnectionSweep;
+  readonly services: NodeServices;
+}
+
+export function assembleDataThread(parts: AssemblyParts): Assembly {
+  const { options, environment, store, identity, shared, threads, mail, itemVersionSeed } = parts;
+  const settings = new Settings(options, environment.descriptorCountMax);
+  const { limits } = settings;
+  const traffic = new Traffic();
+  const gate = new NodeGate();
+  const respWriter = new RespWriter(limits.outputBufferBytesMax);
+  const shoalWriter = new ShoalWriter(limits.outputBufferBytesMax, errorMeaning);
+  const output = new SessionOutput(respWriter, limits, traffic, environment.clock, environment.log);
+  const table = new CommandTable(ALL_COMMANDS);
+  const services: NodeServices = {
+    options,
+    identity,
+    threads,
+    table,
+    clients: new ClientRegistry(shared),
+    pubsub: new PubSubHub(output, new RespWriter(Number.MAX_SAFE_INTEGER), threads),
+    monitors: new MonitorFeed(output, gate, threads),
+    pause: new ClientPause(gate),
+    settings,
+    parameters: configParameters(options, settings, identity),
+    statistics: new CommandStatistics(table.entries.length),
+    traffic,
+    itemVersions: new ItemVersions(...itemVersionSeed),
+    clock: environment.clock,
+  };
+  const context = new MutableContext(store, limits, services, environment.random01);
+  const thread = new DataThread({ context, gate, respWriter, shoalWriter, output, environment, mail });
+  const sweep = new ConnectionSweep(thread, services, limits, environment.log);
+  return { thread, sweep, services };
+}
+
+/** Says so where the process may not open as many files as the options allow connections. */
+export function warnOfDescriptorLimit(options: NodeOptions, environment: NodeEnvironment): void {
+  const { limits } = new Settings(options, environment.descriptorCountMax);
+  if (limits.connectionCountMax >= options.limits.connectionCountMax) return;
+  environment.log(
+    'warn',
+    `at most ${limits.connectionCountMax} connections instead of ${options.limits.connectionCountMax}: this process may open ${environment.descriptorCountMax} files; raise that limit (ulimit -n)`,
+  );
+}

@@ -1,0 +1,97 @@
+/** Entry of a data thread that is a thread of its own: listens, reports its port, serves until it is told to stop. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ShoalError } from '../../base/errors.ts';
+import type { Listener } from '../../io/transport.ts';
+import { Store } from '../../store/store.ts';
+import { assembleDataThread } from '../assembly.ts';
+import { TICK_INTERVAL_MS } from '../connection-sweep.ts';
+import { systemEnvironment, type NodeEnvironment } from '../environment.ts';
+import { InlineJanitor } from '../store-host.ts';
+import { Mailbox } from './mailbox.ts';
+import { PeerThreads } from './peer-threads.ts';
+import { SharedState } from './shared-state.ts';
+import { EpollHost, EventLoopHost, wakeThread } from './thread-host.ts';
+import type { ThreadReport, ThreadStart } from './thread-start.ts';
+
+const start = workerData as ThreadStart;
+const { thread, threadCount, options, identity, itemVersionSeed } = start;
+
+const shared = new SharedState(start.shared);
+const mailbox = new Mailbox(shared, thread, start.ports, wakeThread);
+const system = systemEnvironment();
+const host =
+  start.transport === 'epoll'
+    ? new EpollHost({
+        shared,
+        thread,
+        threadCount,
+        handOver: (to, descriptor) => mailbox.post(to, { kind: 'connection', descriptor }),
+      })
+    : new EventLoopHost(system.timers, (onMail) => mailbox.listen(onMail));
+const environment: NodeEnvironment = {
+  ...system,
+  timers: host.timers,
+  log: (level, message) => report({ kind: 'log', level, message }),
+};
+const store = Store.attach(start.store, thread);
+const threads = new PeerThreads(thread, threadCount, mailbox, store.parts.exclusive);
+const {
+  thread: dataThread,
+  sweep,
+  services,
+} = assembleDataThread({
+  options,
+  environment,
+  store,
+  identity,
+  shared,
+  threads,
+  mail: threads,
+  itemVersionSeed,
+});
+if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);
+threads.serve({
+  answering: { node: services, control: dataThread },
+  adopt: (descriptor) => host.adopt(descriptor),
+  stop: () => void stop(),
+});
+const janitor = start.runsJanitor ? new InlineJanitor(start.store, () => threads.readMail()) : null;
+const listener = await listen();
+if (listener !== null) {
+  identity.host = listener.host;
+  identity.port = listener.port;
+  if (host.wakeDescriptor !== null) shared.setWakeDescriptor(thread, host.wakeDescriptor);
+  const timer = host.timers.every(TICK_INTERVAL_MS, () => {
+    sweep.tick();
+    janitor?.tick(environment.clock.nowMs());
+  });
+  report({ kind: 'listening', host: listener.host, port: listener.port });
+  // Mail may have come before there was anybody to wake.
+  dataThread.mailArrived();
+  await host.run(() => dataThread.mailArrived());
+  timer.stop();
+}
+mailbox.close();
+// Whatever the runtime still holds open must not keep the thread.
+process.exit(0);
+
+async function listen(): Promise<Listener | null> {
+  const { host: address } = options;
+  try {
+    const sharing = start.portSharing === null ? {} : { portShared: start.portSharing };
+    return await host.listen({ host: address, port: start.port, ...sharing }, dataThread);
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error;
+    report({ kind: 'refused', code: error.code, message: error.message });
+    return null;
+  }
+}
+
+async function stop(): Promise<void> {
+  await listener?.close();
+  host.stop();
+}
+
+function report(message: ThreadReport): void {
+  parentPort?.postMessage(message);
+}

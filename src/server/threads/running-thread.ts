@@ -1,0 +1,48 @@
+/** One data thread as the control thread sees it: started, listening, ended. */
+import { type MessagePort, Worker } from 'node:worker_threads';
+import { type ErrorCode, ShoalError } from '../../base/errors.ts';
+import type { Log } from '../environment.ts';
+import type { ThreadReport, ThreadStart } from './thread-start.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export class RunningThread {
+  readonly number: number;
+  /** Rejects as `Transport.listen` does, or with what the thread died of. */
+  readonly listening: Promise<Address>;
+  /** Resolves when the thread is gone. */
+  readonly ended: Promise<void>;
+
+  /** `onDeath`: the thread died of an error, which is a bug. */
+  constructor(start: ThreadStart, log: Log, onDeath: (error: Error) => void) {
+    this.number = start.thread;
+    // The compiled module stands beside this one under the ending that this one has.
+    const file = import.meta.url.endsWith('.ts') ? './data-thread-worker.ts' : './data-thread-worker.js';
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: start,
+      transferList: start.ports.filter((port): port is MessagePort => port !== null),
+      // Flags that the process was started with are for its own program.
+      execArgv: [],
+    });
+    this.ended = new Promise((resolve) => {
+      worker.once('exit', () => resolve());
+    });
+    this.listening = new Promise((resolve, reject) => {
+      worker.on('message', (report: ThreadReport) => {
+        if (report.kind === 'log') log(report.level, report.message);
+        else if (report.kind === 'listening') resolve({ host: report.host, port: report.port });
+        else reject(new ShoalError(report.code as ErrorCode, report.message));
+      });
+      worker.once('error', (error) => {
+        reject(error);
+        onDeath(error);
+      });
+      worker.once('exit', () => reject(new Error(`data thread ${start.thread} ended before it listened`)));
+    });
+    // Nobody need wait for a thread's port: where the first is refused, the others never start.
+    this.listening.catch(() => {});
+  }
+}

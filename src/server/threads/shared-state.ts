@@ -1,0 +1,112 @@
+/**
+ * The numbers that all threads of a node share beside the store: client ids, open connections, and for each thread whether mail
+ * waits for it and how to wake it. One SharedArrayBuffer; each thread's words have cache lines of their own.
+ */
+
+/** Words of a node: two 64-bit counters, then the number of connections; the rest of two cache lines is free. */
+const CLIENT_ID = 0;
+const MAIL_STAMP = 1;
+const CONNECTION_COUNT = 8;
+const NODE_WORDS = 32;
+
+/** Words of a thread. */
+const MAIL_COUNT = 0;
+const MAIL_BACKLOG = 1;
+const WAKE_DESCRIPTOR = 2;
+const PLACED_COUNT = 3;
+const THREAD_WORDS = 32;
+
+const NO_DESCRIPTOR = -1;
+
+export class SharedState {
+  readonly buffer: SharedArrayBuffer;
+  readonly words: Int32Array;
+  private readonly counters: BigInt64Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer);
+    this.counters = new BigInt64Array(buffer, 0, 2);
+  }
+
+  /** For `threadCount` data threads, and a control thread whose number is `threadCount`. */
+  static create(threadCount: number): SharedState {
+    const words = NODE_WORDS + (threadCount + 1) * THREAD_WORDS;
+    const state = new SharedState(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT));
+    for (let thread = 0; thread <= threadCount; thread += 1) state.setWakeDescriptor(thread, NO_DESCRIPTOR);
+    return state;
+  }
+
+  /** From 1 on, each once in the life of the node. */
+  takeClientId(): number {
+    return Number(Atomics.add(this.counters, CLIENT_ID, 1n)) + 1;
+  }
+
+  /** Grows with time: a message that was sent because of another one has a higher stamp. */
+  takeMailStamp(): number {
+    return Number(Atomics.add(this.counters, MAIL_STAMP, 1n));
+  }
+
+  /** Client connections of all threads. */
+  get connectionCount(): number {
+    return Atomics.load(this.words, CONNECTION_COUNT);
+  }
+
+  /** Counts one more connection, unless there are `countMax` already. */
+  admitConnection(countMax: number): boolean {
+    if (Atomics.add(this.words, CONNECTION_COUNT, 1) < countMax) return true;
+    this.dismissConnection();
+    return false;
+  }
+
+  dismissConnection(): void {
+    Atomics.sub(this.words, CONNECTION_COUNT, 1);
+  }
+
+  /** Index in `words` of how many messages were sent to `thread` since it last looked; senders notify it. */
+  mailCountWord(thread: number): number {
+    return wordOf(thread, MAIL_COUNT);
+  }
+
+  /** Index in `words` of how many bytes of messages wait for `thread`. */
+  mailBacklogWord(thread: number): number {
+    return wordOf(thread, MAIL_BACKLOG);
+  }
+
+  /** The eventfd that wakes `thread` from its wait, or null where it has none. */
+  wakeDescriptor(thread: number): number | null {
+    const descriptor = Atomics.load(this.words, wordOf(thread, WAKE_DESCRIPTOR));
+    return descriptor === NO_DESCRIPTOR ? null : descriptor;
+  }
+
+  setWakeDescriptor(thread: number, descriptor: number): void {
+    Atomics.store(this.words, wordOf(thread, WAKE_DESCRIPTOR), descriptor);
+  }
+
+  /** Chooses the thread with the fewest connections, `own` among equals, and counts one more for it. */
+  placeConnection(own: number, threadCount: number): number {
+    let chosen = own;
+    let fewest = this.placedCount(own);
+    for (let thread = 0; thread < threadCount; thread += 1) {
+      const count = this.placedCount(thread);
+      if (count >= fewest) continue;
+      chosen = thread;
+      fewest = count;
+    }
+    Atomics.add(this.words, wordOf(chosen, PLACED_COUNT), 1);
+    return chosen;
+  }
+
+  /** A connection that was placed on `thread` is gone. */
+  unplaceConnection(thread: number): void {
+    Atomics.sub(this.words, wordOf(thread, PLACED_COUNT), 1);
+  }
+
+  private placedCount(thread: number): number {
+    return Atomics.load(this.words, wordOf(thread, PLACED_COUNT));
+  }
+}
+
+function wordOf(thread: number, word: number): number {
+  return NODE_WORDS + thread * THREAD_WORDS + word;
+}

@@ -1,0 +1,116 @@
+/**
+ * What carries a data thread: its transport, its timers, and how it hears of mail. With epoll the thread is the reactor's, which blocks
+ * in its wait and is woken by an eventfd; with `Bun.listen` it is the event loop's.
+ */
+import { EpollReactor, wakeReactor } from '../../io/epoll/reactor.ts';
+import { EpollTransport, type EpollListener } from '../../io/epoll/epoll-transport.ts';
+import { BunTransport } from '../../io/bun-transport.ts';
+import type { ConnectionHandler, Listener, ListenOptions } from '../../io/transport.ts';
+import type { Timers } from '../environment.ts';
+import type { SharedState } from './shared-state.ts';
+
+export interface ThreadHost {
+  readonly name: string;
+  readonly timers: Timers;
+  /** The eventfd that wakes this thread; null where mail is listened for on the event loop. */
+  readonly wakeDescriptor: number | null;
+  listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener>;
+  /** Serves a connection that another thread accepted. */
+  adopt(descriptor: number): void;
+  /** Calls `onMail` when this thread was woken. Returns once `stop` was called. */
+  run(onMail: () => void): Promise<void>;
+  stop(): void;
+}
+
+/** Writes to the eventfd of a thread. */
+export function wakeThread(descriptor: number): void {
+  wakeReactor(descriptor);
+}
+
+export interface Placing {
+  readonly shared: SharedState;
+  readonly thread: number;
+  readonly threadCount: number;
+  /** Hands an accepted connection to another thread. */
+  readonly handOver: (to: number, descriptor: number) => void;
+}
+
+/** The kernel spreads connections over the threads' listeners by chance; they are evened out as they come. */
+export class EpollHost implements ThreadHost {
+  readonly name: string;
+  readonly timers: Timers;
+  readonly wakeDescriptor: number;
+  private readonly reactor = new EpollReactor();
+  private readonly transport: EpollTransport;
+  private listener: EpollListener | null = null;
+
+  constructor({ shared, thread, threadCount, handOver }: Placing) {
+    const { reactor } = this;
+    this.transport = new EpollTransport(reactor, {
+      route(descriptor) {
+        const chosen = shared.placeConnection(thread, threadCount);
+        if (chosen === thread) return false;
+        handOver(chosen, descriptor);
+        return true;
+      },
+    });
+    this.name = this.transport.name;
+    this.timers = { every: (intervalMs, callback) => reactor.every(intervalMs, callback) };
+    this.wakeDescriptor = reactor.wakeDescriptor;
+  }
+
+  async listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener> {
+    this.listener = await this.transport.listen(options, handler);
+    return this.listener;
+  }
+
+  adopt(descriptor: number): void {
+    this.listener?.adopt(descriptor);
+  }
+
+  run(onMail: () => void): Promise<void> {
+    this.reactor.onWake = onMail;
+    this.reactor.run();
+    this.reactor.close();
+    return Promise.resolve();
+  }
+
+  stop(): void {
+    this.reactor.stop();
+  }
+}
+
+/** Nothing is handed over: the kernel spreads the connections. */
+export class EventLoopHost implements ThreadHost {
+  readonly name: string;
+  readonly timers: Timers;
+  readonly wakeDescriptor = null;
+  private readonly transport = new BunTransport();
+  private readonly listenForMail: (onMail: () => void) => Promise<void>;
+  private end: (() => void) | null = null;
+
+  constructor(timers: Timers, listenForMail: (onMail: () => void) => Promise<void>) {
+    this.timers = timers;
+    this.listenForMail = listenForMail;
+    this.name = this.transport.name;
+  }
+
+  listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener> {
+    return this.transport.listen(options, handler);
+  }
+
+  adopt(): void {
+    throw new RangeError('a connection was handed to a thread that takes none');
+  }
+
+  run(onMail: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.end = resolve;
+      void this.listenForMail(onMail);
+    });
+  }
+
+  stop(): void {
+    this.end?.();
+  }
+}

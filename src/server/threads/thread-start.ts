@@ -1,0 +1,32 @@
+/** What the control thread and a data thread tell each other beside mail. Plain data and ports. */
+import type { MessagePort } from 'node:worker_threads';
+import type { NodeOptions } from '../../config/node-options.ts';
+import type { ListenOptions } from '../../io/transport.ts';
+import type { StoreHandle } from '../../store/memory.ts';
+import type { LogLevel } from '../environment.ts';
+import type { NodeIdentity } from '../node-services.ts';
+
+/** A data thread's `workerData`. */
+export interface ThreadStart {
+  readonly thread: number;
+  readonly threadCount: number;
+  readonly transport: 'epoll' | 'bun';
+  readonly options: NodeOptions;
+  readonly identity: NodeIdentity;
+  readonly itemVersionSeed: readonly [number, number];
+  readonly store: StoreHandle;
+  readonly runsJanitor: boolean;
+  /** The buffer of the `SharedState`. */
+  readonly shared: SharedArrayBuffer;
+  /** To each data thread, and last to the control thread; null in one's own place. */
+  readonly ports: readonly (MessagePort | null)[];
+  /** To listen on, instead of that of the options. */
+  readonly port: number;
+  readonly portSharing: NonNullable<ListenOptions['portShared']> | null;
+}
+
+/** What a data thread reports to the control thread. */
+export type ThreadReport =
+  | { readonly kind: 'listening'; readonly host: string; readonly port: number }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string };

@@ -1,0 +1,130 @@
+/**
+ * The control thread of a node whose data threads are threads of their own: it makes the shared memory, starts the threads, hears what
+ * they report, and stops them. It does no data work.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { StoreHandle } from '../../store/memory.ts';
+import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
+import { startStoreHost, type StoreHost } from '../store-host.ts';
+import { Mailbox } from './mailbox.ts';
+import type { OwnThreads } from './placement.ts';
+import { SharedState } from './shared-state.ts';
+import { wakeThread } from './thread-host.ts';
+import { type Address, RunningThread } from './running-thread.ts';
+import type { ThreadStart } from './thread-start.ts';
+
+export async function startThreadedNode(start: NodeStart, placement: OwnThreads): Promise<RunningNode> {
+  const store = startStoreHost(start.options, placement.threadCount, start.environment.log);
+  const control = new ControlThread(start, placement, store);
+  try {
+    await control.startAll();
+  } catch (error) {
+    await control.stop();
+    throw error;
+  }
+  return control;
+}
+
+class ControlThread implements RunningNode {
+  host = '';
+  port = 0;
+  readonly description: string;
+  readonly failure: Promise<Error>;
+  private readonly start: NodeStart;
+  private readonly placement: OwnThreads;
+  readonly store: StoreHandle;
+  private readonly storeHost: StoreHost;
+  private readonly shared: SharedState;
+  /** By sender, then by receiver; the last is this thread. */
+  private readonly ports: (MessagePort | null)[][];
+  private readonly mailbox: Mailbox;
+  private readonly threads: RunningThread[] = [];
+  private readonly failed: (error: Error) => void;
+  private stopping: Promise<void> | null = null;
+
+  constructor(start: NodeStart, placement: OwnThreads, storeHost: StoreHost) {
+    const { threadCount, transport } = placement;
+    this.start = start;
+    this.placement = placement;
+    this.store = storeHost.handle;
+    this.storeHost = storeHost;
+    this.shared = SharedState.create(threadCount);
+    this.ports = connectAll(threadCount + 1);
+    this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeThread);
+    const count = threadCount === 1 ? '1 data thread' : `${threadCount} data threads`;
+    this.description = `${runtimeText()}, ${transport}, ${count}`;
+    let failed: (error: Error) => void = () => {};
+    this.failure = new Promise((resolve) => {
+      failed = resolve;
+    });
+    this.failed = failed;
+  }
+
+  /** The first thread finds the port, the others join it. Rejects as `Transport.listen` does. */
+  async startAll(): Promise<void> {
+    const { threadCount } = this.placement;
+    const first = await this.startThread(0, threadCount === 1 ? null : 'first', this.start.options.port);
+    this.host = first.host;
+    this.port = first.port;
+    const others: Promise<unknown>[] = [];
+    for (let thread = 1; thread < threadCount; thread += 1)
+      others.push(this.startThread(thread, 'joining', first.port));
+    await Promise.all(others);
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll();
+    return this.stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  private startThread(thread: number, portSharing: ThreadStart['portSharing'], port: number): Promise<Address> {
+    const { options, identity, itemVersionSeed, environment } = this.start;
+    const { threadCount, transport } = this.placement;
+    const ports = this.ports[thread]!;
+    const data: ThreadStart = {
+      thread,
+      threadCount,
+      transport,
+      options,
+      identity,
+      itemVersionSeed,
+      store: this.store,
+      runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
+      shared: this.shared.buffer,
+      ports,
+      port,
+      portSharing,
+    };
+    const running = new RunningThread(data, environment.log, this.failed);
+    this.threads.push(running);
+    return running.listening;
+  }
+
+  private async stopAll(): Promise<void> {
+    await Promise.all(
+      this.threads.map((running) => {
+        this.mailbox.post(running.number, { kind: 'stop' });
+        return running.ended;
+      }),
+    );
+    this.mailbox.close();
+    await this.storeHost.stop();
+  }
+}
+
+/** A channel between each two of `count` threads: the port of thread i to thread j is at [i][j]. */
+function connectAll(count: number): (MessagePort | null)[][] {
+  const ports = Array.from({ length: count }, () => Array<MessagePort | null>(count).fill(null));
+  for (let one = 0; one < count; one += 1) {
+    for (let other = 0; other < one; other += 1) {
+      const { port1, port2 } = new MessageChannel();
+      ports[one]![other] = port1;
+      ports[other]![one] = port2;
+    }
+  }
+  return ports;
+}
