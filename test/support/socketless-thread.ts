@@ -1,0 +1,101 @@
+/**
+ * One real data thread on a real store, between a receive buffer and a connection that takes all and keeps nothing: requests go from bytes
+ * to bytes without a socket, and nothing around them allocates. For benchmarks, and for tests that count what a request allocates.
+ */
+import { Buffer } from 'node:buffer';
+import { defaultOptions } from '../../src/config/options.ts';
+import type { Connection, ConnectionHandler } from '../../src/io/transport.ts';
+import { assembleDataThread, type Assembly } from '../../src/server/assembly.ts';
+import type { NodeEnvironment } from '../../src/server/environment.ts';
+import { systemEnvironment } from '../../src/server/environment.ts';
+import { SharedState } from '../../src/server/threads/shared-state.ts';
+import { SoleThread } from '../../src/server/threads/sole-thread.ts';
+import { Store } from '../../src/store/store.ts';
+
+const RECEIVE_BYTES = 256 * 1024;
+
+export class SocketlessThread {
+  readonly store: Store;
+  private readonly handler: ConnectionHandler;
+  private readonly received = Buffer.alloc(RECEIVE_BYTES);
+
+  constructor(memoryBytes: number, environment: NodeEnvironment = systemEnvironment()) {
+    const options = { ...defaultOptions(), memoryBytes };
+    this.store = Store.create({ memoryBytes, segmentBytes: 0, threadCount: 1, eviction: 's3fifo', hashSeed: [1, 2] });
+    const assembly: Assembly = assembleDataThread({
+      options,
+      environment,
+      store: this.store,
+      identity: {
+        runId: '0'.repeat(40),
+        startedAtMs: 0,
+        processId: process.pid,
+        version: 'test',
+        transportName: 'none',
+        host: '127.0.0.1',
+        port: 0,
+      },
+      shared: SharedState.create(1),
+      threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
+      mail: null,
+      itemVersionSeed: [3, 4],
+    });
+    this.handler = assembly.thread;
+  }
+
+  /** A new connection, of the protocol that its first byte is of. */
+  open(): SinkConnection {
+    const connection = new SinkConnection();
+    this.handler.onOpen(connection);
+    return connection;
+  }
+
+  /** Hands `requests`, at most 256 KiB, to the thread as one chunk: copied to where each chunk arrives, as a socket's bytes are. */
+  receive(connection: SinkConnection, requests: Buffer): void {
+    requests.copy(this.received, 0, 0, requests.length);
+    this.handler.onData(connection, this.received, requests.length);
+  }
+
+  /** As `receive`, and a copy of what was answered, as latin1 text. */
+  exchange(connection: SinkConnection, requests: Buffer): string {
+    const kept: Buffer[] = [];
+    connection.kept = kept;
+    this.receive(connection, requests);
+    connection.kept = null;
+    return Buffer.concat(kept).toString('latin1');
+  }
+}
+
+/** Takes every byte. */
+export class SinkConnection implements Connection {
+  readonly remoteAddress = '127.0.0.1:50000';
+  readonly localAddress = '127.0.0.1:7600';
+  context: unknown = null;
+  receiveBuffer: Uint8Array | null = null;
+  /** How many bytes were written. */
+  sentBytes = 0;
+  /** Set to a list to have copies of what is written put there. */
+  kept: Buffer[] | null = null;
+
+  write(bytes: Uint8Array, start: number, end: number): number {
+    this.sentBytes += end - start;
+    if (this.kept !== null) this.kept.push(Buffer.from(bytes.subarray(start, end)));
+    return end - start;
+  }
+
+  pause(): void {
+    throw new Error('a connection that takes all is never paused');
+  }
+
+  resume(): void {
+    throw new Error('a connection that takes all is never resumed');
+  }
+
+  end(): void {
+    throw new Error('nothing here ends the connection');
+  }
+
+  destroy(): void {
+    throw new Error('the connection was destroyed');
+  }
+}
