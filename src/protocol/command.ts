@@ -16,16 +16,20 @@ export class Command {
   count = 0;
   starts = new Int32Array(INITIAL_ARGUMENTS);
   lengths = new Int32Array(INITIAL_ARGUMENTS);
+  /** Where the server noted argument 1, a key, before the request ran; -1 where it did not. */
+  keyPlace = -1;
 
   /** Forgets the arguments and takes `bytes` as the buffer of those to come. */
   reset(bytes: Uint8Array): void {
     this.bytes = bytes;
     this.count = 0;
+    this.keyPlace = -1;
+    if (this.starts.length > ARGUMENTS_KEPT_MAX) this.resize(INITIAL_ARGUMENTS);
   }
 
   /** Appends one argument; the arrays grow with arguments that arrived, never by a count that a peer states. */
   push(start: number, length: number): void {
-    if (this.count === this.starts.length) this.grow();
+    if (this.count === this.starts.length) this.resize(this.count * 2);
     this.starts[this.count] = start;
     this.lengths[this.count] = length;
     this.count += 1;
@@ -66,15 +70,18 @@ export class Command {
     return true;
   }
 
-  private grow(): void {
-    const starts = new Int32Array(this.starts.length * 2);
-    const lengths = new Int32Array(this.lengths.length * 2);
-    starts.set(this.starts);
-    lengths.set(this.lengths);
+  /** Makes place for `capacity` arguments; those that are there stay as far as they fit. */
+  private resize(capacity: number): void {
+    const starts = new Int32Array(capacity);
+    const lengths = new Int32Array(capacity);
+    starts.set(this.starts.subarray(0, capacity));
+    lengths.set(this.lengths.subarray(0, capacity));
     this.starts = starts;
     this.lengths = lengths;
   }
 }
 
 const INITIAL_ARGUMENTS = 64;
+/** The arrays of a command with more than these do not stay for the next one. */
+const ARGUMENTS_KEPT_MAX = 4096;
 const EMPTY = new Uint8Array(0);

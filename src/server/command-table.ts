@@ -37,6 +37,10 @@ export const Trait = {
   changesConnection: 4096,
 } as const;
 
+/** What a command does with argument 1: it is no key, or the key of an item of which it wants the value or only the rest. */
+export const KeyUse = { none: 0, item: 1, value: 2 } as const;
+export type KeyUse = (typeof KeyUse)[keyof typeof KeyUse];
+
 export class CommandEntry {
   /** Place in all per-command arrays. */
   readonly index: number;
@@ -47,6 +51,7 @@ export class CommandEntry {
   readonly handler: CommandHandler;
   readonly arity: number;
   readonly traits: number;
+  readonly keyUse: KeyUse;
   subcommands: readonly CommandEntry[] = [];
   /** The spec's name in upper case, for comparing with the wire. */
   readonly upperName: string;
@@ -60,6 +65,7 @@ export class CommandEntry {
     this.handler = spec.handler;
     this.arity = spec.arity;
     this.traits = traitsOf(spec, container);
+    this.keyUse = spec.firstKey !== 1 ? KeyUse.none : spec.group === 'string' ? KeyUse.value : KeyUse.item;
     this.upperName = spec.name.toUpperCase();
     this.nameBytes = bytesOf(spec.name);
   }

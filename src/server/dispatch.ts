@@ -14,6 +14,7 @@ import type { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { AnswerWriter, ReplyWriter } from './reply-writer.ts';
 import { Trait } from './command-table.ts';
 import type { CommandEntry, CommandTable } from './command-table.ts';
+import type { StoreApi } from '../store/api.ts';
 import { NodeGateBit } from './node-gate.ts';
 import type { NodeGate } from './node-gate.ts';
 import { Gate } from './session.ts';
@@ -49,7 +50,7 @@ type Handler<Request extends Command, Writer extends AnswerWriter> = (
 
 export class Dispatcher {
   private readonly context: ExecutionContext;
-  private readonly table: CommandTable;
+  readonly table: CommandTable;
   private readonly gate: NodeGate;
 
   constructor(context: ExecutionContext, gate: NodeGate) {
@@ -58,12 +59,17 @@ export class Dispatcher {
     this.gate = gate;
   }
 
-  execute(session: Session, command: Command, writer: ReplyWriter): Executed {
+  get store(): StoreApi {
+    return this.context.store;
+  }
+
+  /** Runs a command whose first word names the row `found`, or none. */
+  execute(session: Session, found: CommandEntry | null, command: Command, writer: ReplyWriter): Executed {
     const { context } = this;
     context.session = session;
     context.database = session.database;
     session.commandCount += 1;
-    let entry = this.table.find(command, 0);
+    let entry = found;
     if (entry !== null && entry.subcommands.length !== 0 && command.count > 1) {
       const subcommand = entry.subcommand(command, 1);
       if (subcommand === null) {

@@ -1,32 +1,41 @@
 /** RESP2, RESP3 and inline commands. */
 import { Command } from '../protocol/command.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
+import { BATCH_PLACES } from '../store/keys-ahead.ts';
 import type { Codec } from './codec.ts';
+import { type CommandEntry, type CommandTable, KeyUse } from './command-table.ts';
 import { Executed } from './dispatch.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
 
-export class RespCodec implements Codec {
+export class RespCodec extends RequestWindow<Command> implements Codec {
   readonly writer: RespWriter;
   private readonly dispatcher: Dispatcher;
-  private readonly command = new Command();
+  private readonly table: CommandTable;
+  /** The rows of the commands in the window; null where there is none. */
+  private readonly entries: (CommandEntry | null)[] = Array.from({ length: BATCH_PLACES }, () => null);
 
   constructor(writer: RespWriter, dispatcher: Dispatcher) {
+    super(dispatcher.store, () => new Command());
     this.writer = writer;
     this.dispatcher = dispatcher;
+    this.table = dispatcher.table;
   }
 
   begin(session: Session): void {
+    this.forget();
     this.writer.protocol = session.protocol;
   }
 
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number {
-    return session.decoder!.decode(bytes, start, end, this.command);
+    return this.take(session, bytes, start, end);
   }
 
   execute(session: Session): Executed {
-    if (this.command.count > 0) return this.dispatcher.execute(session, this.command, this.writer);
+    const command = this.current;
+    if (command.count > 0) return this.dispatcher.execute(session, this.entries[this.place]!, command, this.writer);
     // As in Redis, a request without arguments is the one that CLIENT REPLY SKIP waits for.
     session.setGate(Gate.replySkipNext, false);
     return Executed.done;
@@ -39,5 +48,19 @@ export class RespCodec implements Codec {
 
   refuseConnection(_session: Session, line: string): void {
     this.writer.error(line);
+  }
+
+  protected read(session: Session, bytes: Uint8Array, start: number, end: number, command: Command): number {
+    return session.decoder!.decode(bytes, start, end, command);
+  }
+
+  protected readAhead(session: Session, bytes: Uint8Array, start: number, end: number, command: Command): number {
+    return session.decoder!.decodeWhole(bytes, start, end, command);
+  }
+
+  protected identify(command: Command, place: number): KeyUse {
+    const entry = command.count > 0 ? this.table.find(command, 0) : null;
+    this.entries[place] = entry;
+    return entry === null || command.count < 2 ? KeyUse.none : entry.keyUse;
   }
 }

@@ -15,36 +15,41 @@ import type { Limits } from '../config/node-options.ts';
 import type { Codec } from './codec.ts';
 import { Executed } from './dispatch.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { type CommandTable, KeyUse } from './command-table.ts';
+import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
 
-export class ShoalCodec implements Codec {
+export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   readonly writer: ShoalWriter;
   private readonly dispatcher: Dispatcher;
   private readonly limits: Limits;
   private readonly decoder: ShoalDecoder;
-  private readonly operation = new Operation();
+  private readonly table: CommandTable;
   /** The words of a call. */
   private readonly command = new Command();
 
   constructor(writer: ShoalWriter, dispatcher: Dispatcher, limits: Limits) {
+    super(dispatcher.store, () => new Operation());
     this.writer = writer;
     this.dispatcher = dispatcher;
+    this.table = dispatcher.table;
     this.limits = limits;
     this.decoder = new ShoalDecoder(limits);
   }
 
   begin(_session: Session): void {
     // Each request says by itself which version its reply is in.
+    this.forget();
   }
 
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number {
     this.decoder.greeted = (session.gates & Gate.ungreeted) === 0;
-    return this.decoder.decode(bytes, start, end, this.operation);
+    return this.take(session, bytes, start, end);
   }
 
   execute(session: Session): Executed {
-    const { operation, writer } = this;
+    const { current: operation, writer } = this;
     // A greeting is of the first version, whatever it then agrees on.
     writer.start(operation.requestId, operation.opcode === Opcode.hello ? VERSION_MIN : session.shoalVersion);
     const fault = faultOf(session, operation);
@@ -63,14 +68,26 @@ export class ShoalCodec implements Codec {
     this.writer.error(line);
   }
 
+  protected read(_session: Session, bytes: Uint8Array, start: number, end: number, operation: Operation): number {
+    return this.decoder.decode(bytes, start, end, operation);
+  }
+
+  protected readAhead(_session: Session, bytes: Uint8Array, start: number, end: number, operation: Operation): number {
+    return Math.max(0, this.decoder.decode(bytes, start, end, operation));
+  }
+
+  protected identify(operation: Operation): KeyUse {
+    return this.table.operations[operation.opcode]?.entry.keyUse ?? KeyUse.none;
+  }
+
   private executeCall(session: Session): Executed {
-    const { operation, command, writer, dispatcher } = this;
+    const { current: operation, command, writer, dispatcher } = this;
     const problem = readCallWords(operation, this.limits.argumentCountMax, command);
     if (problem !== null) {
       return dispatcher.executeOperation(session, operation, { status: Status.badRequest, text: problem }, writer);
     }
     const mark = writer.length;
-    const executed = dispatcher.execute(session, command, writer.beginCall());
+    const executed = dispatcher.execute(session, this.table.find(command, 0), command, writer.beginCall());
     if (executed === Executed.done) writer.endCall(mark);
     else writer.abandonCall(mark);
     return executed;

@@ -8,6 +8,7 @@
  */
 import type { ItemInfo, ItemSnapshot, Key, WriteOptions, WriteResult } from './types.ts';
 import type { KeyBatch } from './key-batch.ts';
+import type { KeysAhead } from './keys-ahead.ts';
 import type { ValueSink } from '../base/value-sink.ts';
 
 export interface StoreApi {
@@ -17,6 +18,9 @@ export interface StoreApi {
   readonly keyBytesMax: number;
   /** Longest value in bytes that this store takes. */
   readonly valueBytesMax: number;
+
+  /** Hashes and fetches the keys of requests that are about to run; a key that stands there says so in `Key.place`. */
+  readonly keysAhead: KeysAhead;
 
   /** Copies the value into `sink`. False where the key does not exist (nothing was written). Counts a hit or miss, and as a use. */
   get(key: Key, sink: ValueSink, nowMs: number): boolean;

@@ -91,10 +91,10 @@ export class BucketIndex {
   }
 
   /** The tag of a hash, in its place in a slot's second word. */
-  tagOf(hash: KeyHash): number {
+  tagOf(low: number, high: number): number {
     return (
-      ((hash.low >>> this.bucketsPerSegmentShift) << META_TAG_LOW_SHIFT) |
-      ((hash.high & ((1 << META_TAG_HIGH_BITS) - 1)) << META_TAG_HIGH_SHIFT)
+      ((low >>> this.bucketsPerSegmentShift) << META_TAG_LOW_SHIFT) |
+      ((high & ((1 << META_TAG_HIGH_BITS) - 1)) << META_TAG_HIGH_SHIFT)
     );
   }
 
@@ -271,9 +271,14 @@ export class BucketIndex {
     return true;
   }
 
+  /** The arena that bucket number `bucket` is in. */
+  arenaOf(bucket: number): number {
+    return this.memory.arenaOf(this.segmentOf(bucket));
+  }
+
   /** The arena words of bucket number `bucket`. */
   wordsOf(bucket: number): Int32Array {
-    return this.memory.words[this.memory.arenaOf(this.segmentOf(bucket))]!;
+    return this.memory.words[this.arenaOf(bucket)]!;
   }
 
   /** Where bucket number `bucket` begins in `wordsOf(bucket)`. */

@@ -9,11 +9,12 @@ import { ITEM_RAW } from './layout.ts';
 import type { KeyHash } from './hash.ts';
 import type { ItemAccounts } from './item-accounts.ts';
 import type { ItemWriter } from './item-writer.ts';
+import type { KeysAhead } from './keys-ahead.ts';
 import type { StoreMemory } from './memory.ts';
 import { namespaceOf } from './namespaces.ts';
 import { storeKeyBytesMax } from './stats.ts';
 import type { StoreParts } from './store-parts.ts';
-import { ExpireCondition, type ItemInfo, type Key, NO_EXPIRY } from './types.ts';
+import { ExpireCondition, type ItemInfo, type Key, NO_EXPIRY, NO_PLACE } from './types.ts';
 
 /** What one item costs the index, its share of overflow buckets included (see index-growth.ts). */
 const INDEX_BYTES_PER_ITEM = 12;
@@ -26,6 +27,7 @@ export class Lookup {
   private readonly index: BucketIndex;
   private readonly accounts: ItemAccounts;
   private readonly writer: ItemWriter;
+  private readonly keysAhead: KeysAhead;
   private readonly keyBytesMax: number;
 
   constructor(parts: StoreParts, writer: ItemWriter) {
@@ -34,6 +36,7 @@ export class Lookup {
     this.index = parts.index;
     this.accounts = parts.accounts;
     this.writer = writer;
+    this.keysAhead = parts.keysAhead;
     this.keyBytesMax = storeKeyBytesMax(parts.memory);
   }
 
@@ -41,8 +44,10 @@ export class Lookup {
   address(key: Key): void {
     assert(key.length <= this.keyBytesMax, 'the caller checks the length of keys');
     key.namespace = namespaceOf(this.memory, key.database);
-    this.hash.update(key.bytes, key.start, key.length, key.namespace);
-    this.tag = this.index.tagOf(this.hash);
+    if (key.place === NO_PLACE || !this.keysAhead.recall(key.place, key.namespace, this.hash)) {
+      this.hash.update(key.bytes, key.start, key.length, key.namespace);
+    }
+    this.tag = this.index.tagOf(this.hash.low, this.hash.high);
   }
 
   /** Looks the key up in its locked bucket; what has expired is removed on the way. */

@@ -7,6 +7,7 @@ import { BucketIndex } from './bucket-index.ts';
 import { ExclusiveSection } from './exclusive.ts';
 import { Ghosts } from './ghosts.ts';
 import { KeyHash } from './hash.ts';
+import { KeysAhead } from './keys-ahead.ts';
 import { IndexGrowth } from './index-growth.ts';
 import { ItemAccounts } from './item-accounts.ts';
 import { ItemLog } from './item-log.ts';
@@ -39,6 +40,7 @@ export interface StoreParts {
   readonly reclaimer: Reclaimer;
   readonly watches: WatchTable;
   readonly exclusive: ExclusiveSection;
+  readonly keysAhead: KeysAhead;
   /** Of the key that the operation at hand is about. */
   readonly hash: KeyHash;
 }
@@ -80,6 +82,7 @@ export function assembleStoreParts(handle: StoreHandle, thread: number): StorePa
     reclaimer: new Reclaimer(memory, { pool, log, index, hash: newHash(), accounts, ghosts }),
     watches: new WatchTable(memory),
     exclusive: new ExclusiveSection(memory),
+    keysAhead: new KeysAhead(memory, index, newHash()),
     hash: newHash(),
   };
 }

@@ -1,12 +1,10 @@
 /**
  * The store: items in a log of segments, an index of buckets over it, S3-FIFO eviction; all in shared memory, used by any number of
- * threads at once (`layout.ts` draws it, `api.ts` is the contract, docs/ARCHITECTURE.md explains it). This class is one thread's
- * access: it holds only views and cursors.
+ * threads at once (`layout.ts` draws it, `api.ts` is the contract). This class is one thread's access: it holds only views and cursors.
  *
- * Each operation on one key: hash it, lock its bucket, find it, do the work, unlock. What needs memory is made sure of before the
- * lock is taken; where that turns out not to be enough, the lock is let go, room is made, and the operation starts over. Nothing under a
- * lock throws or waits.
- * Guarded by bench/cpu.ts.
+ * Each operation on one key: hash it, lock its bucket, find it, do the work, unlock. What needs memory is made sure of before the lock is
+ * taken; where that turns out not to be enough, the lock is let go, room is made, and the operation starts over. Nothing under a lock
+ * throws or waits. Guarded by bench/hot-paths.ts.
  */
 import { assert } from '../base/assert.ts';
 import type { ValueSink } from '../base/value-sink.ts';
@@ -16,6 +14,7 @@ import { itemBytes, layoutFlags } from './item.ts';
 import { ItemWriter } from './item-writer.ts';
 import { randomKey, scanBucket } from './iteration.ts';
 import type { KeyBatch } from './key-batch.ts';
+import type { KeysAhead } from './keys-ahead.ts';
 import { KeyWatches } from './key-watches.ts';
 import { isExpiryAllowed, Lookup } from './lookup.ts';
 import {
@@ -46,6 +45,7 @@ import {
 export class Store implements StoreApi {
   /** The parts, for the janitor and for tests. */
   readonly parts: StoreParts;
+  readonly keysAhead: KeysAhead;
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   countsUse = true;
@@ -55,6 +55,7 @@ export class Store implements StoreApi {
 
   private constructor(parts: StoreParts) {
     this.parts = parts;
+    this.keysAhead = parts.keysAhead;
     this.writer = new ItemWriter(parts);
     this.lookup = new Lookup(parts, this.writer);
     this.watches = new KeyWatches(parts.watches, this.lookup);

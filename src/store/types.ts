@@ -10,6 +10,9 @@ export const KEY_BYTES_MAX = 65_535;
 /** Longest value in bytes that any option may allow. */
 export const VALUE_BYTES_MAX = 64 * 1024 * 1024;
 
+/** A key that was not noted ahead of its request (keys-ahead.ts). */
+export const NO_PLACE = -1;
+
 /** A key to look up: a range of somebody else's bytes, read only during the call. */
 export class Key {
   bytes: Uint8Array = NO_BYTES;
@@ -19,12 +22,15 @@ export class Key {
   database = 0;
   /** Set by the store: what items of that database are marked with, which `swapDatabases` changes. */
   namespace = 0;
+  /** Where `StoreApi.keysAhead` has noted this key, or `NO_PLACE`. */
+  place: number = NO_PLACE;
 
   assign(bytes: Uint8Array, start: number, length: number, database: number): this {
     this.bytes = bytes;
     this.start = start;
     this.length = length;
     this.database = database;
+    this.place = NO_PLACE;
     return this;
   }
 }

@@ -93,6 +93,12 @@ export class RespDecoder {
     return this.resume(bytes, start, end, command);
   }
 
+  /** As `decode`, between two frames, for one that may be read again: 0 where it is not whole or is broken, and the decoder is then as before. */
+  decodeWhole(bytes: Uint8Array, start: number, end: number, command: Command): number {
+    const taken = this.decode(bytes, start, end, command);
+    return taken > 0 ? taken : this.finish(0);
+  }
+
   /** Goes on with a frame that an earlier call found not whole. */
   private resume(bytes: Uint8Array, start: number, end: number, command: Command): number {
     if (this.phase === Phase.failed) return PROTOCOL_ERROR;

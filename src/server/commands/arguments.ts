@@ -9,6 +9,7 @@ import { equalBytes } from '../../base/bytes.ts';
 import type { Command } from '../../protocol/command.ts';
 import { BEYOND_SAFE, parseBigInteger, parseInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
+import { REQUEST_FIRST } from '../../store/keys-ahead.ts';
 import type { ItemSnapshot, Key } from '../../store/types.ts';
 import type { KeyspaceContext } from '../execution-context.ts';
 import { ErrorText, keyTooLong } from './error-text.ts';
@@ -32,6 +33,20 @@ export function writableKey(context: KeyspaceContext, command: Command, index: n
   return false;
 }
 
+/**
+ * Has the values of the arguments from `first` up to `end` fetched, of which there are REQUEST_PLACES at most: those that can be keys
+ * get the places from REQUEST_FIRST on, in order.
+ */
+export function fetchKeys(context: KeyspaceContext, command: Command, first: number, end: number): void {
+  const { keysAhead } = context.store;
+  const { key } = context;
+  keysAhead.begin(REQUEST_FIRST);
+  for (let index = first; index < end; index += 1) {
+    if (existingKey(context, command, index)) keysAhead.note(key.bytes, key.start, key.length, key.database, true);
+  }
+  keysAhead.fetch(REQUEST_FIRST);
+}
+
 /** As `writableKey`, for `context.otherKey` in any database. */
 export function writableOtherKey(
   context: KeyspaceContext,
@@ -49,6 +64,7 @@ function assignKey(context: KeyspaceContext, key: Key, command: Command, index: 
   const length = command.length(index);
   if (length > keyBytesMax(context)) return false;
   key.assign(command.bytes, command.start(index), length, database);
+  if (index === 1) key.place = command.keyPlace;
   return true;
 }
 

@@ -5,9 +5,10 @@
 import type { Command } from '../../protocol/command.ts';
 import { BEYOND_SAFE, isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
+import { REQUEST_FIRST, REQUEST_PLACES } from '../../store/keys-ahead.ts';
 import { NO_EXPIRY, WriteResult } from '../../store/types.ts';
 import type { KeyspaceContext } from '../execution-context.ts';
-import { bigIntegerArgument, existingKey, saturatedArgument, trimScratch } from './arguments.ts';
+import { bigIntegerArgument, existingKey, fetchKeys, saturatedArgument, trimScratch } from './arguments.ts';
 import { ErrorText, invalidExpireTime } from './error-text.ts';
 import {
   BAD_OPTIONS,
@@ -25,9 +26,26 @@ export function getCommand(context: KeyspaceContext, command: Command, reply: Re
 
 /** Keys are looked up one by one into the reply; other threads may write between two of them. */
 export function mgetCommand(context: KeyspaceContext, command: Command, reply: Reply): void {
-  reply.array(command.count - 1);
-  for (let index = 1; index < command.count; index += 1) {
-    if (!existingKey(context, command, index) || !context.store.get(context.key, reply, context.nowMs)) reply.nil();
+  const { store, key, nowMs } = context;
+  const { count } = command;
+  reply.array(count - 1);
+  if (count === 2) {
+    if (!existingKey(context, command, 1) || !store.get(key, reply, nowMs)) reply.nil();
+    return;
+  }
+  for (let first = 1; first < count; first += REQUEST_PLACES) {
+    const end = Math.min(count, first + REQUEST_PLACES);
+    fetchKeys(context, command, first, end);
+    let place = REQUEST_FIRST;
+    for (let index = first; index < end; index += 1) {
+      if (!existingKey(context, command, index)) {
+        reply.nil();
+        continue;
+      }
+      key.place = place;
+      place += 1;
+      if (!store.get(key, reply, nowMs)) reply.nil();
+    }
   }
 }
 
