@@ -3,7 +3,7 @@
  * for one large one, which is what each test file of a user pays. `npm run build` runs this after the compiler.
  *
  * Three modules stay outside: errors, because an error from `shoal/server` must be of the class that `shoal/errors` exports;
- * and those that start the janitor and the data threads, because they find their worker's file beside their own.
+ * and what starts the janitor and the data threads, because it finds its worker's file beside its own.
  */
 import { rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -14,7 +14,7 @@ const ENTRY = join(DIST, 'server', 'node.js');
 const OUTSIDE = new Set([
   join(DIST, 'base', 'errors.js'),
   join(DIST, 'store', 'janitor-thread.js'),
-  join(DIST, 'server', 'threads', 'running-thread.js'),
+  join(DIST, 'server', 'threads', 'threaded-node.js'),
 ]);
 
 const { outputs } = await build({
@@ -30,7 +30,8 @@ const { outputs } = await build({
         builder.onResolve({ filter: /^\.{1,2}\// }, ({ path, importer }) => {
           const file = join(importer, '..', path);
           if (!OUTSIDE.has(file)) return undefined;
-          return { path: relative(join(ENTRY, '..'), file), external: true };
+          const specifier = relative(join(ENTRY, '..'), file);
+          return { path: specifier.startsWith('.') ? specifier : `./${specifier}`, external: true };
         });
       },
     },

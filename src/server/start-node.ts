@@ -16,7 +16,6 @@ import type { NodeEnvironment } from './environment.ts';
 import { startInlineNode } from './inline-node.ts';
 import type { NodeStart, RunningNode } from './running-node.ts';
 import { placeThreads } from './threads/placement.ts';
-import { startThreadedNode } from './threads/threaded-node.ts';
 
 /** What a node is built from beyond its options; each has a default. */
 export interface NodeParts {
@@ -58,5 +57,8 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
   };
   warnOfDescriptorLimit(options, environment);
   if (parts.transport !== undefined) return startInlineNode(start, parts.transport);
-  return placement.ownThreads ? startThreadedNode(start, placement) : startInlineNode(start, placement.transport);
+  if (!placement.ownThreads) return startInlineNode(start, placement.transport);
+  // Loaded only here: most nodes inside applications have no thread of their own.
+  const { startThreadedNode } = await import('./threads/threaded-node.ts');
+  return startThreadedNode(start, placement);
 }

@@ -97,7 +97,9 @@ describe('what is in it', () => {
   test('the server in one file, which loads fast', () => {
     const text = readFileSync(join(packed.application, 'node_modules/shoal/dist/server/node.js'), 'utf8');
     const own = importsOf(text).flatMap(({ specifier }) => (specifier.startsWith('.') ? [specifier] : []));
-    expect(new Set(own)).toEqual(new Set(['../base/errors.js', '../store/janitor-thread.js']));
+    expect(new Set(own)).toEqual(
+      new Set(['../base/errors.js', '../store/janitor-thread.js', './threads/threaded-node.js']),
+    );
   });
 });
 
@@ -127,6 +129,22 @@ describe.each(RUNTIMES)('on %s', (runtime, program) => {
       ShoalNode.start({ port: -1 }).catch((error) => console.log(error instanceof ShoalError, error.code));`;
     expect(await evaluate(program, 'module', code)).toBe('true InvalidOption\n');
   });
+
+  test.skipIf(runtime === 'node')(
+    'a node with threads of its own starts, answers, and lets the process end',
+    async () => {
+      const code = `
+      import { ShoalNode } from 'shoal/server';
+      import { ShoalClient } from 'shoal/client';
+      const node = await ShoalNode.start({ threads: 2 });
+      const cache = await ShoalClient.connect({ nodes: [node.address] });
+      await cache.set('k', 'v');
+      console.log(await cache.get('k'));
+      await cache.close();
+      await node.stop();`;
+      expect(await evaluate(program, 'module', code)).toBe('v\n');
+    },
+  );
 
   test.each(['inline', 'thread'])(
     'a node with its janitor %s starts, answers, and lets the process end',
