@@ -1,7 +1,7 @@
 /** What a figure depends on besides the code: machine, kernel, versions, commit, pinning. Printed and stored with every result. */
 import { spawnSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
-import { GENERATOR_CORE, PROJECT_ROOT, SERVER_CORE, serverVersion, type ServerName } from './servers.ts';
+import { GENERATOR_CORE, PROJECT_ROOT, SERVER_CORE, serverVersion } from './servers.ts';
 
 export interface Environment {
   readonly startedAt: string;
@@ -14,7 +14,7 @@ export interface Environment {
   readonly pinning: string;
 }
 
-export function readEnvironment(servers: readonly ServerName[]): Environment {
+export function readEnvironment(servers: readonly string[]): Environment {
   const processors = cpus();
   return {
     startedAt: new Date().toISOString(),

@@ -30,12 +30,25 @@ export interface ServerOptions {
   readonly memoryBytes: number;
   /** What happens at the limit. */
   readonly atLimit: 'evict' | 'refuse';
-  /** Core to pin the server to; undefined: wherever the kernel puts it. */
-  readonly core: number | undefined;
+  /** Core to pin the server to, or several with commas between; undefined: wherever the kernel puts it. */
+  readonly core: number | string | undefined;
+  /** Threads that serve clients. Default 1. */
+  readonly threads?: number;
+  /** For redis: threads that read and write sockets, its own among them. Default 1. */
+  readonly ioThreads?: number;
+}
+
+/** A server to start: a command that listens on `port` of the loopback. */
+export interface ServerCommand {
+  readonly name: string;
+  readonly protocol: WireProtocol;
+  readonly port: number;
+  readonly words: readonly string[];
+  readonly core: number | string | undefined;
 }
 
 export interface RunningServer {
-  readonly name: ServerName;
+  readonly name: string;
   readonly protocol: WireProtocol;
   readonly port: number;
   /** The process that listens, which need not be the one that was started. */
@@ -51,6 +64,8 @@ const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 5_000;
 const POLL_MS = 20;
 const OUTPUT_KEPT_CHARS = 4_096;
+/** Its own default is 1024, which a thousand connections and a few more exceed. */
+const MEMCACHED_CONNECTIONS_MAX = 8_192;
 
 /** Cores for server and generator, where the machine has two; otherwise nothing is pinned. */
 export const SERVER_CORE = cpus().length >= 2 ? 0 : undefined;
@@ -67,8 +82,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 export async function startServer(name: ServerName, options: ServerOptions): Promise<RunningServer> {
   const port = await freePort();
-  const command = commandOf(name, port, options);
-  const pinned = options.core === undefined ? command : ['taskset', '-c', String(options.core), ...command];
+  const protocol = name === 'memcached' ? 'memcached' : 'resp';
+  return startCommand({ name, protocol, port, words: commandOf(name, port, options), core: options.core });
+}
+
+/** Starts it and waits until it listens. Rejects where it does not, with what it printed. */
+export async function startCommand(command: ServerCommand): Promise<RunningServer> {
+  const { name, port, protocol, words, core } = command;
+  const pinned = core === undefined ? words : ['taskset', '-c', String(core), ...words];
   const child = spawn(pinned[0] as string, pinned.slice(1), {
     cwd: PROJECT_ROOT,
     detached: true,
@@ -103,7 +124,7 @@ export async function startServer(name: ServerName, options: ServerOptions): Pro
     name,
     port,
     pid,
-    protocol: name === 'memcached' ? 'memcached' : 'resp',
+    protocol,
     async stop() {
       signalGroup(child, 'SIGTERM');
       const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_TIMEOUT_MS);
@@ -116,28 +137,44 @@ export async function startServer(name: ServerName, options: ServerOptions): Pro
 }
 
 /** First line of what the server's own version option prints. */
-export function serverVersion(name: ServerName): string {
-  const command = { redis: 'redis-server', memcached: 'memcached', shoal: resolve(PROJECT_ROOT, 'bin/shoal') }[name];
+export function serverVersion(name: string): string {
+  const own: Readonly<Record<string, string>> = { redis: 'redis-server', shoal: resolve(PROJECT_ROOT, 'bin/shoal') };
+  const command = own[name] ?? name;
   const { stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
   return stdout?.split('\n')[0]?.trim() || 'unknown';
 }
 
 function commandOf(name: ServerName, port: number, options: ServerOptions): string[] {
   const megabytes = Math.max(1, Math.floor(options.memoryBytes / 2 ** 20));
+  const { threads = 1, ioThreads = 1 } = options;
   switch (name) {
     case 'redis': {
       const policy = options.atLimit === 'evict' ? 'allkeys-lru' : 'noeviction';
       const limit = ['--maxmemory', String(options.memoryBytes), '--maxmemory-policy', policy];
-      return ['redis-server', '--bind', HOST, '--port', String(port), '--save', '', '--appendonly', 'no', ...limit];
+      const io = ioThreads === 1 ? [] : ['--io-threads', String(ioThreads), '--io-threads-do-reads', 'yes'];
+      return [
+        'redis-server',
+        '--bind',
+        HOST,
+        '--port',
+        String(port),
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+        ...limit,
+        ...io,
+      ];
     }
     case 'memcached': {
       const account = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
       const full = options.atLimit === 'refuse' ? ['-M'] : [];
-      return ['memcached', '-l', HOST, '-p', String(port), '-t', '1', '-m', String(megabytes), ...account, ...full];
+      const listen = ['-l', HOST, '-p', String(port), '-c', String(MEMCACHED_CONNECTIONS_MAX)];
+      return ['memcached', ...listen, '-t', String(threads), '-m', String(megabytes), ...account, ...full];
     }
     case 'shoal': {
       const policy = options.atLimit === 'evict' ? 's3fifo' : 'noeviction';
-      const limit = ['--memory', String(options.memoryBytes), '--eviction', policy];
+      const limit = ['--memory', String(options.memoryBytes), '--eviction', policy, '--threads', String(threads)];
       return [resolve(PROJECT_ROOT, 'bin/shoal'), 'serve', '--host', HOST, '--port', String(port), ...limit];
     }
     default:
@@ -154,7 +191,8 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const probe = createServer();
     probe.once('error', fail);

@@ -7,8 +7,23 @@
  */
 
 import { VALUE_TAG_BYTES, valuePattern, writeNumber } from '../../src/load/item-pattern.ts';
+import {
+  AT_KEY_LENGTH,
+  AT_MAGIC,
+  AT_OPCODE,
+  AT_STATUS,
+  AT_VALUE_LENGTH,
+  AT_VERSION,
+  HEADER_BYTES,
+  Opcode,
+  REPLY_MAGIC,
+  REQUEST_MAGIC,
+  Status,
+  VERSION_MIN,
+} from '../../src/protocol/shoal/frame.ts';
 
-export type WireProtocol = 'resp' | 'memcached';
+export const WIRE_PROTOCOLS = ['resp', 'memcached', 'shoal'] as const;
+export type WireProtocol = (typeof WIRE_PROTOCOLS)[number];
 export type Operation = 'get' | 'set';
 
 export interface RequestTemplate {
@@ -20,6 +35,8 @@ export interface RequestTemplate {
   readonly valueOffset: number;
   /** The good reply for key 0: every other has the same length. */
   readonly reply: Buffer;
+  /** The reply to a GET of a key that is not there; empty for a SET. */
+  readonly missReply: Buffer;
   /** Where the key stands in the reply, or -1. */
   readonly replyKeyOffset: number;
   /** Where the value begins in the reply, or -1. */
@@ -38,12 +55,13 @@ export function requestTemplate(protocol: WireProtocol, operation: Operation, sh
     throw new RangeError(`values need ${VALUE_TAG_BYTES} bytes or more, not ${valueBytes}`);
   const key = '0'.repeat(keyBytes);
   const value = valuePattern(valueBytes).toString('latin1');
-  const parts = protocol === 'resp' ? respParts(operation, key, value) : memcachedParts(operation, key, value);
+  const parts = PARTS_OF[protocol](operation, key, value);
   const bytes = Buffer.from(parts.request.join(''), 'latin1');
   const reply = Buffer.from(parts.reply.join(''), 'latin1');
   return {
     bytes,
     reply,
+    missReply: Buffer.from(operation === 'get' ? parts.miss : '', 'latin1'),
     keyOffset: offsetOf(parts.request, key),
     keyLength: keyBytes,
     valueOffset: offsetOf(parts.request, value),
@@ -77,7 +95,15 @@ export function isGoodReply(bytes: Buffer, offset: number, template: RequestTemp
 interface Parts {
   readonly request: readonly string[];
   readonly reply: readonly string[];
+  /** The reply to a GET that finds nothing. */
+  readonly miss: string;
 }
+
+const PARTS_OF: Readonly<Record<WireProtocol, (operation: Operation, key: string, value: string) => Parts>> = {
+  resp: respParts,
+  memcached: memcachedParts,
+  shoal: shoalParts,
+};
 
 function respParts(operation: Operation, key: string, value: string): Parts {
   const head = [
@@ -86,13 +112,41 @@ function respParts(operation: Operation, key: string, value: string): Parts {
     '\r\n',
   ];
   const bulk = [`$${value.length}\r\n`, value, '\r\n'];
-  return operation === 'get' ? { request: head, reply: bulk } : { request: [...head, ...bulk], reply: ['+OK\r\n'] };
+  return operation === 'get'
+    ? { request: head, reply: bulk, miss: '$-1\r\n' }
+    : { request: [...head, ...bulk], reply: ['+OK\r\n'], miss: '' };
 }
 
 function memcachedParts(operation: Operation, key: string, value: string): Parts {
   return operation === 'get'
-    ? { request: ['get ', key, '\r\n'], reply: ['VALUE ', key, ` 0 ${value.length}\r\n`, value, '\r\nEND\r\n'] }
-    : { request: ['set ', key, ` 0 0 ${value.length}\r\n`, value, '\r\n'], reply: ['STORED\r\n'] };
+    ? {
+        request: ['get ', key, '\r\n'],
+        reply: ['VALUE ', key, ` 0 ${value.length}\r\n`, value, '\r\nEND\r\n'],
+        miss: 'END\r\n',
+      }
+    : { request: ['set ', key, ` 0 0 ${value.length}\r\n`, value, '\r\n'], reply: ['STORED\r\n'], miss: '' };
+}
+
+/** All requests have the id 0: a node answers the requests for its own keys in their order. */
+function shoalParts(operation: Operation, key: string, value: string): Parts {
+  const isRead = operation === 'get';
+  const head = frame(REQUEST_MAGIC, AT_OPCODE, isRead ? Opcode.get : Opcode.set, key.length, isRead ? 0 : value.length);
+  const good = frame(REPLY_MAGIC, AT_STATUS, Status.ok, 0, isRead ? value.length : 0);
+  return {
+    request: isRead ? [head, key] : [head, key, value],
+    reply: isRead ? [good, value] : [good],
+    miss: frame(REPLY_MAGIC, AT_STATUS, Status.miss, 0, 0),
+  };
+}
+
+function frame(magic: number, codeOffset: number, code: number, keyBytes: number, valueBytes: number): string {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header[AT_MAGIC] = magic;
+  header[AT_VERSION] = VERSION_MIN;
+  header[codeOffset] = code;
+  header.writeUInt16LE(keyBytes, AT_KEY_LENGTH);
+  header.writeUInt32LE(valueBytes, AT_VALUE_LENGTH);
+  return header.toString('latin1');
 }
 
 /** Bytes before the part that is `wanted` itself, or -1. */

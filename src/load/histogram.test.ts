@@ -66,3 +66,17 @@ test('two added are as one that counted all; a cleared one is as new', () => {
   all.clear();
   expect(all).toEqual(new Histogram());
 });
+
+test('a histogram comes back whole from its parts, beside what was counted before', () => {
+  const source = new Histogram();
+  for (const value of [3, 900, 900, 2 ** 40]) source.record(value);
+  const target = new Histogram();
+  target.record(70);
+  target.addParts(JSON.parse(JSON.stringify(source.toParts())));
+  const both = new Histogram();
+  both.record(70);
+  both.add(source);
+  expect(target).toEqual(both);
+  target.addParts(new Histogram().toParts());
+  expect(target).toEqual(both);
+});

@@ -13,6 +13,15 @@ const DOUBLINGS = 48;
 const WIDE_SHIFT = 16;
 const VALUE_MAX = 2 ** DOUBLINGS - 1;
 
+/** A histogram as plain data, for another process: the cells that counted something, as pairs of index and count. */
+export interface HistogramParts {
+  readonly cells: readonly (readonly [index: number, count: number])[];
+  readonly sum: number;
+  /** Of an empty one, the largest number there is. */
+  readonly smallest: number;
+  readonly largest: number;
+}
+
 /** Counts of values from 1 to 2^48 - 1; what lies outside counts at its ends. One unit is whatever the caller records, say ns. */
 export class Histogram {
   private readonly cells = new Uint32Array(CELLS_PER_DOUBLING * DOUBLINGS);
@@ -68,6 +77,31 @@ export class Histogram {
     this.sum += other.sum;
     this.largest = Math.max(this.largest, other.largest);
     this.smallest = Math.min(this.smallest, other.smallest);
+  }
+
+  copy(): Histogram {
+    const copy = new Histogram();
+    copy.add(this);
+    return copy;
+  }
+
+  toParts(): HistogramParts {
+    const cells: [number, number][] = [];
+    this.cells.forEach((count, index) => {
+      if (count > 0) cells.push([index, count]);
+    });
+    return { cells, sum: this.sum, smallest: this.smallest, largest: this.largest };
+  }
+
+  /** Adds all that the histogram counted of which `parts` were made. */
+  addParts(parts: HistogramParts): void {
+    for (const [index, count] of parts.cells) {
+      this.cells[index]! += count;
+      this.total += count;
+    }
+    this.sum += parts.sum;
+    this.largest = Math.max(this.largest, parts.largest);
+    this.smallest = Math.min(this.smallest, parts.smallest);
   }
 
   clear(): void {

@@ -1,0 +1,161 @@
+/**
+ * The sockets of the load generator: plain descriptors, one call of the C library for each send and each receive, and one wait for
+ * all. A generator that costs more than the server it measures would measure itself, so nothing lies between it and the kernel.
+ *
+ * Everything blocks but what a run does; this is for a process that does nothing else. Linux with Bun only.
+ */
+import { dlopen } from 'bun:ffi';
+import {
+  AF_INET,
+  addressOf,
+  byteBuffer,
+  EAGAIN,
+  EINTR,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_MOD,
+  EPOLLIN,
+  EPOLLOUT,
+  errorNumber,
+  int32Buffer,
+  IPPROTO_TCP,
+  loadLibc,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+  systemError,
+  TCP_NODELAY,
+} from '../../src/io/epoll/libc.ts';
+import { AT_VALUE_LENGTH, HEADER_BYTES } from '../../src/protocol/shoal/frame.ts';
+import { shoalGreeting } from '../../src/load/shoal-requests.ts';
+import type { WireProtocol } from './wire.ts';
+
+const EVENTS_MAX = 256;
+/** The kernel packs `struct epoll_event` on x86-64 only. */
+const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
+const EVENT_DATA = process.arch === 'x64' ? 1 : 2;
+/** More than any reply to a batch, so that one call takes what is there. */
+const RECEIVE_BYTES = 512 * 1024;
+const GREETING_BYTES_MAX = 4096;
+const SOCKADDR_IN_BYTES = 16;
+
+/** What `send` and `receive` give where nothing can be done now. */
+export const WOULD_BLOCK = -1;
+
+export class LoadSockets {
+  /** What the last `receive` brought. */
+  readonly received = Buffer.from(byteBuffer(RECEIVE_BYTES).buffer);
+  private readonly libc = loadLibc();
+  private readonly connectSocket: (descriptor: number, address: number, length: number) => number;
+  private readonly port: number;
+  private readonly greeting: Buffer | null;
+  private readonly epoll: number;
+  private readonly events = int32Buffer(EVENTS_MAX * EVENT_WORDS);
+  private readonly control = int32Buffer(EVENT_WORDS);
+
+  /** To `port` of the loopback. */
+  constructor(port: number, protocol: WireProtocol) {
+    const { symbols } = dlopen('libc.so.6', { connect: { args: ['i32', 'ptr', 'i32'], returns: 'i32' } });
+    this.connectSocket = symbols.connect;
+    this.port = port;
+    this.greeting = protocol === 'shoal' ? shoalGreeting({ user: 'default', password: '' }).bytes : null;
+    this.epoll = this.succeeded(this.libc.epoll_create1(0), 'epoll_create1');
+  }
+
+  /** Opens a connection, greets the server where the protocol asks for it, and watches it under `index`. Returns the descriptor. */
+  open(index: number): number {
+    const descriptor = this.succeeded(this.libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
+    const address = byteBuffer(SOCKADDR_IN_BYTES);
+    new DataView(address.buffer).setUint16(0, AF_INET, true);
+    new DataView(address.buffer).setUint16(2, this.port);
+    address.set([127, 0, 0, 1], 4);
+    this.succeeded(this.connectSocket(descriptor, addressOf(address), SOCKADDR_IN_BYTES), 'connect');
+    const on = int32Buffer(1);
+    on[0] = 1;
+    this.succeeded(this.libc.setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, addressOf(on), 4), 'setsockopt');
+    if (this.greeting !== null) this.greet(descriptor, this.greeting);
+    this.control[0] = EPOLLIN;
+    this.control[EVENT_DATA] = index;
+    this.succeeded(this.libc.epoll_ctl(this.epoll, EPOLL_CTL_ADD, descriptor, addressOf(this.control)), 'epoll_ctl');
+    return descriptor;
+  }
+
+  close(descriptor: number): void {
+    this.libc.close(descriptor);
+  }
+
+  /** Frees what all connections share. */
+  destroy(): void {
+    this.libc.close(this.epoll);
+  }
+
+  /** Whether the connection is also to be told of when it can take more bytes. */
+  watchWritable(descriptor: number, index: number, watched: boolean): void {
+    this.control[0] = watched ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    this.control[EVENT_DATA] = index;
+    this.succeeded(this.libc.epoll_ctl(this.epoll, EPOLL_CTL_MOD, descriptor, addressOf(this.control)), 'epoll_ctl');
+  }
+
+  /** Bytes that the kernel took, or WOULD_BLOCK. Throws where the connection is lost. */
+  send(descriptor: number, bytes: Uint8Array, from: number): number {
+    const sent = this.libc.send(descriptor, addressOf(bytes) + from, bytes.length - from, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent >= 0 ? sent : this.blocked('send');
+  }
+
+  /** Bytes now in `received`, or WOULD_BLOCK; 0 where the server closed the connection. Throws where it is lost. */
+  receive(descriptor: number): number {
+    const length = this.libc.recv(descriptor, addressOf(this.received), RECEIVE_BYTES, MSG_DONTWAIT);
+    return length >= 0 ? length : this.blocked('recv');
+  }
+
+  /** Waits for connections that have something, `timeoutMs` at most (0: looks only); then `readyIndex` and `readyEvents` tell which. */
+  wait(timeoutMs: number): number {
+    const count = this.libc.epoll_wait(this.epoll, addressOf(this.events), EVENTS_MAX, timeoutMs);
+    if (count >= 0) return count;
+    if (errorNumber() === EINTR) return 0;
+    throw systemError(errorNumber(), 'epoll_wait');
+  }
+
+  readyIndex(event: number): number {
+    return this.events[event * EVENT_WORDS + EVENT_DATA]!;
+  }
+
+  isWritable(event: number): boolean {
+    return (this.events[event * EVENT_WORDS]! & EPOLLOUT) !== 0;
+  }
+
+  isReadable(event: number): boolean {
+    return (this.events[event * EVENT_WORDS]! & ~EPOLLOUT) !== 0;
+  }
+
+  private blocked(call: string): number {
+    const number = errorNumber();
+    if (number === EAGAIN || number === EINTR) return WOULD_BLOCK;
+    throw systemError(number, call);
+  }
+
+  private succeeded(result: number, call: string): number {
+    if (result < 0) throw systemError(errorNumber(), call);
+    return result;
+  }
+
+  private greet(descriptor: number, greeting: Buffer): void {
+    const bytes = byteBuffer(greeting.length);
+    bytes.set(greeting);
+    this.succeeded(this.libc.send(descriptor, addressOf(bytes), bytes.length, MSG_NOSIGNAL), 'send');
+    const reply = byteBuffer(GREETING_BYTES_MAX);
+    const view = new DataView(reply.buffer);
+    let length = 0;
+    let wanted = HEADER_BYTES;
+    while (length < wanted) {
+      const more = this.succeeded(
+        this.libc.recv(descriptor, addressOf(reply) + length, GREETING_BYTES_MAX - length, 0),
+        'recv',
+      );
+      if (more === 0) throw new Error('the server closed the connection instead of greeting');
+      length += more;
+      if (length >= HEADER_BYTES) wanted = HEADER_BYTES + view.getUint32(AT_VALUE_LENGTH, true);
+      if (wanted > GREETING_BYTES_MAX) throw new Error(`a greeting of ${wanted} bytes: is this a Shoal node?`);
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Servers take turns: in each round all of them run the workload once, and the order moves on by one from round to round, so that
+ * drift of the machine, and what the last one left behind, hit all alike.
+ */
+import type { Generators, Load, LoadFigures } from './generators.ts';
+import { cpuTimeUs, residentBytes } from './process-figures.ts';
+import type { Contestant } from './roster.ts';
+import type { Measured, Turn } from './rows.ts';
+import { median } from './statistics.ts';
+import { ZIPF_EXPONENT, type Dataset, type Workload } from './workloads.ts';
+
+const WARM_SECONDS = 0.4;
+const SEED = 20_260;
+/** Of the peak of the slowest server, what the open loops offer. */
+const EQUAL_LOAD_SHARE = 0.8;
+const PAUSE_LOAD_SHARE = 0.5;
+/** Turns from which a peak is taken. */
+const PEAK_ROUNDS = 3;
+
+export interface TurnOptions {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly threads: number;
+  readonly sharedCores: boolean;
+  readonly onProgress: (text: string) => void;
+}
+
+/** The order of the turns in `round`. */
+export function rotated<T>(values: readonly T[], round: number): readonly T[] {
+  const by = values.length === 0 ? 0 : round % values.length;
+  return [...values.slice(by), ...values.slice(0, by)];
+}
+
+/** A server in a workload, with its connections. */
+interface Runner {
+  readonly contestant: Contestant;
+  readonly load: Load;
+  readonly turns: Turn[];
+  failure: string | null;
+}
+
+/** Runs `workload` on all contestants, in the way that its part wants. */
+export async function measureWorkload(
+  workload: Workload,
+  contestants: readonly Contestant[],
+  generators: Generators,
+  options: TurnOptions,
+): Promise<readonly Measured[]> {
+  const { onProgress, seconds } = options;
+  const runners: Runner[] = [];
+  const failed: Measured[] = [];
+  for (const contestant of contestants) {
+    onProgress(`${workload.name}: ${contestant.name} warms up`);
+    try {
+      const load = await generators.open(engineOptions(workload, contestant));
+      await fillOnce(contestant, workload.dataset, load);
+      await load.runClosed(WARM_SECONDS);
+      runners.push({ contestant, load, turns: [], failure: null });
+    } catch (error) {
+      failed.push(measured(workload, { contestant, turns: [], failure: messageOf(error) }, null, options));
+    }
+  }
+  let offeredPerSecond: number | null = null;
+  let run = (load: Load): Promise<LoadFigures> => load.runClosed(seconds);
+  if (workload.part === 'equal' || workload.part === 'pause') {
+    const share = workload.part === 'equal' ? EQUAL_LOAD_SHARE : PAUSE_LOAD_SHARE;
+    const rate = share * (await slowestPeak(workload, runners, options));
+    offeredPerSecond = Math.round(rate);
+    run = (load) => load.runOpen(seconds, rate);
+  }
+  await takeRounds(workload, runners, options, options.rounds, run);
+  // What cannot be closed any more is lost already, and said so in its row.
+  for (const { load } of runners) await load.close().catch(() => undefined);
+  return [...runners.map((one) => measured(workload, one, offeredPerSecond, options)), ...failed];
+}
+
+/** Requests a second of the server that is slowest at its peak. */
+async function slowestPeak(workload: Workload, runners: readonly Runner[], options: TurnOptions): Promise<number> {
+  // A peak needs no minutes, however long the turns are.
+  const seconds = Math.min(2, options.seconds);
+  await takeRounds(workload, runners, options, PEAK_ROUNDS, (load) => load.runClosed(seconds));
+  const peaks = runners
+    .filter((one) => one.failure === null)
+    .map((one) => median(one.turns.splice(0).map((turn) => turn.requestsPerSecond)));
+  return Math.min(...peaks);
+}
+
+async function takeRounds(
+  workload: Workload,
+  runners: readonly Runner[],
+  options: TurnOptions,
+  rounds: number,
+  run: (load: Load) => Promise<LoadFigures>,
+): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    for (const runner of rotated(runners, round)) {
+      if (runner.failure !== null) continue;
+      options.onProgress(`${workload.name}: round ${round + 1} of ${rounds}, ${runner.contestant.name}`);
+      try {
+        runner.turns.push(await takeTurn(runner, round, run));
+      } catch (error) {
+        runner.failure = messageOf(error);
+      }
+    }
+  }
+}
+
+async function takeTurn(
+  { contestant, load }: Runner,
+  round: number,
+  run: (load: Load) => Promise<LoadFigures>,
+): Promise<Turn> {
+  const { pid } = contestant.server;
+  const before = cpuTimeUs(pid);
+  const figures = await run(load);
+  const serverUs = cpuTimeUs(pid) - before;
+  const { latencyNs, operations, wallNs } = figures;
+  const latencyUs = (fraction: number): number => latencyNs.quantile(fraction) / 1000;
+  return {
+    round,
+    operations,
+    requestsPerSecond: (operations / wallNs) * 1e9,
+    serverCpuUsPerOperation: serverUs / operations,
+    serverCpuShare: (serverUs * 1000) / wallNs,
+    generatorCpuShare: figures.busyShare,
+    latencyUs: { p50: latencyUs(0.5), p99: latencyUs(0.99), p999: latencyUs(0.999) },
+    latencyNs,
+    residentBytes: residentBytes(pid),
+    misses: figures.misses,
+    errors: figures.errors,
+    firstError: figures.firstError,
+    unsent: figures.unsent,
+  };
+}
+
+const filled = new WeakMap<object, Dataset>();
+
+/** Fills the server, once for all workloads on the same data. */
+async function fillOnce({ server }: Contestant, dataset: Dataset, load: Load): Promise<void> {
+  if (filled.get(server) === dataset) return;
+  await load.fill();
+  filled.set(server, dataset);
+}
+
+function engineOptions(workload: Workload, { server, protocol }: Contestant) {
+  const { dataset, distribution, readShare, pipeline, connections } = workload;
+  return {
+    port: server.port,
+    protocol,
+    shape: { keyBytes: dataset.keyBytes, valueBytes: dataset.valueBytes },
+    keyCount: dataset.keyCount,
+    zipfExponent: distribution === 'zipf' ? ZIPF_EXPONENT : null,
+    readShare,
+    pipeline,
+    connections,
+    allowMisses: !dataset.fits,
+    seed: SEED,
+  };
+}
+
+function measured(
+  workload: Workload,
+  { contestant, turns, failure }: Pick<Runner, 'contestant' | 'turns' | 'failure'>,
+  offeredPerSecond: number | null,
+  { threads, sharedCores }: TurnOptions,
+): Measured {
+  return { workload, server: contestant.name, threads, turns, failure, offeredPerSecond, sharedCores };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,80 @@
+/**
+ * The benchmark suite: Shoal beside its peers, all measured in one run on the same cores, in turns. What is measured, and how to read
+ * it, is in docs/BENCHMARKS.md.
+ *
+ *   npm run bench -- [--quick] [--only NAMES] [--peer NAME=COMMAND:PORT:PROTOCOL] [--json FILE]   (--help tells all)
+ *
+ * Exits with 1 where a server failed or answered wrongly, and with 2 where an option is wrong.
+ */
+import { availableParallelism } from 'node:os';
+import { printEnvironment, readEnvironment } from './lib/environment.ts';
+import { describePlacement, place } from './lib/placement.ts';
+import { printTable, progress, writeJson } from './lib/report.ts';
+import { readRoster, type Roster } from './lib/roster.ts';
+import type { Row } from './lib/rows.ts';
+import { pinGenerator } from './lib/servers.ts';
+import { PAUSE_SEGMENTS, readSuiteOptions, SUITE_HELP, type SuiteOptions } from './lib/suite-options.ts';
+import { runWorkloads } from './lib/suite-run.ts';
+import { headingOf, tableOf } from './lib/suite-tables.ts';
+import { WORKLOADS } from './lib/workloads.ts';
+
+async function main(): Promise<number> {
+  const coreCount = availableParallelism();
+  let options: SuiteOptions;
+  let roster: Roster;
+  try {
+    const read = readSuiteOptions(process.argv.slice(2), coreCount);
+    if (typeof read === 'string') {
+      console.log(
+        read === 'help' ? SUITE_HELP : WORKLOADS.map((one) => `${one.name.padEnd(22)}${one.title}`).join('\n'),
+      );
+      return 0;
+    }
+    options = read;
+    roster = readRoster(options.servers, options.peers);
+  } catch (error) {
+    console.error((error as Error).message);
+    return 2;
+  }
+  for (const sentence of roster.missing) console.log(sentence);
+  pinGenerator();
+  const environment = describeRun(roster, coreCount);
+  printEnvironment(environment);
+  console.log(
+    `${options.rounds} rounds of ${options.seconds} s, medians; ratios are Shoal's figure by the peer's, round by round\n`,
+  );
+
+  const rows = await runWorkloads({
+    workloads: options.workloads,
+    entrants: roster.entrants,
+    threadCounts: options.threadCounts,
+    coreCount,
+    rounds: options.rounds,
+    seconds: options.seconds,
+    pauseRounds: PAUSE_SEGMENTS,
+    pauseSecondsEach: options.pauseSeconds / PAUSE_SEGMENTS,
+    onProgress: progress,
+    onRows: printRows,
+  });
+  progress('');
+  writeJson(options.json, { benchmark: 'suite', command: options.command, environment, rows });
+  return rows.some((row) => row.failure !== null || row.errors > 0) ? 1 : 0;
+}
+
+function describeRun({ entrants }: Roster, coreCount: number) {
+  const builtIn = entrants.filter((one) => one.description === null).map((one) => one.name);
+  const environment = readEnvironment(builtIn);
+  const others = entrants.flatMap((one) => (one.description === null ? [] : [[one.name, one.description] as const]));
+  return {
+    ...environment,
+    servers: { ...environment.servers, ...Object.fromEntries(others) },
+    pinning: describePlacement(place(coreCount, 1)),
+  };
+}
+
+function printRows(rows: readonly Row[]): void {
+  console.log(headingOf(rows));
+  printTable(tableOf(rows));
+}
+
+process.exit(await main());
