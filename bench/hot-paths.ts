@@ -113,7 +113,7 @@ async function measureWhole(itemCount: number, settings: Settings): Promise<obje
 
 /** `rounds` samples of each contestant, in an order that changes from round to round. The first round warms up and is left out. */
 function sampleInTurns(contestants: readonly Contestant[], what: Case, rounds: number): number[][] {
-  const warm = contestants.map((one) => one.measure(what, PREPARED_REQUESTS * 4));
+  const warm = contestants.map((one) => one.measure(what, PREPARED_REQUESTS * 12));
   const requestCount = Math.max(PREPARED_REQUESTS, Math.ceil(SAMPLE_NS / Math.max(...warm)));
   const samples: number[][] = contestants.map(() => []);
   for (let round = 0; round <= rounds; round += 1) {

@@ -8,8 +8,10 @@
  *
  * It grows by doubling with bytes that arrived, never by a length that a peer states.
  */
+import { copyBytes } from '../protocol/output-bytes.ts';
+
 export class InputBuffer {
-  bytes: Uint8Array = EMPTY;
+  bytes: Buffer = EMPTY;
   start = 0;
   end = 0;
   /** Set by each `append`; the periodic sweep clears it and releases a buffer that stayed unused. */
@@ -27,7 +29,7 @@ export class InputBuffer {
   append(source: Uint8Array, start: number, end: number): void {
     const count = end - start;
     if (this.bytes.length - this.end < count) this.makeRoom(count);
-    this.bytes.set(source.subarray(start, end), this.end);
+    copyBytes(source, start, this.bytes, this.end, count);
     this.end += count;
     this.used = true;
   }
@@ -63,7 +65,7 @@ export class InputBuffer {
       let capacity = Math.max(this.bytes.length, INITIAL_BYTES);
       while (capacity < needed) capacity *= 2;
       const grown = Buffer.allocUnsafeSlow(capacity);
-      grown.set(this.bytes.subarray(this.start, this.end));
+      copyBytes(this.bytes, this.start, grown, 0, waiting);
       this.bytes = grown;
     }
     this.start = 0;

@@ -76,9 +76,11 @@ export class SinkConnection implements Connection {
   sentBytes = 0;
   /** Set to a list to have copies of what is written put there. */
   kept: Buffer[] | null = null;
+  onWrite: ((bytes: number) => void) | null = null;
 
   write(bytes: Uint8Array, start: number, end: number): number {
     this.sentBytes += end - start;
+    this.onWrite?.(end - start);
     if (this.kept !== null) this.kept.push(Buffer.from(bytes.subarray(start, end)));
     return end - start;
   }
