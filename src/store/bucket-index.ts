@@ -292,8 +292,11 @@ export class BucketIndex {
   }
 
   private goTo(bucket: number): void {
-    this.words = this.wordsOf(bucket);
-    this.bucketWord = this.wordOf(bucket);
+    const { memory, bucketsPerSegmentShift } = this;
+    const segment = memory.control[memory.map.indexDirectory + (bucket >> bucketsPerSegmentShift)]!;
+    const inSegment = bucket & ((1 << bucketsPerSegmentShift) - 1);
+    this.words = memory.words[memory.arenaOf(segment)]!;
+    this.bucketWord = (memory.segmentStart(segment) >> WORD_SHIFT) + inSegment * BUCKET_WORDS;
   }
 }
 

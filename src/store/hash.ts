@@ -26,16 +26,9 @@ export class KeyHash {
     const end = start + length;
     const wholeEnd = end - (length & 3);
     let offset = start;
-    let word = 0;
-    for (;;) {
-      const last = offset === wholeEnd;
-      if (last) {
-        word = length << 24;
-        for (let shift = 0; offset < end; offset += 1, shift += 8) word |= bytes[offset]! << shift;
-      } else {
-        word = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
-        offset += 4;
-      }
+    for (; offset < wholeEnd; offset += 4) {
+      const word =
+        bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
       v3 ^= word;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -48,10 +41,12 @@ export class KeyHash {
       v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
       v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= word;
-      if (last) break;
     }
-    v2 ^= 0xee;
-    for (let round = 0; round < 4; round += 1) {
+    let last = length << 24;
+    for (let shift = 0; offset < end; offset += 1, shift += 8) last |= bytes[offset]! << shift;
+    v3 ^= last;
+    // One round for the last word, three to finish the first result, one more for the second.
+    for (let round = 0; round < 5; round += 1) {
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
       v0 = (v0 << 16) | (v0 >>> 16);
@@ -62,7 +57,10 @@ export class KeyHash {
       v2 = (v2 + v1) | 0;
       v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
       v2 = (v2 << 16) | (v2 >>> 16);
-      if (round === 2) this.low = v1 ^ v3;
+      if (round === 0) {
+        v0 ^= last;
+        v2 ^= 0xee;
+      } else if (round === 3) this.low = v1 ^ v3;
     }
     this.high = v1 ^ v3;
   }
