@@ -116,9 +116,9 @@ function recordedFor(workloads: readonly Workload[], { entrants }: Roster): Reco
     );
   }
   const recorded = parseRecorded(readFileSync(FILE, 'utf8'), name);
-  const present = entrants.flatMap((one) => one.views.map((view) => view.name));
+  const present = new Set(entrants.flatMap((one) => one.views.map((view) => view.name)));
   const ratios = recorded.ratios.filter(
-    (one) => workloads.some((workload) => workload.name === one.workload) && present.includes(one.peer),
+    (one) => workloads.some((workload) => workload.name === one.workload) && present.has(one.peer),
   );
   if (ratios.length === 0)
     throw new UsageError(`${name} holds nothing of these workloads beside the peers that are installed`);

@@ -6,17 +6,25 @@
  *
  * Exits with 1 where a server failed or answered wrongly, and with 2 where an option is wrong.
  */
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { printEnvironment, readEnvironment } from './lib/environment.ts';
+import { Generators } from './lib/generators.ts';
+import { measureMemory, type MemoryFigures } from './lib/memory-part.ts';
 import { describePlacement, place } from './lib/placement.ts';
 import { printTable, progress, writeJson } from './lib/report.ts';
 import { readRoster, type Roster } from './lib/roster.ts';
 import type { Row } from './lib/rows.ts';
+import { opinionObstacle, runOpinions } from './lib/second-opinion.ts';
 import { pinGenerator } from './lib/servers.ts';
+import { markdownOf, type SuiteResult } from './lib/suite-markdown.ts';
 import { PAUSE_SEGMENTS, readSuiteOptions, SUITE_HELP, type SuiteOptions } from './lib/suite-options.ts';
 import { runWorkloads } from './lib/suite-run.ts';
 import { headingOf, tableOf } from './lib/suite-tables.ts';
 import { WORKLOADS } from './lib/workloads.ts';
+
+/** Of the millions of items that bench/memory.ts stores. */
+const MEMORY_ITEMS_SCALE = { full: 1, quick: 0.1 } as const;
 
 async function main(): Promise<number> {
   const coreCount = availableParallelism();
@@ -56,9 +64,40 @@ async function main(): Promise<number> {
     onProgress: progress,
     onRows: printRows,
   });
+  const opinions = await secondOpinion(options, roster, coreCount);
   progress('');
-  writeJson(options.json, { benchmark: 'suite', command: options.command, environment, rows });
-  return rows.some((row) => row.failure !== null || row.errors > 0) ? 1 : 0;
+  const memory = await memoryFigures(options, roster);
+  const result: SuiteResult = { command: options.command, environment, rows: [...rows, ...opinions], memory };
+  writeJson(options.json, { benchmark: 'suite', ...result });
+  if (options.markdown !== undefined) {
+    writeFileSync(options.markdown, markdownOf(result));
+    console.log(`Markdown written to ${options.markdown}`);
+  }
+  return result.rows.some((row) => row.failure !== null || row.errors > 0) ? 1 : 0;
+}
+
+async function secondOpinion(options: SuiteOptions, roster: Roster, coreCount: number): Promise<readonly Row[]> {
+  const workloads = options.workloads.filter((one) => one.part === 'opinion');
+  if (workloads.length === 0) return [];
+  const obstacle = opinionObstacle();
+  if (obstacle !== null) {
+    console.log(obstacle);
+    return [];
+  }
+  const generators = new Generators(place(coreCount, 1).generatorCores);
+  try {
+    const { rounds, seconds } = options;
+    const plan = { workloads, entrants: roster.entrants, coreCount, rounds, seconds, onProgress: progress };
+    return await runOpinions({ ...plan, onRows: printRows }, generators);
+  } finally {
+    await generators.stop();
+  }
+}
+
+async function memoryFigures(options: SuiteOptions, roster: Roster): Promise<readonly MemoryFigures[]> {
+  if (!options.workloads.some((one) => one.part === 'memory')) return [];
+  const names = roster.entrants.filter((one) => one.description === null).map((one) => one.name);
+  return names.length === 0 ? [] : measureMemory(names, MEMORY_ITEMS_SCALE[options.preset]);
 }
 
 function describeRun({ entrants }: Roster, coreCount: number) {

@@ -7,6 +7,7 @@ import type { Part } from './workloads.ts';
 /** What of Shoal is set beside the peers in each part. Below 1 is better, but for throughput. */
 export const PART_METRICS: Readonly<Record<string, readonly Metric[]>> = {
   closed: ['cpu'],
+  opinion: ['cpu', 'throughput'],
   threads: ['throughput', 'cpu'],
   equal: ['p99'],
   pause: ['p9999', 'longest'],

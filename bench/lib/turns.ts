@@ -3,6 +3,7 @@
  * drift of the machine, and what the last one left behind, hit all alike.
  */
 import type { Generators, Load, LoadFigures } from './generators.ts';
+import type { EngineOptions } from './load-engine.ts';
 import { cpuTimeUs, residentBytes } from './process-figures.ts';
 import type { Contestant } from './roster.ts';
 import type { Measured, Turn } from './rows.ts';
@@ -136,13 +137,14 @@ async function takeTurn(
 const filled = new WeakMap<object, Dataset>();
 
 /** Fills the server, once for all workloads on the same data. */
-async function fillOnce({ server }: Contestant, dataset: Dataset, load: Load): Promise<void> {
+export async function fillOnce({ server }: Contestant, dataset: Dataset, load: Load): Promise<void> {
   if (filled.get(server) === dataset) return;
   await load.fill();
   filled.set(server, dataset);
 }
 
-function engineOptions(workload: Workload, { server, protocol }: Contestant) {
+/** How our generator runs `workload` on the contestant. */
+export function engineOptions(workload: Workload, { server, protocol }: Contestant): EngineOptions {
   const { dataset, distribution, readShare, pipeline, connections } = workload;
   return {
     port: server.port,
