@@ -18,13 +18,11 @@ import type { Row } from './lib/rows.ts';
 import { opinionObstacle, runOpinions } from './lib/second-opinion.ts';
 import { pinGenerator } from './lib/servers.ts';
 import { markdownOf, type SuiteResult } from './lib/suite-markdown.ts';
+import { writeCharts } from './lib/suite-charts.ts';
 import { PAUSE_SEGMENTS, readSuiteOptions, SUITE_HELP, type SuiteOptions } from './lib/suite-options.ts';
 import { runWorkloads } from './lib/suite-run.ts';
 import { headingOf, tableOf } from './lib/suite-tables.ts';
 import { WORKLOADS } from './lib/workloads.ts';
-
-/** Of the millions of items that bench/memory.ts stores. */
-const MEMORY_ITEMS_SCALE = { full: 1, quick: 0.1 } as const;
 
 async function main(): Promise<number> {
   const coreCount = availableParallelism();
@@ -73,6 +71,10 @@ async function main(): Promise<number> {
     writeFileSync(options.markdown, markdownOf(result));
     console.log(`Markdown written to ${options.markdown}`);
   }
+  if (options.charts !== undefined) {
+    const names = writeCharts(options.charts, result);
+    console.log(`charts written to ${options.charts}: ${names.join(', ') || 'none, nothing of them was measured'}`);
+  }
   return result.rows.some((row) => row.failure !== null || row.errors > 0) ? 1 : 0;
 }
 
@@ -97,7 +99,7 @@ async function secondOpinion(options: SuiteOptions, roster: Roster, coreCount: n
 async function memoryFigures(options: SuiteOptions, roster: Roster): Promise<readonly MemoryFigures[]> {
   if (!options.workloads.some((one) => one.part === 'memory')) return [];
   const names = roster.entrants.filter((one) => one.description === null).map((one) => one.name);
-  return names.length === 0 ? [] : measureMemory(names, MEMORY_ITEMS_SCALE[options.preset]);
+  return names.length === 0 ? [] : measureMemory(names);
 }
 
 function describeRun({ entrants }: Roster, coreCount: number) {

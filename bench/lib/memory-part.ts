@@ -13,13 +13,13 @@ export interface MemoryFigures {
   readonly overheadBytesPerItem: number;
 }
 
-/** Runs it on the named servers, with its output on ours. `itemsScale`: 1 is millions of items, some minutes. Throws where it has no result. */
-export async function measureMemory(servers: readonly string[], itemsScale: number): Promise<readonly MemoryFigures[]> {
+/** Runs it on the named servers, with its output on ours: millions of items, some minutes. Throws where it has no result. */
+export async function measureMemory(servers: readonly string[]): Promise<readonly MemoryFigures[]> {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
   try {
     const file = join(folder, 'memory.json');
     const script = resolve(PROJECT_ROOT, 'bench/memory.ts');
-    const args = ['--servers', servers.join(','), '--items-scale', String(itemsScale), '--json', file];
+    const args = ['--servers', servers.join(','), '--json', file];
     const child = Bun.spawn([process.execPath, script, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
     const code = await child.exited;
     // 1 with a result: it was above its own bounds, which its table says.

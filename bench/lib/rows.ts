@@ -34,6 +34,8 @@ export interface Measured {
   readonly workload: Workload;
   readonly server: string;
   readonly threads: number;
+  /** How it was set up, where that was chosen by trying; empty otherwise. */
+  readonly settings: string;
   readonly turns: readonly Turn[];
   /** Why there are no more turns, or null. */
   readonly failure: string | null;
@@ -135,7 +137,11 @@ function wholeLatencyUs(turns: readonly Turn[]): Row['wholeLatencyUs'] {
 }
 
 /** What else, besides the server, decided the throughput and latency of a row. CPU per operation stays comparable. */
-function noteOf({ turns, failure, sharedCores, offeredPerSecond }: Measured): string {
+function noteOf(measured: Measured): string {
+  return [measured.settings, whatElseDecided(measured)].filter((part) => part !== '').join('; ');
+}
+
+function whatElseDecided({ turns, failure, sharedCores, offeredPerSecond }: Measured): string {
   if (failure !== null) return `failed: ${failure}`;
   const server = median(turns.map((turn) => turn.serverCpuShare));
   const generator = median(turns.map((turn) => turn.generatorCpuShare));

@@ -96,6 +96,7 @@ async function measure(
     workload,
     server: contestant.name,
     threads: 1,
+    settings: '',
     turns,
     failure,
     offeredPerSecond: null,

@@ -27,6 +27,8 @@ export interface RunPlan {
 /** Parts that this file runs; the others do not use our generator. */
 const LOAD_PARTS: ReadonlySet<Part> = new Set<Part>(['closed', 'threads', 'equal', 'pause']);
 
+const NONE: Readonly<Record<string, string>> = {};
+
 /** Servers that are started together and filled with the same data. */
 interface Stage {
   readonly dataset: Dataset;
@@ -90,6 +92,7 @@ async function runStage(
         rounds: isPause ? plan.pauseRounds : plan.rounds,
         seconds: isPause ? plan.pauseSecondsEach : plan.seconds,
         threads,
+        settings: threads > 1 ? { redis: `io-threads ${ioThreads}` } : NONE,
         sharedCores: placement.shared,
         onProgress: plan.onProgress,
       };
@@ -117,7 +120,7 @@ async function bestIoThreads(
     plan.onProgress(`redis: trying ${ioThreads} io-threads`);
     const server = await startServer('redis', { ...common, ioThreads });
     const contestant: Contestant = { name: 'redis', protocol: 'resp', server };
-    const options = { rounds: 1, seconds: 1, threads, sharedCores: false, onProgress: () => undefined };
+    const options = { rounds: 1, seconds: 1, threads, settings: NONE, sharedCores: false, onProgress: () => undefined };
     try {
       const [measured] = await measureWorkload(workload, [contestant], generators, options);
       const requestsPerSecond = measured?.turns[0]?.requestsPerSecond ?? 0;

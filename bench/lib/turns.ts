@@ -22,6 +22,8 @@ export interface TurnOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly threads: number;
+  /** Settings of servers that were chosen by trying, by name. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly sharedCores: boolean;
   readonly onProgress: (text: string) => void;
 }
@@ -164,9 +166,11 @@ function measured(
   workload: Workload,
   { contestant, turns, failure }: Pick<Runner, 'contestant' | 'turns' | 'failure'>,
   offeredPerSecond: number | null,
-  { threads, sharedCores }: TurnOptions,
+  { threads, sharedCores, settings }: TurnOptions,
 ): Measured {
-  return { workload, server: contestant.name, threads, turns, failure, offeredPerSecond, sharedCores };
+  const { name } = contestant;
+  const tried = settings[name] ?? '';
+  return { workload, server: name, threads, settings: tried, turns, failure, offeredPerSecond, sharedCores };
 }
 
 function messageOf(error: unknown): string {
