@@ -1,5 +1,6 @@
 /** The memory of a node's store, with who looks after it: the janitor in a thread of its own, or stepped by a data thread's tick. */
 import { availableParallelism } from 'node:os';
+import { adviseHugePages } from '../io/huge-pages.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import { Janitor } from '../store/janitor.ts';
 import { startJanitorThread } from '../store/janitor-thread.ts';
@@ -18,7 +19,7 @@ export interface StoreHost {
 
 export function startStoreHost(options: NodeOptions, threadCount: number, log: Log): StoreHost {
   const { memoryBytes, segmentBytes, eviction } = options;
-  const handle = createStoreMemory({ memoryBytes, segmentBytes, eviction, threadCount });
+  const handle = createStoreMemory({ memoryBytes, segmentBytes, eviction, threadCount }, adviseHugePages);
   if (options.janitor === 'inline' || availableParallelism() === 1) {
     return { handle, wantsInlineJanitor: true, stop: () => Promise.resolve() };
   }

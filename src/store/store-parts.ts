@@ -45,9 +45,13 @@ export interface StoreParts {
   readonly hash: KeyHash;
 }
 
-/** Reserves and formats the memory of an empty store. */
-export function createStoreMemory(config: StoreConfig): StoreHandle {
+/** Reserves and formats the memory of an empty store. `prepare` gets the memory of items and index before it is touched. */
+export function createStoreMemory(
+  config: StoreConfig,
+  prepare: (arenas: readonly SharedArrayBuffer[]) => void = () => {},
+): StoreHandle {
   const handle = allocateStoreMemory(config);
+  prepare(handle.arenas);
   const control = new Int32Array(handle.control);
   const seed = config.hashSeed ?? crypto.getRandomValues(new Uint32Array(2));
   control[CONTROL_HASH_SEED] = seed[0]!;
