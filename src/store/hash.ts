@@ -27,8 +27,7 @@ export class KeyHash {
     const wholeEnd = end - (length & 3);
     let offset = start;
     for (; offset < wholeEnd; offset += 4) {
-      const word =
-        bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
+      const word = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
       v3 ^= word;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
