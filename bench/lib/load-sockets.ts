@@ -69,7 +69,10 @@ export class LoadSockets {
     new DataView(address.buffer).setUint16(0, AF_INET, true);
     new DataView(address.buffer).setUint16(2, this.port);
     address.set([127, 0, 0, 1], 4);
-    this.succeeded(this.connectSocket(descriptor, addressOf(address), SOCKADDR_IN_BYTES), 'connect');
+    this.succeeded(
+      this.connectSocket(descriptor, addressOf(address), SOCKADDR_IN_BYTES),
+      `cannot connect to port ${this.port} of the loopback`,
+    );
     const on = int32Buffer(1);
     on[0] = 1;
     this.succeeded(this.libc.setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, addressOf(on), 4), 'setsockopt');
@@ -134,6 +137,7 @@ export class LoadSockets {
     throw systemError(number, call);
   }
 
+  /** `call`: what the error begins with. */
   private succeeded(result: number, call: string): number {
     if (result < 0) throw systemError(errorNumber(), call);
     return result;

@@ -21,14 +21,15 @@ export function writeCharts(folder: string, result: SuiteResult): readonly strin
 export function chartsOf(result: SuiteResult): readonly Chart[] {
   const { rows } = result;
   const cpu = groupsOf(rows, 'closed', (row) => ({
+    series: row.server,
     value: row.serverCpuUsPerOperation.median,
     low: row.serverCpuUsPerOperation.min,
     high: row.serverCpuUsPerOperation.max,
   }));
-  const p99 = groupsOf(rows, 'equal', (row) => ({ value: row.latencyUs.p99 / 1000 }));
+  const p99 = groupsOf(rows, 'equal', (row) => ({ series: row.server, value: row.latencyUs.p99 / 1000 }));
   const pauses = [
-    ...groupsOf(rows, 'pause', (row) => ({ value: row.wholeLatencyUs.p9999 / 1000 }), 'p99.99'),
-    ...groupsOf(rows, 'pause', (row) => ({ value: row.wholeLatencyUs.longest / 1000 }), 'longest'),
+    ...groupsOf(rows, 'pause', (row) => ({ series: row.server, value: row.wholeLatencyUs.p9999 / 1000 }), 'p99.99'),
+    ...groupsOf(rows, 'pause', (row) => ({ series: row.server, value: row.wholeLatencyUs.longest / 1000 }), 'longest'),
   ];
   const bars = [
     {
@@ -63,16 +64,11 @@ export function chartsOf(result: SuiteResult): readonly Chart[] {
 }
 
 /** A group for each workload of the part, by its short name, or by `label`. */
-function groupsOf(
-  rows: readonly Row[],
-  part: Part,
-  barOf: (row: Row) => Omit<Bar, 'series'>,
-  label?: string,
-): readonly BarGroup[] {
+function groupsOf(rows: readonly Row[], part: Part, barOf: (row: Row) => Bar, label?: string): readonly BarGroup[] {
   return WORKLOADS.filter((one) => one.part === part).flatMap((workload) => {
     const bars = rows
       .filter((row) => row.workload === workload.name && row.failure === null)
-      .map((row) => ({ series: row.server, ...barOf(row) }))
+      .map(barOf)
       .filter((bar) => Number.isFinite(bar.value));
     return bars.length === 0 ? [] : [{ label: label ?? workload.name, bars }];
   });

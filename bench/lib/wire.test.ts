@@ -37,3 +37,21 @@ test('memcached requests and replies', () => {
   expect(isGoodReply(reply, 0, get, 42)).toBeTrue();
   expect(isGoodReply(reply, 0, get, 43)).toBeFalse();
 });
+
+test('requests and replies of the Shoal protocol, as its docs have them', () => {
+  const shape = { keyBytes: 4, valueBytes: 14 };
+  const get = requestTemplate('shoal', 'get', shape);
+  expect(get.bytes.toString('hex')).toBe(
+    'a501030000000000000000000400000000000000' + Buffer.from('0000').toString('hex'),
+  );
+  expect(get.missReply.toString('hex')).toBe('a601010000000000000000000000000000000000');
+  const set = requestTemplate('shoal', 'set', shape);
+  expect(set.bytes.subarray(0, 20).toString('hex')).toBe('a50104000000000000000000040000000e000000');
+  expect(set.reply.toString('hex')).toBe('a601000000000000000000000000000000000000');
+  const reply = Buffer.concat([
+    Buffer.from('a60100000000000000000000000000000e000000', 'hex'),
+    Buffer.from(`000000000042${TAIL}`),
+  ]);
+  expect(isGoodReply(reply, 0, get, 42)).toBeTrue();
+  expect(isGoodReply(reply, 0, get, 43)).toBeFalse();
+});
