@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   const environment = describeRun(roster, coreCount);
   printEnvironment(environment);
   console.log(
-    `${options.rounds} rounds of ${options.seconds} s, medians; ratios are Shoal's figure by the peer's, round by round\n`,
+    `${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'} of ${options.seconds} s, medians; ratios are Shoal's figure by the peer's, round by round\n`,
   );
 
   const rows = await runWorkloads({

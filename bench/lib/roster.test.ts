@@ -67,6 +67,13 @@ describe('the roster', () => {
     expect(entrants.at(-1)?.description).toBe('b {port}');
   });
 
+  test('refuses a peer whose program is not there', () => {
+    const has = (program: string): boolean => program !== 'nosuch';
+    expect(() => readRoster(undefined, ['a=nosuch {port}:0:resp'], has)).toThrow(
+      '--peer a: there is no program nosuch',
+    );
+  });
+
   test('refuses unknown names and names that are taken', () => {
     expect(() => readRoster('valkey', [], installed)).toThrow('unknown server "valkey"');
     expect(() => readRoster(undefined, ['redis=x {port}:0:resp'], installed)).toThrow('redis is taken');

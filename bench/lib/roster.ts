@@ -87,6 +87,10 @@ export function readRoster(servers: string | undefined, peers: readonly string[]
       throw new Error(`--peer: the name ${name} is taken`);
     }
   }
+  for (const { name, words } of custom) {
+    const [program = ''] = words;
+    if (!isInstalled(program)) throw new Error(`--peer ${name}: there is no program ${program}`);
+  }
   const missing: string[] = [];
   const entrants: Entrant[] = [];
   for (const { name, program, install, views } of BUILT_IN) {
@@ -177,22 +181,29 @@ function entrantOf({ name, words, port: wantedPort, protocol }: PeerOption): Ent
   };
 }
 
-/** Starts all; where one does not start, those that did are stopped. */
+/** A view of an entrant that did not start, and why. */
+export interface Absentee {
+  readonly name: string;
+  readonly why: string;
+}
+
+/** Starts all. Those that do not start are told, and the others go on without them. */
 export async function startAll(
   entrants: readonly Entrant[],
-  optionsOf: (entrant: Entrant) => ServerOptions,
-): Promise<readonly Contestant[]> {
+  options: ServerOptions,
+): Promise<{ readonly contestants: readonly Contestant[]; readonly absent: readonly Absentee[] }> {
   const contestants: Contestant[] = [];
-  try {
-    for (const entrant of entrants) {
-      const server = await entrant.start(optionsOf(entrant));
+  const absent: Absentee[] = [];
+  for (const entrant of entrants) {
+    try {
+      const server = await entrant.start(options);
       for (const { name, protocol } of entrant.views) contestants.push({ name, protocol, server });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      absent.push(...entrant.views.map(({ name }) => ({ name, why })));
     }
-  } catch (error) {
-    await stopAll(contestants);
-    throw error;
   }
-  return contestants;
+  return { contestants, absent };
 }
 
 export async function stopAll(contestants: readonly Contestant[]): Promise<void> {

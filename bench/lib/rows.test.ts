@@ -50,7 +50,7 @@ test('ratios are taken within each round, so drift of the machine is none of the
 
 test('a round that one of the two lacks has no ratio', () => {
   const rows = summarize([
-    measured('redis', [turn(1, 10)], { failure: 'it broke' }),
+    measured('redis', [turn(1, 10)], { failure: 'it\n  broke' }),
     measured('shoal', [turn(0, 1), turn(1, 5), turn(2, 1)]),
   ]);
   expect(rows[1]?.ratios['redis']?.cpu).toMatchObject({ median: 0.5, min: 0.5, max: 0.5 });

@@ -142,7 +142,8 @@ function noteOf(measured: Measured): string {
 }
 
 function whatElseDecided({ turns, failure, sharedCores, offeredPerSecond }: Measured): string {
-  if (failure !== null) return `failed: ${failure}`;
+  // A server's own words may have several lines; a note has one.
+  if (failure !== null) return `failed: ${failure.replaceAll(/\s+/g, ' ')}`;
   const server = median(turns.map((turn) => turn.serverCpuShare));
   const generator = median(turns.map((turn) => turn.generatorCpuShare));
   if (turns.some((turn) => turn.unsent > 0)) return 'did not keep up with the offered load';

@@ -46,7 +46,8 @@ export async function runOpinions(plan: OpinionPlan, generators: Generators): Pr
   const { serverCores } = place(plan.coreCount, 1);
   const core = serverCores.length === 0 ? undefined : serverCores.join(',');
   const { memoryBytes } = first.dataset;
-  const contestants = await startAll(entrants, () => ({ memoryBytes, atLimit: 'evict', core, threads: 1 }));
+  const { contestants, absent } = await startAll(entrants, { memoryBytes, atLimit: 'evict', core, threads: 1 });
+  for (const { name, why } of absent) console.log(`no second opinion on ${name}: ${why}`);
   const rows: Row[] = [];
   try {
     for (const workload of plan.workloads) {

@@ -7,7 +7,7 @@ import { place, type Placement } from './placement.ts';
 import { startAll, stopAll, type Contestant, type Entrant } from './roster.ts';
 import { summarize, type Row } from './rows.ts';
 import { startServer } from './servers.ts';
-import { measureWorkload, type TurnOptions } from './turns.ts';
+import { absentee, measureWorkload, type TurnOptions } from './turns.ts';
 import type { Dataset, Part, Workload } from './workloads.ts';
 
 export interface RunPlan {
@@ -83,7 +83,7 @@ async function runStage(
       ? await bestIoThreads(plan, threads, workloads[0] as Workload, common, generators)
       : 1;
   plan.onProgress(`starting ${plan.entrants.map((one) => one.name).join(', ')}`);
-  const contestants = await startAll(plan.entrants, () => ({ ...common, ioThreads }));
+  const { contestants, absent } = await startAll(plan.entrants, { ...common, ioThreads });
   const rows: Row[] = [];
   try {
     for (const workload of workloads) {
@@ -96,7 +96,8 @@ async function runStage(
         sharedCores: placement.shared,
         onProgress: plan.onProgress,
       };
-      const measured = summarize(await measureWorkload(workload, contestants, generators, options));
+      const missing = absent.map((one) => absentee(workload, one, options));
+      const measured = summarize([...(await measureWorkload(workload, contestants, generators, options)), ...missing]);
       rows.push(...measured);
       plan.onProgress('');
       plan.onRows(measured);

@@ -5,7 +5,7 @@
 import type { Generators, Load, LoadFigures } from './generators.ts';
 import type { EngineOptions } from './load-engine.ts';
 import { cpuTimeUs, residentBytes } from './process-figures.ts';
-import type { Contestant } from './roster.ts';
+import type { Absentee, Contestant } from './roster.ts';
 import type { Measured, Turn } from './rows.ts';
 import { median } from './statistics.ts';
 import { ZIPF_EXPONENT, type Dataset, type Workload } from './workloads.ts';
@@ -60,7 +60,7 @@ export async function measureWorkload(
       await load.runClosed(WARM_SECONDS);
       runners.push({ contestant, load, turns: [], failure: null });
     } catch (error) {
-      failed.push(measured(workload, { contestant, turns: [], failure: messageOf(error) }, null, options));
+      failed.push(absentee(workload, { name: contestant.name, why: messageOf(error) }, options));
     }
   }
   let offeredPerSecond: number | null = null;
@@ -74,7 +74,7 @@ export async function measureWorkload(
   await takeRounds(workload, runners, options, options.rounds, run);
   // What cannot be closed any more is lost already, and said so in its row.
   for (const { load } of runners) await load.close().catch(() => undefined);
-  return [...runners.map((one) => measured(workload, one, offeredPerSecond, options)), ...failed];
+  return [...runners.map((one) => measured(workload, one, one.contestant.name, offeredPerSecond, options)), ...failed];
 }
 
 /** Requests a second of the server that is slowest at its peak. */
@@ -162,15 +162,20 @@ export function engineOptions(workload: Workload, { server, protocol }: Contesta
   };
 }
 
+/** The row of a server that had no turn in the workload. */
+export function absentee(workload: Workload, { name, why }: Absentee, options: TurnOptions): Measured {
+  return measured(workload, { turns: [], failure: why }, name, null, options);
+}
+
 function measured(
   workload: Workload,
-  { contestant, turns, failure }: Pick<Runner, 'contestant' | 'turns' | 'failure'>,
+  { turns, failure }: Pick<Runner, 'turns' | 'failure'>,
+  server: string,
   offeredPerSecond: number | null,
   { threads, sharedCores, settings }: TurnOptions,
 ): Measured {
-  const { name } = contestant;
-  const tried = settings[name] ?? '';
-  return { workload, server: name, threads, settings: tried, turns, failure, offeredPerSecond, sharedCores };
+  const tried = settings[server] ?? '';
+  return { workload, server, threads, settings: tried, turns, failure, offeredPerSecond, sharedCores };
 }
 
 function messageOf(error: unknown): string {
