@@ -1,5 +1,5 @@
 /**
- * What a request costs from bytes to bytes, without a socket, in ns: decoder, dispatch, store and writer of one real data thread, for
+ * What a request costs from bytes to bytes, without a socket, in ns of CPU time: decoder, dispatch, store and writer of one real data thread, for
  * single requests and for batches of 32, on few items (all in the processor's caches) and on many (none of them).
  *
  * `--against FOLDER` measures another checkout of Shoal in the same process, in turns with this one: that is how a change
@@ -59,17 +59,18 @@ class Contestant {
     return contestant;
   }
 
-  /** Runs about `requestCount` requests and returns what one took, in ns. */
+  /** Runs about `requestCount` requests and returns the CPU time that one took, in ns. */
   measure({ batches, depth, protocol }: Case, requestCount: number): number {
     const { thread } = this;
     const connection = this.connections[protocol];
     const batchCount = Math.ceil(requestCount / depth);
-    const start = process.hrtime.bigint();
+    const before = process.cpuUsage();
     for (let serial = 0, position = 0; serial < batchCount; serial += 1) {
       thread.receive(connection, batches[position]!);
       position = position + 1 === batches.length ? 0 : position + 1;
     }
-    return Number(process.hrtime.bigint() - start) / (batchCount * depth);
+    const { user, system } = process.cpuUsage(before);
+    return ((user + system) * 1000) / (batchCount * depth);
   }
 }
 
@@ -105,7 +106,7 @@ async function measureWhole(itemCount: number, settings: Settings): Promise<obje
     }
   }
   progress('');
-  console.log(`${itemCount} items of ${valueBytes} bytes, ns per request`);
+  console.log(`${itemCount} items of ${valueBytes} bytes, ns of CPU per request`);
   const titles = folders.length > 1 ? ['this', 'other', 'ratio'] : ['ns'];
   printTable([['request', 'batch', ...titles], ...rows]);
   return results;

@@ -5,12 +5,14 @@
 import { Buffer } from 'node:buffer';
 import { defaultOptions } from '../../src/config/options.ts';
 import type { Connection, ConnectionHandler } from '../../src/io/transport.ts';
+import { adviseHugePages } from '../../src/io/huge-pages.ts';
 import { assembleDataThread, type Assembly } from '../../src/server/assembly.ts';
 import type { NodeEnvironment } from '../../src/server/environment.ts';
 import { systemEnvironment } from '../../src/server/environment.ts';
 import { SharedState } from '../../src/server/threads/shared-state.ts';
 import { SoleThread } from '../../src/server/threads/sole-thread.ts';
 import { Store } from '../../src/store/store.ts';
+import { createStoreMemory } from '../../src/store/store-parts.ts';
 
 const RECEIVE_BYTES = 256 * 1024;
 
@@ -21,7 +23,11 @@ export class SocketlessThread {
 
   constructor(memoryBytes: number, environment: NodeEnvironment = systemEnvironment()) {
     const options = { ...defaultOptions(), memoryBytes };
-    this.store = Store.create({ memoryBytes, segmentBytes: 0, threadCount: 1, eviction: 's3fifo', hashSeed: [1, 2] });
+    const handle = createStoreMemory(
+      { memoryBytes, segmentBytes: 0, threadCount: 1, eviction: 's3fifo', hashSeed: [1, 2] },
+      adviseHugePages,
+    );
+    this.store = Store.attach(handle, 0);
     const assembly: Assembly = assembleDataThread({
       options,
       environment,
