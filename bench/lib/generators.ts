@@ -26,6 +26,10 @@ export interface LoadFigures extends Omit<RunFigures, 'latencyNs' | 'busyShare'>
   readonly busyShare: number;
 }
 
+/** Processes that are alive: none outlives this one, even in the midst of a run. */
+const alive = new Set<Subprocess>();
+process.on('exit', () => alive.forEach((child) => child.kill('SIGKILL')));
+
 const ENDED = 'a process of the load generator has ended';
 
 class GeneratorProcess {
@@ -44,11 +48,13 @@ class GeneratorProcess {
         if (answer.kind === 'failed') waiting?.fail(new Error(answer.message));
         else waiting?.done(answer);
       },
-      onExit: () => {
+      onExit: (child) => {
+        alive.delete(child);
         this.ended = true;
         this.waiting?.fail(new Error(ENDED));
       },
     });
+    alive.add(this.child);
   }
 
   ask(order: GeneratorOrder): Promise<GeneratorAnswer> {

@@ -64,6 +64,8 @@ export interface Row extends Omit<Measured, 'turns' | 'workload'> {
   readonly firstError: string | null;
   readonly unsent: number;
   readonly note: string;
+  /** Each turn by itself, for who wants to look closer. */
+  readonly turns: readonly Omit<Turn, 'latencyNs'>[];
   /** For Shoal's rows: beside each peer of the same run. */
   readonly ratios: Readonly<Record<string, Ratios>>;
 }
@@ -103,9 +105,15 @@ export function summarize(all: readonly Measured[]): readonly Row[] {
       firstError: turns.find((turn) => turn.firstError !== null)?.firstError ?? null,
       unsent: sum((turn) => turn.unsent),
       note: noteOf(one),
+      turns: turns.map(withoutHistogram),
       ratios: isOwn ? Object.fromEntries(peers.map((peer) => [peer.server, ratiosOf(turns, peer.turns)])) : {},
     };
   });
+}
+
+function withoutHistogram(turn: Turn): Omit<Turn, 'latencyNs'> {
+  const { latencyNs: _latencyNs, ...figures } = turn;
+  return figures;
 }
 
 /** Of our turns to those of a peer, round by round; of what is rare, p99.99 and the longest, that of all rounds together. */
