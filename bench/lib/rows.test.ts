@@ -110,6 +110,7 @@ const ENVIRONMENT = {
   servers: { redis: 'v7' },
   commit: 'abc',
   pinning: 'server on core 0, generator on core 1',
+  loadBefore: 0,
 };
 
 function result(rows: SuiteResult['rows'], memory: SuiteResult['memory'] = []): SuiteResult {

@@ -158,7 +158,16 @@ describe('lines', () => {
 });
 
 test('a run of which nothing was measured has no charts', () => {
-  const environment = { startedAt: '', machine: '', kernel: '', bun: '', servers: {}, commit: '', pinning: '' };
+  const environment = {
+    startedAt: '',
+    machine: '',
+    kernel: '',
+    bun: '',
+    servers: {},
+    commit: '',
+    pinning: '',
+    loadBefore: 0,
+  };
   expect(chartsOf({ command: '', environment, rows: [], memory: [] })).toEqual([]);
   const memory = [
     { server: 'shoal', keyBytes: 32, valueBytes: 64, items: 1, bytesPerItem: 90, overheadBytesPerItem: -6 },

@@ -17,7 +17,7 @@
  * byte before the end of a line hides the rest, so such a line runs into its length limit. One thing is stricter
  * than there: a line's limit holds wherever the network cuts the line.
  *
- * Nothing that a peer sends makes it throw, and nothing is allocated by a length that a peer states. bench/cpu.ts
+ * Nothing that a peer sends makes it throw, and nothing is allocated by a length that a peer states. bench/suite.ts
  * (pipelined GET) guards the one-pass path.
  */
 import type { Command } from '../command.ts';
