@@ -114,6 +114,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
         this.processInput(session);
       }
       this.checkInputLimit(session);
+      session.input.receiveRest(connection);
     } catch (fault) {
       this.fail(session, fault);
     }
@@ -353,6 +354,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.beginBatch(session);
     try {
       this.processInput(session);
+      session.input.receiveRest(session.connection);
     } catch (fault) {
       this.fail(session, fault);
     }

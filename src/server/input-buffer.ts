@@ -14,6 +14,8 @@ export class InputBuffer {
   bytes: Buffer = EMPTY;
   start = 0;
   end = 0;
+  /** What `roomForMore` gave out last. */
+  private room: Uint8Array | null = null;
   /** Set by each `append`; the periodic sweep clears it and releases a buffer that stayed unused. */
   private used = false;
 
@@ -26,12 +28,35 @@ export class InputBuffer {
     return this.bytes.length - this.length;
   }
 
+  /** Bytes that were received into `roomForMore()` stay where they are. */
   append(source: Uint8Array, start: number, end: number): void {
     const count = end - start;
+    this.used = true;
+    if (source === this.room) {
+      this.room = null;
+      this.end += count;
+      return;
+    }
     if (this.bytes.length - this.end < count) this.makeRoom(count);
     copyBytes(source, start, this.bytes, this.end, count);
     this.end += count;
-    this.used = true;
+  }
+
+  /** Has `connection` receive the rest of a large command behind what came of it. To be called after each change. */
+  receiveRest(connection: { receiveBuffer: Uint8Array | null }): void {
+    if (this.length > 0 || connection.receiveBuffer !== null) connection.receiveBuffer = this.roomForMore();
+  }
+
+  /**
+   * Where the next bytes may be received, so that those of a large value are copied once, to the store; null while little waits, or
+   * nothing. To be asked for again after each change.
+   */
+  roomForMore(): Uint8Array | null {
+    this.room = null;
+    if (this.length < DIRECT_BYTES_MIN) return null;
+    if (this.bytes.length - this.end < DIRECT_ROOM_BYTES_MIN) this.makeRoom(DIRECT_ROOM_BYTES_MIN);
+    this.room = this.bytes.subarray(this.end);
+    return this.room;
   }
 
   consume(count: number): void {
@@ -44,6 +69,7 @@ export class InputBuffer {
 
   /** Gives the memory back at once. */
   release(): void {
+    this.room = null;
     this.bytes = EMPTY;
     this.start = 0;
     this.end = 0;
@@ -74,4 +100,7 @@ export class InputBuffer {
 }
 
 const INITIAL_BYTES = 1024;
+/** From so many waiting bytes on the rest is received behind them. A command of that size costs more than the view that it takes. */
+const DIRECT_BYTES_MIN = 32 * 1024;
+const DIRECT_ROOM_BYTES_MIN = 64 * 1024;
 const EMPTY = Buffer.alloc(0);
