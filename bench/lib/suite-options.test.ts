@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { rotated } from './turns.ts';
 import { benchmarkArguments, parseBenchmarkCsv } from './second-opinion.ts';
 import { readSuiteOptions, type SuiteOptions } from './suite-options.ts';
-import { stagesOf } from './suite-run.ts';
+import { ioThreadChoices, stagesOf } from './suite-run.ts';
 import { selectWorkloads, WORKLOADS } from './workloads.ts';
 
 function read(...args: readonly string[]): SuiteOptions {
@@ -35,6 +35,16 @@ describe('options', () => {
     expect(() => read('--threads', '0')).toThrow('--threads');
     expect(() => read('--unknown')).toThrow('--unknown');
   });
+});
+
+test('redis is tried with no io-threads, powers of two, all cores, and one less', () => {
+  expect([1, 2, 4, 6, 16].map(ioThreadChoices)).toEqual([
+    [1],
+    [1, 2],
+    [1, 2, 3, 4],
+    [1, 2, 4, 5, 6],
+    [1, 2, 4, 8, 15, 16],
+  ]);
 });
 
 describe('workloads', () => {

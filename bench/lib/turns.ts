@@ -2,6 +2,7 @@
  * Servers take turns: in each round all of them run the workload once, and the order moves on by one from round to round, so that
  * drift of the machine, and what the last one left behind, hit all alike.
  */
+import { calmDown } from './calm.ts';
 import type { Generators, Load, LoadFigures } from './generators.ts';
 import type { EngineOptions } from './load-engine.ts';
 import { cpuTimeUs, residentBytes } from './process-figures.ts';
@@ -58,6 +59,7 @@ export async function measureWorkload(
       const load = await generators.open(engineOptions(workload, contestant));
       await fillOnce(contestant, workload.dataset, load);
       await load.runClosed(WARM_SECONDS);
+      await calmDown(contestant);
       runners.push({ contestant, load, turns: [], failure: null });
     } catch (error) {
       failed.push(absentee(workload, { name: contestant.name, why: messageOf(error) }, options));
@@ -104,6 +106,7 @@ async function takeRounds(
       } catch (error) {
         runner.failure = messageOf(error);
       }
+      await calmDown(runner.contestant);
     }
   }
 }
