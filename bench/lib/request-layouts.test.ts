@@ -81,6 +81,15 @@ describe('keys', () => {
     expect(popular[0]! / popular[1]!).toBeCloseTo(2 ** 0.99, 1);
   });
 
+  test('that are all alike come in no cycle, however many were asked for', () => {
+    const sequence = new KeySequence({ zipfExponent: null, keyCount: 1_000_000 }, seededRandom(4));
+    const keys = Int32Array.from({ length: 2 ** 21 }, () => sequence.next());
+    // Each key comes about twice here, but not in the same company.
+    const again = keys.findIndex((_, i) => i > 0 && [0, 1, 2].every((next) => keys[i + next] === keys[next]));
+    expect(again).toBe(-1);
+    expect(keys.subarray(1)).toContain(keys[0]!);
+  });
+
   test('have eight digits at most', () => {
     for (const keyCount of [0, 100_000_001]) {
       expect(() => new KeySequence({ zipfExponent: null, keyCount }, Math.random)).toThrow('keys: from 1');

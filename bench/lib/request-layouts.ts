@@ -7,7 +7,7 @@
  *
  * A mix is a handful of layouts, chosen at random; their requests together have the wanted share of reads.
  */
-import { type Random01, uniformKeys, zipfKeys } from '../../src/load/key-choice.ts';
+import { type Random01, zipfKeys } from '../../src/load/key-choice.ts';
 import { VALUE_TAG_BYTES } from '../../src/load/item-pattern.ts';
 import { AT_STATUS } from '../../src/protocol/shoal/frame.ts';
 import { byteBuffer } from '../../src/io/epoll/libc.ts';
@@ -22,7 +22,10 @@ export const KEY_COUNT_MAX = 10 ** DIGITS;
 /** Requests in all layouts of a mix together, about: enough that the order is no pattern, little enough for a core's cache. */
 const MIX_REQUESTS = 400;
 const MIX_LAYOUTS_MIN = 8;
-/** Keys are drawn ahead, since drawing by Zipf's law costs as much as sending. A power of two. */
+/**
+ * Keys by Zipf's law are drawn ahead, since drawing them costs as much as sending, and come again in the same order after so many: nearly
+ * all are among the first few. Keys that are all alike are not: a cache that evicts would see a cycle. A power of two.
+ */
 const KEYS_DRAWN = 2 ** 19;
 
 export interface Layout {
@@ -62,21 +65,28 @@ export function makeLayouts(options: LayoutOptions, random: Random01): readonly 
   return Array.from({ length: count }, (_, i) => layout(order.slice(i * pipeline, (i + 1) * pipeline), options));
 }
 
-/** Endless keys of one distribution, drawn ahead. */
+/** Endless keys of one distribution. */
 export class KeySequence {
-  private readonly keys: Int32Array;
+  private readonly keyCount: number;
+  private readonly random: Random01;
+  /** Null: each key is drawn when it is asked for. */
+  private readonly drawn: Int32Array | null;
   private position = 0;
 
   constructor(distribution: { readonly zipfExponent: number | null; readonly keyCount: number }, random: Random01) {
     const { keyCount, zipfExponent } = distribution;
     if (keyCount < 1 || keyCount > KEY_COUNT_MAX)
       throw new RangeError(`keys: from 1 to ${KEY_COUNT_MAX}, not ${keyCount}`);
-    const choose = zipfExponent === null ? uniformKeys(keyCount, random) : zipfKeys(keyCount, zipfExponent, random);
-    this.keys = Int32Array.from({ length: KEYS_DRAWN }, choose);
+    this.keyCount = keyCount;
+    this.random = random;
+    this.drawn =
+      zipfExponent === null ? null : Int32Array.from({ length: KEYS_DRAWN }, zipfKeys(keyCount, zipfExponent, random));
   }
 
   next(): number {
-    const key = this.keys[this.position]!;
+    const { drawn } = this;
+    if (drawn === null) return (this.random() * this.keyCount) | 0;
+    const key = drawn[this.position]!;
     this.position = (this.position + 1) & (KEYS_DRAWN - 1);
     return key;
   }
