@@ -51,7 +51,7 @@ class BunConnection extends StreamConnection {
 
   protected override finish(peerEnded: boolean): void {
     if (peerEnded) {
-      this.socket.end();
+      this.closeNow();
       return;
     }
     this.socket.shutdown();
@@ -60,6 +60,8 @@ class BunConnection extends StreamConnection {
 
   /** `end` closes the descriptor at once, and unlike `terminate` lets the kernel deliver what it took already. */
   protected override closeNow(): void {
+    // Before the peer can see it: what it does next, on any thread, finds this connection gone.
+    this.socketClosed(null);
     this.socket.end();
   }
 }

@@ -109,8 +109,9 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
   private closeBy(error: Error | null): void {
     if (this.descriptorClosed) return;
     this.descriptorClosed = true;
-    this.reactor.closeDescriptor(this.descriptor);
+    // Before the peer can see it: what it does next, on any thread, finds this connection gone.
     this.socketClosed(error);
+    this.reactor.closeDescriptor(this.descriptor);
   }
 
   /** What an EPOLLERR was about; null where the connection is just over. */
