@@ -26,6 +26,8 @@ const OVERTIME_SHARE = 0.5;
 /** A wait may be so much too long; nearer to its time than that, a request is waited for without sleeping. */
 const WAIT_SLACK_NS = 1.5e6;
 const FILL_PIPELINE = 50;
+/** A cache at its limit is filled no faster than its users write: memcached refuses what comes faster than it evicts. */
+const FILL_PIPELINE_AT_LIMIT = 1;
 
 export interface EngineOptions {
   readonly port: number;
@@ -90,11 +92,12 @@ export class LoadEngine {
     this.options = options;
     this.random = seededRandom(options.seed);
     this.layouts = makeLayouts(options, this.random);
-    const fill = { protocol, shape, readShare: 0, pipeline: FILL_PIPELINE, allowMisses: false };
+    const fillPipeline = options.allowMisses ? FILL_PIPELINE_AT_LIMIT : FILL_PIPELINE;
+    const fill = { protocol, shape, readShare: 0, pipeline: fillPipeline, allowMisses: false };
     this.fillLayout = makeLayouts(fill, this.random)[0] as Layout;
     this.keys = new KeySequence(options, this.random);
     this.sockets = new LoadSockets(options.port, protocol);
-    this.keysEach = Math.max(options.pipeline, FILL_PIPELINE);
+    this.keysEach = Math.max(options.pipeline, fillPipeline);
     this.keysInFlight = new Int32Array(connections * this.keysEach);
     this.descriptors = new Int32Array(connections);
     this.layoutOf = Array.from({ length: connections }, () => null);
@@ -118,11 +121,12 @@ export class LoadEngine {
   /** Writes the keys `from` up to `to` once each. Throws where a write fails. */
   fill(from: number, to: number): void {
     this.begin();
+    const each = this.fillLayout.requests.length;
     let key = from;
     const sendNext = (connection: number): boolean => {
       if (key >= to) return false;
       const first = key;
-      key += FILL_PIPELINE;
+      key += each;
       // The last batch is as long as the others, and writes the last key again.
       this.start(connection, this.fillLayout, (i) => Math.min(first + i, to - 1), Bun.nanoseconds());
       return true;

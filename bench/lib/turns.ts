@@ -69,8 +69,9 @@ export async function measureWorkload(
   let run = (load: Load): Promise<LoadFigures> => load.runClosed(seconds);
   if (workload.part === 'equal' || workload.part === 'pause') {
     const share = workload.part === 'equal' ? EQUAL_LOAD_SHARE : PAUSE_LOAD_SHARE;
-    const rate = share * (await slowestPeak(workload, runners, options));
-    offeredPerSecond = Math.round(rate);
+    const peak = await slowestPeak(workload, runners, options);
+    const rate = share * peak;
+    offeredPerSecond = peak === 0 ? null : Math.round(rate);
     run = (load) => load.runOpen(seconds, rate);
   }
   await takeRounds(workload, runners, options, options.rounds, run);
@@ -79,15 +80,17 @@ export async function measureWorkload(
   return [...runners.map((one) => measured(workload, one, one.contestant.name, offeredPerSecond, options)), ...failed];
 }
 
-/** Requests a second of the server that is slowest at its peak. */
+/** Requests a second of the server that is slowest at its peak; 0 where all of them failed. */
 async function slowestPeak(workload: Workload, runners: readonly Runner[], options: TurnOptions): Promise<number> {
   // A peak needs no minutes, however long the turns are.
   const seconds = Math.min(2, options.seconds);
   await takeRounds(workload, runners, options, PEAK_ROUNDS, (load) => load.runClosed(seconds));
-  const peaks = runners
-    .filter((one) => one.failure === null)
-    .map((one) => median(one.turns.splice(0).map((turn) => turn.requestsPerSecond)));
-  return Math.min(...peaks);
+  // These turns are no part of the row, of whoever failed meanwhile neither.
+  const peaks = runners.flatMap((one) => {
+    const turns = one.turns.splice(0);
+    return one.failure === null ? [median(turns.map((turn) => turn.requestsPerSecond))] : [];
+  });
+  return peaks.length === 0 ? 0 : Math.min(...peaks);
 }
 
 async function takeRounds(
