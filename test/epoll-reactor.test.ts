@@ -72,6 +72,62 @@ describe.skipIf(!EpollReactor.isAvailable())('the epoll reactor', () => {
     reactor.close();
   });
 
+  test('microtasks of a timer run in its turn, and those from before run before the first wait', () => {
+    const reactor = new EpollReactor();
+    let ran = false;
+    reactor.after(0, () => void Promise.resolve().then(() => (ran = true)));
+    reactor.turn(1);
+    expect(ran).toBe(true);
+    // Where they waited for an event, this timer would be the first.
+    let waited = false;
+    const guard = reactor.after(10_000, () => {
+      waited = true;
+      reactor.stop();
+    });
+    void Promise.resolve().then(() => reactor.stop());
+    reactor.run();
+    expect(waited).toBe(false);
+    guard.stop();
+    reactor.close();
+    reactor.close();
+  });
+
+  test('a timer counts from when it was set, not from when the process began', () => {
+    const reactor = new EpollReactor();
+    const startMs = performance.now();
+    // Set after the turn has looked at the timers, of which there was none.
+    reactor.afterThis(() => void reactor.after(1, () => reactor.stop()));
+    reactor.run();
+    expect(performance.now() - startMs).toBeLessThan(startMs);
+    reactor.close();
+  });
+
+  test('a signal that interrupts the wait is no fault', async () => {
+    const script = join(import.meta.dir, 'support', 'interrupted-reactor.ts');
+    const lines = Array.from({ length: 4 }, () => Promise.withResolvers<string>());
+    const ended = runChild(process.execPath, [script], {
+      onOutput(stdout) {
+        for (const line of lines.slice(0, stdout.split('\n').length - 1)) line.resolve(stdout);
+      },
+    });
+    const [port, pid] = (await lines[0]!.promise).split(' ').map(Number);
+    const peer = await TcpPeer.connect({ port: port! });
+    // Some come while it waits, some while it serves.
+    const signals = setInterval(() => process.kill(pid!, 'SIGUSR2'), 1);
+    try {
+      for (let round = 1; round <= 200; round += 1) {
+        peer.send('hello');
+        await peer.received(round * 5);
+      }
+      expect(await lines.at(-1)!.promise).toContain('interrupted');
+    } finally {
+      clearInterval(signals);
+    }
+    expect(peer.text).toBe('hello'.repeat(200));
+    peer.destroy();
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('serves two thousand connections at once, and leaves no descriptor behind', async () => {
     const before = descriptorCount();
     {

@@ -27,7 +27,7 @@ export interface Connection {
   context: unknown;
   /**
    * Where the handler wants the next bytes of this connection; null, as at first: the transport's own buffer. A transport that
-   * can receives straight into it, and then gives it to `onData`; others ignore it. For values so large that a copy counts.
+   * can receives straight into it, and then gives it to `onData`; others ignore it. Never empty. For values so large that a copy counts.
    */
   receiveBuffer: Uint8Array | null;
   /**

@@ -169,6 +169,22 @@ export const closingCases: readonly ContractCase[] = [
     },
   },
   {
+    name: 'closes once when the peer resets while the handler is paused, at the latest when it resumes',
+    async run(fixture) {
+      const { handler, listener } = await fixture.listen({ onData: (connection) => connection.pause() });
+      const echo = await fixture.listen(echoBehaviour());
+      const echoing = await fixture.connect(echo.listener);
+      const peer = await fixture.connect(listener);
+      peer.send('x');
+      await handler.until(() => handler.receivedBytes > 0);
+      peer.reset();
+      await fixture.settle(echoing);
+      handler.opened[0]?.resume();
+      await handler.untilClosed();
+      assert.equal(handler.receivedBytes, 1);
+    },
+  },
+  {
     name: 'destroy inside onData closes at once and takes no more',
     async run(fixture) {
       const answers: number[] = [];

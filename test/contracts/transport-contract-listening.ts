@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { ShoalError } from '../../src/base/errors.ts';
+import type { ListenOptions } from '../../src/io/transport.ts';
 import type { TransportFixture } from '../support/transport-fixture.ts';
 import { echoBehaviour } from '../support/transport-handlers.ts';
 import { TcpPeer } from '../support/tcp-peer.ts';
@@ -14,9 +15,14 @@ const HAS_IPV6_LOOPBACK = Object.values(networkInterfaces())
   .flat()
   .some((address) => address?.address === '::1');
 
-async function listenFailure(fixture: TransportFixture, host: string, port: number): Promise<ShoalError> {
+async function listenFailure(
+  fixture: TransportFixture,
+  host: string,
+  port: number,
+  sharing: Pick<ListenOptions, 'portShared'> = {},
+): Promise<ShoalError> {
   try {
-    await fixture.listen({}, { host, port });
+    await fixture.listen({}, { host, port, ...sharing });
   } catch (error) {
     assert.ok(error instanceof ShoalError, String(error));
     return error;
@@ -67,6 +73,49 @@ const linuxCases: readonly ContractCase[] = [
   },
 ];
 
+/** So many that each of two listeners gets some, but for one run in 10^18. */
+const SPREAD_CONNECTIONS = 60;
+
+const sharingCases: readonly ContractCase[] = [
+  {
+    name: 'shares a port among its listeners, or says that it cannot',
+    async run(fixture) {
+      if (fixture.makeTransport().name === 'node') {
+        const error = await listenFailure(fixture, '127.0.0.1', 0, { portShared: 'first' });
+        assert.equal(error.code, 'ListenFailed');
+        assert.match(error.message, /cannot share a port/);
+        return;
+      }
+      const first = await fixture.listen(echoBehaviour(), { portShared: 'first' });
+      const { port } = first.listener;
+      const second = await fixture.listen(echoBehaviour(), { port, portShared: 'joining' });
+      assert.equal(second.listener.port, port);
+      for (let count = 0; count < SPREAD_CONNECTIONS; count += 1) {
+        await fixture.settle(await fixture.connect(first.listener), 1);
+      }
+      assert.equal(first.handler.opened.length + second.handler.opened.length, SPREAD_CONNECTIONS);
+      assert.ok(first.handler.opened.length > 0 && second.handler.opened.length > 0, 'both serve');
+      // One that goes leaves the port to the other.
+      await first.listener.close();
+      await fixture.settle(await fixture.connect(second.listener), 1);
+    },
+  },
+  {
+    name: 'does not share a port that somebody has, not even with one who shares it',
+    async run(fixture) {
+      if (fixture.makeTransport().name === 'node') return;
+      const alone = await fixture.listen(echoBehaviour());
+      const sharing = await fixture.listen(echoBehaviour(), { portShared: 'first' });
+      for (const { listener } of [alone, sharing]) {
+        const error = await listenFailure(fixture, '127.0.0.1', listener.port, { portShared: 'first' });
+        assert.equal(error.code, 'ListenFailed');
+        assert.match(error.message, /the port is in use/);
+        await fixture.settle(await fixture.connect(listener), 1);
+      }
+    },
+  },
+];
+
 export const listeningCases: readonly ContractCase[] = [
   {
     name: 'finds a free port for port 0 and says which, and serves several listeners',
@@ -83,6 +132,16 @@ export const listeningCases: readonly ContractCase[] = [
     },
   },
   addressCase('127.0.0.1', '127.0.0.1', '127.0.0.1'),
+  addressCase('0.0.0.0', '127.0.0.1', '127.0.0.1'),
+  {
+    name: 'listens on a name',
+    async run(fixture) {
+      const { listener } = await fixture.listen(echoBehaviour(), { host: 'localhost' });
+      assert.equal(listener.host, 'localhost');
+      await fixture.settle(await fixture.connect(listener, 'localhost'), 1);
+    },
+  },
+  ...sharingCases,
   ...(HAS_IPV6_LOOPBACK ? ipv6Cases : []),
   ...(process.platform === 'linux' ? linuxCases : []),
   {

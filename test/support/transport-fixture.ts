@@ -28,10 +28,10 @@ export class TransportFixture {
     behaviour: Behaviour = {},
     options: Partial<ListenOptions> & { readonly lingerMsMax?: number } = {},
   ): Promise<Served> {
-    const { lingerMsMax, host = '127.0.0.1', port = 0 } = options;
+    const { lingerMsMax, host = '127.0.0.1', port = 0, ...sharing } = options;
     const transport = lingerMsMax === undefined ? this.makeTransport() : this.makeTransport({ lingerMsMax });
     const handler = new RecordingHandler(behaviour);
-    const served = { handler, listener: await transport.listen({ host, port }, handler) };
+    const served = { handler, listener: await transport.listen({ host, port, ...sharing }, handler) };
     this.served.push(served);
     return served;
   }

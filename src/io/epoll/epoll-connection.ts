@@ -56,8 +56,11 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
     if (taken === wanted) return taken;
     if (taken < 0) {
       const number = errorNumber();
-      // The error itself comes with the next event, which closes the connection.
-      if (number !== EAGAIN && number !== EINTR) return WRITE_CLOSED;
+      if (number !== EAGAIN && number !== EINTR) {
+        // Nobody else is told what it was: the kernel gives the error of a connection once.
+        this.reactor.afterThis(() => this.closeBy(systemError(number, 'send')));
+        return WRITE_CLOSED;
+      }
     }
     this.want(this.interest | EPOLLOUT);
     return Math.max(0, taken);

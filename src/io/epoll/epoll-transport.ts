@@ -50,7 +50,7 @@ export interface EpollTransportOptions {
   readonly lingerMsMax?: number;
   /** Asked for each accepted descriptor: true where somebody else serves it from now on (`EpollListener.adopt`). */
   readonly route?: (descriptor: number) => boolean;
-  /** Nothing can be accepted for a while, for want of descriptors or memory. Told once until something was accepted again. */
+  /** Nothing can be accepted for a while, for want of descriptors or memory. Told once until nobody waits any more. */
   readonly onExhausted?: (error: Error) => void;
 }
 
@@ -117,6 +117,10 @@ class ListeningSocket extends StreamListener implements EpollListener, Descripto
       this.set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
       // As all runtimes do it: `::` is every address, of IPv4 too.
       if (scratch.family === AF_INET6) this.set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+      // Linux gives these to each socket that is accepted.
+      this.set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+      this.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+      this.set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_MS / 1000);
       if (sharing === 'joining') this.set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
       this.check(libc.bind(descriptor, scratch.address, scratch.length), 'bind');
       // After bind: sockets that join may share the port, and bind has refused one that somebody else has.
@@ -143,11 +147,11 @@ class ListeningSocket extends StreamListener implements EpollListener, Descripto
       if (descriptor < 0) {
         const number = errorNumber();
         if (EXHAUSTED.has(number)) this.pauseAccepting(systemError(number, 'accept'));
+        else if (number === EAGAIN) this.exhausted = false;
         // A peer that is gone already is no fault of this end: the next one may be there.
-        else if (number !== EAGAIN) continue;
+        else continue;
         return;
       }
-      this.exhausted = false;
       if (this.options.route?.(descriptor) !== true) this.adopt(descriptor);
     }
   }
@@ -158,9 +162,6 @@ class ListeningSocket extends StreamListener implements EpollListener, Descripto
       libc.close(descriptor);
       return;
     }
-    this.set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
-    this.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-    this.set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_MS / 1000);
     libc.getpeername(descriptor, scratch.clear().address, scratch.lengthAddress);
     const remote = scratch.text;
     libc.getsockname(descriptor, scratch.clear().address, scratch.lengthAddress);

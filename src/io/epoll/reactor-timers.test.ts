@@ -22,12 +22,35 @@ test('tells how long to wait: until the earliest, or for ever', () => {
   expect(timers.waitMs(21)).toBe(-1);
 });
 
-test('what is stopped does not run, by another timer of the same moment either', () => {
+test('says no longer wait than 32 bits can', () => {
   const timers = new ReactorTimers();
-  let ran = 0;
-  timers.add(0, 1, 0, () => second.stop());
-  const second = timers.add(0, 1, 5, () => (ran += 1));
+  timers.add(0, 1e12, 0, () => {});
+  expect(timers.waitMs(0)).toBe(2_147_483_647);
+});
+
+test.each([0, 5])(
+  'what is stopped does not run, by another timer of the same moment either (interval %d)',
+  (intervalMs) => {
+    const timers = new ReactorTimers();
+    let ran = 0;
+    timers.add(0, 1, 0, () => second.stop());
+    const second = timers.add(0, 1, intervalMs, () => (ran += 1));
+    timers.run(1);
+    timers.run(10);
+    expect(ran).toBe(0);
+  },
+);
+
+test('what is due beside one that throws runs the next time', () => {
+  const timers = new ReactorTimers();
+  const ran: string[] = [];
+  timers.add(0, 1, 0, () => {
+    throw new Error('boom');
+  });
+  timers.add(0, 1, 0, () => ran.push('beside'));
+  expect(() => timers.run(1)).toThrow('boom');
+  expect(timers.waitMs(1)).toBe(0);
   timers.run(1);
-  timers.run(10);
-  expect(ran).toBe(0);
+  timers.run(1);
+  expect(ran).toEqual(['beside']);
 });

@@ -1,7 +1,8 @@
 /**
  * An event loop of one's own over epoll, for a thread that does nothing else: it blocks in one wait, and calls whoever owns a descriptor that is
  * ready. JavaScript's own event loop does not turn meanwhile, so timers, calls after the turn, and waking from another thread are
- * here too. Microtasks run once a turn.
+ * here too. Microtasks run at the end of each turn, whatever queued them, so none waits for the next event. A rejection that nobody handles is
+ * reported by the runtime's loop, so only once `run` has returned: what runs here handles its own.
  *
  * Level-triggered: what is not read or written now is reported again. An event of a descriptor that was closed earlier in the same turn is not
  * given to a new one with the same number: each registration has a generation, which comes back with the event.
@@ -58,6 +59,9 @@ export class EpollReactor {
   private readonly drainMicrotasks: () => void;
   private later: (() => void)[] = [];
   private stopped = false;
+  private closed = false;
+  /** The time of the timers: when they were last looked at, or one was added. */
+  private nowMs = 0;
 
   /** Whether this runtime and system have what a reactor needs. */
   static isAvailable(): boolean {
@@ -88,15 +92,15 @@ export class EpollReactor {
 
   /** Serves until `stop`, and blocks only while there is nothing to do. */
   run(): void {
-    while (!this.stopped) {
-      this.turn(this.later.length > 0 ? 0 : this.timers.waitMs(performance.now()));
-    }
+    this.finishTurn();
+    while (!this.stopped) this.turn(this.timers.waitMs(this.nowMs));
   }
 
   /** One round: waits `timeoutMs` at most (-1: until something is ready) and does what is due. */
   turn(timeoutMs: number): void {
     const { events, owners, generations } = this;
-    const count = this.libc.epoll_wait(this.epoll, addressOf(events), EVENT_COUNT_MAX, timeoutMs);
+    const waitMs = this.later.length > 0 ? 0 : timeoutMs;
+    const count = this.libc.epoll_wait(this.epoll, addressOf(events), EVENT_COUNT_MAX, waitMs);
     if (count < 0) {
       const number = errorNumber();
       if (number !== EINTR) throw systemError(number, 'epoll_wait');
@@ -105,9 +109,7 @@ export class EpollReactor {
       const descriptor = events[word + EVENT_DATA]!;
       if (generations[descriptor] === events[word + EVENT_DATA + 1]!) owners[descriptor]?.ready(events[word]!);
     }
-    if (this.later.length > 0) this.runLater();
-    this.drainMicrotasks();
-    if (!this.timers.isEmpty) this.timers.run(performance.now());
+    this.finishTurn();
   }
 
   /** Ends `run` after the current turn. */
@@ -115,20 +117,24 @@ export class EpollReactor {
     this.stopped = true;
   }
 
-  /** Closes the reactor's own descriptors. */
+  /** Closes the reactor's own descriptors; those of connections are their listeners' to close, before. */
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.libc.close(this.wakeDescriptor);
     this.libc.close(this.epoll);
   }
 
   /** Calls `callback` about every `intervalMs`. */
   every(intervalMs: number, callback: () => void): ReactorTimer {
-    return this.timers.add(performance.now(), intervalMs, intervalMs, callback);
+    this.nowMs = performance.now();
+    return this.timers.add(this.nowMs, intervalMs, intervalMs, callback);
   }
 
   /** Calls `callback` once. */
   after(delayMs: number, callback: () => void): ReactorTimer {
-    return this.timers.add(performance.now(), delayMs, 0, callback);
+    this.nowMs = performance.now();
+    return this.timers.add(this.nowMs, delayMs, 0, callback);
   }
 
   /** Calls `callback` at the end of the current turn. */
@@ -157,7 +163,8 @@ export class EpollReactor {
   /** Forgets the descriptor, and closes it. */
   closeDescriptor(descriptor: number): void {
     this.owners[descriptor] = null;
-    this.generations[descriptor]! += 1;
+    // 32 bits, as the event carries it back.
+    this.generations[descriptor] = (this.generations[descriptor]! + 1) | 0;
     this.libc.close(descriptor);
   }
 
@@ -173,6 +180,16 @@ export class EpollReactor {
     // Many wakes are one: reading takes them all.
     this.libc.read(this.wakeDescriptor, addressOf(this.wakeCount), this.wakeCount.length);
     this.onWake();
+  }
+
+  /** Timers first: what they queue is done before the next wait, which may be long. */
+  private finishTurn(): void {
+    if (!this.timers.isEmpty) {
+      this.nowMs = performance.now();
+      this.timers.run(this.nowMs);
+    }
+    if (this.later.length > 0) this.runLater();
+    this.drainMicrotasks();
   }
 
   private runLater(): void {
