@@ -26,6 +26,8 @@ const host =
         thread,
         threadCount,
         handOver: (to, descriptor) => mailbox.post(to, { kind: 'connection', descriptor }),
+        onExhausted: (error) =>
+          report({ kind: 'log', level: 'warn', message: `connections wait to be accepted: ${error.message}` }),
       })
     : new EventLoopHost(system.timers, (onMail) => mailbox.listen(onMail));
 const environment: NodeEnvironment = {

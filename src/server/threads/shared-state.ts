@@ -83,6 +83,11 @@ export class SharedState {
     Atomics.store(this.words, wordOf(thread, WAKE_DESCRIPTOR), descriptor);
   }
 
+  /** Before the descriptor is closed: its number may then be another file's. */
+  clearWakeDescriptor(thread: number): void {
+    this.setWakeDescriptor(thread, NO_DESCRIPTOR);
+  }
+
   /** Chooses the thread with the fewest connections, `own` among equals, and counts one more for it. */
   placeConnection(own: number, threadCount: number): number {
     let chosen = own;

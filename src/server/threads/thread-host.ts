@@ -33,6 +33,8 @@ export interface Placing {
   readonly threadCount: number;
   /** Hands an accepted connection to another thread. */
   readonly handOver: (to: number, descriptor: number) => void;
+  /** Nothing can be accepted for a while, for want of descriptors or memory. */
+  readonly onExhausted: (error: Error) => void;
 }
 
 /** The kernel spreads connections over the threads' listeners by chance; they are evened out as they come. */
@@ -42,11 +44,14 @@ export class EpollHost implements ThreadHost {
   readonly wakeDescriptor: number;
   private readonly reactor = new EpollReactor();
   private readonly transport: EpollTransport;
+  private readonly forgetWakeDescriptor: () => void;
   private listener: EpollListener | null = null;
 
-  constructor({ shared, thread, threadCount, handOver }: Placing) {
+  constructor({ shared, thread, threadCount, handOver, onExhausted }: Placing) {
     const { reactor } = this;
+    this.forgetWakeDescriptor = () => shared.clearWakeDescriptor(thread);
     this.transport = new EpollTransport(reactor, {
+      onExhausted,
       route(descriptor) {
         const chosen = shared.placeConnection(thread, threadCount);
         if (chosen === thread) return false;
@@ -71,6 +76,7 @@ export class EpollHost implements ThreadHost {
   run(onMail: () => void): Promise<void> {
     this.reactor.onWake = onMail;
     this.reactor.run();
+    this.forgetWakeDescriptor();
     this.reactor.close();
     return Promise.resolve();
   }
