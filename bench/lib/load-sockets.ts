@@ -16,6 +16,8 @@ import {
   EPOLLIN,
   EPOLLOUT,
   errorNumber,
+  EVENT_DATA,
+  EVENT_WORDS,
   int32Buffer,
   IPPROTO_TCP,
   loadLibc,
@@ -26,18 +28,15 @@ import {
   systemError,
   TCP_NODELAY,
 } from '../../src/io/epoll/libc.ts';
+import { SocketAddress } from '../../src/io/epoll/socket-address.ts';
 import { AT_VALUE_LENGTH, HEADER_BYTES } from '../../src/protocol/shoal/frame.ts';
 import { shoalGreeting } from '../../src/load/shoal-requests.ts';
 import type { WireProtocol } from './wire.ts';
 
 const EVENTS_MAX = 256;
-/** The kernel packs `struct epoll_event` on x86-64 only. */
-const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
-const EVENT_DATA = process.arch === 'x64' ? 1 : 2;
 /** More than any reply to a batch, so that one call takes what is there. */
 const RECEIVE_BYTES = 512 * 1024;
 const GREETING_BYTES_MAX = 4096;
-const SOCKADDR_IN_BYTES = 16;
 
 /** What `send` and `receive` give where nothing can be done now. */
 export const WOULD_BLOCK = -1;
@@ -65,12 +64,9 @@ export class LoadSockets {
   /** Opens a connection, greets the server where the protocol asks for it, and watches it under `index`. Returns the descriptor. */
   open(index: number): number {
     const descriptor = this.succeeded(this.libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
-    const address = byteBuffer(SOCKADDR_IN_BYTES);
-    new DataView(address.buffer).setUint16(0, AF_INET, true);
-    new DataView(address.buffer).setUint16(2, this.port);
-    address.set([127, 0, 0, 1], 4);
+    const loopback = new SocketAddress().set('127.0.0.1', this.port);
     this.succeeded(
-      this.connectSocket(descriptor, addressOf(address), SOCKADDR_IN_BYTES),
+      this.connectSocket(descriptor, loopback.address, loopback.length),
       `cannot connect to port ${this.port} of the loopback`,
     );
     const on = int32Buffer(1);

@@ -39,7 +39,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
   const placement = placeThreads(options, parts.ownThreads ?? false, {
     runtime,
     cores: availableParallelism(),
-    hasEpoll: runtime === 'bun' && EpollReactor.isAvailable(),
+    hasEpoll: () => EpollReactor.isAvailable(),
   });
   const start: NodeStart = {
     options,

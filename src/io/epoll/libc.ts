@@ -42,6 +42,10 @@ export const EMFILE = 24;
 export const ENOBUFS = 105;
 export const ENOMEM = 12;
 
+/** Words of the kernel's `struct epoll_event`, which is packed on x86-64 only, and where the owner's two words begin. */
+export const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
+export const EVENT_DATA = process.arch === 'x64' ? 1 : 2;
+
 /** What the kernel says, in the words of every runtime. */
 const ERROR_NAMES: Readonly<Record<number, string>> = {
   9: 'EBADF',

@@ -19,6 +19,8 @@ import {
   EPOLL_CTL_MOD,
   EPOLLIN,
   errorNumber,
+  EVENT_DATA,
+  EVENT_WORDS,
   int32Buffer,
   type Libc,
   loadLibc,
@@ -30,9 +32,6 @@ import { type ReactorTimer, ReactorTimers } from './reactor-timers.ts';
 
 /** Events taken in one turn; the rest come in the next. */
 const EVENT_COUNT_MAX = 256;
-/** Words of the kernel's `struct epoll_event`, which is packed on x86-64 only, and where the owner's two words begin. */
-const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
-const EVENT_DATA = process.arch === 'x64' ? 1 : 2;
 /** What one `recv` may bring. Smaller costs more calls for pipelines of large values; larger brought nothing. */
 const RECEIVE_BYTES = 256 * 1024;
 

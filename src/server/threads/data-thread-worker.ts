@@ -1,6 +1,7 @@
 /** Entry of a data thread that is a thread of its own: listens, reports its port, serves until it is told to stop. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ShoalError } from '../../base/errors.ts';
+import { wakeReactor } from '../../io/epoll/reactor.ts';
 import type { Listener } from '../../io/transport.ts';
 import { Store } from '../../store/store.ts';
 import { assembleDataThread } from '../assembly.ts';
@@ -10,14 +11,14 @@ import { InlineJanitor } from '../store-host.ts';
 import { Mailbox } from './mailbox.ts';
 import { PeerThreads } from './peer-threads.ts';
 import { SharedState } from './shared-state.ts';
-import { EpollHost, EventLoopHost, wakeThread } from './thread-host.ts';
+import { EpollHost, EventLoopHost } from './thread-host.ts';
 import type { ThreadReport, ThreadStart } from './thread-start.ts';
 
 const start = workerData as ThreadStart;
 const { thread, threadCount, options, identity, itemVersionSeed } = start;
 
 const shared = new SharedState(start.shared);
-const mailbox = new Mailbox(shared, thread, start.ports, wakeThread);
+const mailbox = new Mailbox(shared, thread, start.ports, wakeReactor);
 const system = systemEnvironment();
 const host =
   start.transport === 'epoll'

@@ -1,7 +1,6 @@
 import { expect, test } from 'bun:test';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Mail } from './mail.ts';
-import { Mailbox } from './mailbox.ts';
+import { connectAll, Mailbox } from './mailbox.ts';
 import { SharedState } from './shared-state.ts';
 
 /** Mailboxes of `count` threads, all on this one; `woken` gets the descriptors that were woken. */
@@ -12,15 +11,9 @@ function mailboxes(count: number): {
 } {
   const state = SharedState.create(count - 1);
   const woken: number[] = [];
-  const ports = Array.from({ length: count }, () => Array<MessagePort | null>(count).fill(null));
-  for (let one = 0; one < count; one += 1) {
-    for (let other = 0; other < one; other += 1) {
-      const { port1, port2 } = new MessageChannel();
-      ports[one]![other] = port1;
-      ports[other]![one] = port2;
-    }
-  }
-  const boxes = ports.map((own, thread) => new Mailbox(state, thread, own, (descriptor) => woken.push(descriptor)));
+  const boxes = connectAll(count).map(
+    (own, thread) => new Mailbox(state, thread, own, (descriptor) => woken.push(descriptor)),
+  );
   return { boxes, state, woken };
 }
 

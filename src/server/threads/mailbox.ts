@@ -7,7 +7,7 @@
  * of one client through different threads), the first is given first: stamps order what several ports hold, and all ports
  * are read again until a round finds nothing, so a message that is seen brings along those before it.
  */
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Mail } from './mail.ts';
 import type { SharedState } from './shared-state.ts';
 
@@ -106,4 +106,17 @@ export class Mailbox {
     Atomics.notify(this.words, this.countWord);
     for (const port of this.ports) port?.close();
   }
+}
+
+/** A channel between each two of `count` threads: the port of thread i to thread j is at [i][j]. */
+export function connectAll(count: number): (MessagePort | null)[][] {
+  const ports = Array.from({ length: count }, () => Array<MessagePort | null>(count).fill(null));
+  for (let one = 0; one < count; one += 1) {
+    for (let other = 0; other < one; other += 1) {
+      const { port1, port2 } = new MessageChannel();
+      ports[one]![other] = port1;
+      ports[other]![one] = port2;
+    }
+  }
+  return ports;
 }

@@ -56,12 +56,7 @@ export class PeerThreads implements Threads {
     const { questionId: id, answers, own: from } = this;
     this.sendToOthers({ kind: 'question', from, id, question: { name: question, ask } as AnyQuestion });
     const ownAnswer = answer(this.expectTarget().answering, question, ask);
-    this.section.waitUntil(() => {
-      this.readMail();
-      if (answers.length >= this.count - 1 || this.stopping) return true;
-      this.mailbox.sleep(LOOK_AGAIN_MS);
-      return false;
-    });
+    this.readMailUntil(() => answers.length >= this.count - 1);
     return [ownAnswer, ...(answers as Questions[Q]['answer'][])];
   }
 
@@ -75,14 +70,8 @@ export class PeerThreads implements Threads {
   }
 
   send(to: number, mail: Mail, bytes = 0): void {
-    if (bytes > 0 && this.mailbox.backlogOf(to) > BACKLOG_BYTES_MAX) {
-      this.section.waitUntil(() => {
-        this.readMail();
-        if (this.mailbox.backlogOf(to) <= BACKLOG_BYTES_MAX || this.stopping) return true;
-        this.mailbox.sleep(LOOK_AGAIN_MS);
-        return false;
-      });
-    }
+    const keepsUp = (): boolean => this.mailbox.backlogOf(to) <= BACKLOG_BYTES_MAX;
+    if (bytes > 0 && !keepsUp()) this.readMailUntil(keepsUp);
     this.mailbox.post(to, mail, bytes);
   }
 
@@ -99,6 +88,16 @@ export class PeerThreads implements Threads {
     if (!this.mailbox.hasMail) return;
     const target = this.expectTarget();
     for (const mail of this.mailbox.take()) this.read(mail, target);
+  }
+
+  /** Waits outside the store, or until the node stops. */
+  private readMailUntil(isDone: () => boolean): void {
+    this.section.waitUntil(() => {
+      this.readMail();
+      if (isDone() || this.stopping) return true;
+      this.mailbox.sleep(LOOK_AGAIN_MS);
+      return false;
+    });
   }
 
   private read(mail: Mail, target: MailTarget): void {

@@ -7,8 +7,8 @@ export interface Machine {
   readonly runtime: 'bun' | 'node';
   /** Cores that this process may use. */
   readonly cores: number;
-  /** Whether epoll can be used from this runtime. */
-  readonly hasEpoll: boolean;
+  /** Whether epoll can be used from this runtime; tried only where it would be chosen. */
+  readonly hasEpoll: () => boolean;
 }
 
 export type Placement = OwnThreads | CallersThread;
@@ -56,9 +56,9 @@ function chooseTransport(options: NodeOptions, wantsOwnThreads: boolean, machine
   if (transport === 'auto') {
     if (machine.runtime === 'node') return 'node';
     const ownThreads = wantsOwnThreads || threadCount !== 1;
-    return machine.hasEpoll && ownThreads ? 'epoll' : 'bun';
+    return ownThreads && machine.hasEpoll() ? 'epoll' : 'bun';
   }
-  if (transport === 'epoll' && !machine.hasEpoll) {
+  if (transport === 'epoll' && !machine.hasEpoll()) {
     throw new ShoalError(
       'InvalidOption',
       'transport "epoll" needs Linux and the Bun runtime; use "auto", or start shoal with Bun on Linux',

@@ -2,7 +2,7 @@
  * What carries a data thread: its transport, its timers, and how it hears of mail. With epoll the thread is the reactor's, which blocks
  * in its wait and is woken by an eventfd; with `Bun.listen` it is the event loop's.
  */
-import { EpollReactor, wakeReactor } from '../../io/epoll/reactor.ts';
+import { EpollReactor } from '../../io/epoll/reactor.ts';
 import { EpollTransport, type EpollListener } from '../../io/epoll/epoll-transport.ts';
 import { BunTransport } from '../../io/bun-transport.ts';
 import type { ConnectionHandler, Listener, ListenOptions } from '../../io/transport.ts';
@@ -20,11 +20,6 @@ export interface ThreadHost {
   /** Calls `onMail` when this thread was woken. Returns once `stop` was called. */
   run(onMail: () => void): Promise<void>;
   stop(): void;
-}
-
-/** Writes to the eventfd of a thread. */
-export function wakeThread(descriptor: number): void {
-  wakeReactor(descriptor);
 }
 
 export interface Placing {

@@ -2,14 +2,14 @@
  * The control thread of a node whose data threads are threads of their own: it makes the shared memory, starts the threads, hears what
  * they report, and stops them. It does no data work.
  */
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { wakeReactor } from '../../io/epoll/reactor.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
 import { startStoreHost, type StoreHost } from '../store-host.ts';
-import { Mailbox } from './mailbox.ts';
+import { connectAll, Mailbox } from './mailbox.ts';
 import type { OwnThreads } from './placement.ts';
 import { SharedState } from './shared-state.ts';
-import { wakeThread } from './thread-host.ts';
 import { type Address, RunningThread } from './running-thread.ts';
 import type { ThreadStart } from './thread-start.ts';
 
@@ -50,7 +50,7 @@ class ControlThread implements RunningNode {
     this.storeHost = storeHost;
     this.shared = SharedState.create(threadCount);
     this.ports = connectAll(threadCount + 1);
-    this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeThread);
+    this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeReactor);
     const count = threadCount === 1 ? '1 data thread' : `${threadCount} data threads`;
     this.description = `${runtimeText()}, ${transport}, ${count}`;
     let failed: (error: Error) => void = () => {};
@@ -114,17 +114,4 @@ class ControlThread implements RunningNode {
     this.mailbox.close();
     await this.storeHost.stop();
   }
-}
-
-/** A channel between each two of `count` threads: the port of thread i to thread j is at [i][j]. */
-function connectAll(count: number): (MessagePort | null)[][] {
-  const ports = Array.from({ length: count }, () => Array<MessagePort | null>(count).fill(null));
-  for (let one = 0; one < count; one += 1) {
-    for (let other = 0; other < one; other += 1) {
-      const { port1, port2 } = new MessageChannel();
-      ports[one]![other] = port1;
-      ports[other]![one] = port2;
-    }
-  }
-  return ports;
 }
