@@ -4,6 +4,8 @@
 import { ItemView } from './item.ts';
 import {
   CONTROL_FREE_HEAD,
+  CONTROL_FRESH_END,
+  CONTROL_FRESH_FIRST,
   CONTROL_QUEUE_HEAD,
   COUNTER_NAMESPACE_EXPIRING,
   COUNTER_NAMESPACE_ITEMS,
@@ -147,9 +149,9 @@ function auditLists({ memory, pool }: StoreParts, problems: string[], openCount:
   const byState = new Array<number>(8).fill(0);
   for (let segment = 0; segment < memory.segmentCount; segment += 1)
     byState[control[memory.record(segment) + SEGMENT_STATE]!]! += 1;
-  const free = listed(control[CONTROL_FREE_HEAD]!);
+  const free = listed(control[CONTROL_FREE_HEAD]!) + control[CONTROL_FRESH_END]! - control[CONTROL_FRESH_FIRST]!;
   if (free !== pool.freeCount || free !== byState[SegmentState.free]) {
-    problems.push(`${free} segments in the free list, ${pool.freeCount} counted, ${byState[SegmentState.free]} marked`);
+    problems.push(`${free} segments free, ${pool.freeCount} counted, ${byState[SegmentState.free]} marked`);
   }
   if (openCount !== byState[SegmentState.open])
     problems.push(`${openCount} open segments, ${byState[SegmentState.open]} marked`);

@@ -2,11 +2,8 @@
  * Memory that was never used. The system gives it out page by page when it is first written, zeroed, and whoever writes waits for that:
  * microseconds for a small page, up to milliseconds for a large one. So the janitor's thread writes to the segments that writers will take
  * next, a few ahead of them; it adds 0 to a word of each page, which changes nothing even where a writer was faster.
- *
- * The pool's free segments are a stack, the lowest on top at first, and CONTROL_FREE_COUNT_LEAST is the fewest that it ever held:
- * so those from `segmentCount` minus that number on are the ones that nobody has had.
  */
-import { CONTROL_FREE_COUNT_LEAST, WORD_SHIFT } from './layout.ts';
+import { CONTROL_FRESH_END, CONTROL_FRESH_FIRST, WORD_SHIFT } from './layout.ts';
 import type { StoreMemory } from './memory.ts';
 
 /** How far ahead of the writers, as a share of the store and at most: it is memory in use that holds nothing yet. */
@@ -27,8 +24,8 @@ export class FreshMemory {
 
   /** Touches one segment. True where there is another to do at once. */
   step(): boolean {
-    const used = firstFreshSegment(this.memory);
-    const end = Math.min(this.memory.segmentCount, used + this.aheadSegments);
+    const used = Atomics.load(this.memory.control, CONTROL_FRESH_FIRST);
+    const end = Math.min(Atomics.load(this.memory.control, CONTROL_FRESH_END), used + this.aheadSegments);
     this.next = Math.max(this.next, used);
     if (this.next >= end) return false;
     this.touch(this.next);
@@ -43,9 +40,4 @@ export class FreshMemory {
     const end = start + (memory.segmentBytes >> WORD_SHIFT);
     for (let word = start; word < end; word += PAGE_WORDS) Atomics.add(words, word, 0);
   }
-}
-
-/** The lowest segment that nobody has had; `segmentCount` where there is none. */
-export function firstFreshSegment(memory: StoreMemory): number {
-  return memory.segmentCount - Atomics.load(memory.control, CONTROL_FREE_COUNT_LEAST);
 }

@@ -137,7 +137,7 @@ export class IndexGrowth {
     if (this.ghosts === null) return;
     const entry = this.memory.map.ghostDirectory + (bucket >> this.ghosts.bucketsPerSegmentShift);
     if (this.memory.control[entry] !== 0) return;
-    const segment = this.pool.take(SegmentState.ghost, Queue.none, DRAIN_RESERVE_SEGMENTS);
+    const segment = this.pool.takeFar(SegmentState.ghost, DRAIN_RESERVE_SEGMENTS);
     if (segment === NO_SEGMENT) return;
     this.memory.control[entry] = segment;
     Atomics.add(this.memory.control, CONTROL_GHOST_SEGMENTS, 1);

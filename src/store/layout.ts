@@ -107,6 +107,8 @@ export const GHOST_STAMP_MASK = 0x3f;
 const CACHE_LINE_WORDS = 16;
 export const CONTROL_BUCKET_COUNT: number = 0 * CACHE_LINE_WORDS;
 export const CONTROL_SPLIT_LOCK: number = 1 * CACHE_LINE_WORDS;
+export const CONTROL_INDEX_SEGMENTS: number = CONTROL_SPLIT_LOCK + 1;
+export const CONTROL_GHOST_SEGMENTS: number = CONTROL_SPLIT_LOCK + 2;
 export const CONTROL_POOL_LOCK: number = 2 * CACHE_LINE_WORDS;
 export const CONTROL_DRAIN_LOCK: number = 3 * CACHE_LINE_WORDS;
 export const CONTROL_OVERFLOW_LOCK: number = 4 * CACHE_LINE_WORDS;
@@ -125,8 +127,9 @@ export const CONTROL_WATCH_ANY_VERSION: number = CONTROL_WATCH_COUNT + 1;
 export const CONTROL_FREE_HEAD: number = CONTROL_POOL_LOCK + 1;
 export const CONTROL_FREE_COUNT: number = CONTROL_POOL_LOCK + 2;
 export const CONTROL_FREE_COUNT_LEAST: number = CONTROL_POOL_LOCK + 3;
-export const CONTROL_INDEX_SEGMENTS: number = CONTROL_POOL_LOCK + 4;
-export const CONTROL_GHOST_SEGMENTS: number = CONTROL_POOL_LOCK + 5;
+/** Segments that nobody has had since the store was made or emptied: from the first of these two up to before the second. */
+export const CONTROL_FRESH_FIRST: number = CONTROL_POOL_LOCK + 4;
+export const CONTROL_FRESH_END: number = CONTROL_POOL_LOCK + 5;
 /** Segments owned by each queue, the open ones too; indexed by queue. */
 export const CONTROL_QUEUE_COUNT: number = CONTROL_POOL_LOCK + 6;
 export const CONTROL_QUEUE_HEAD: number = CONTROL_QUEUE_COUNT + 3;

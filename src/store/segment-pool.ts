@@ -1,8 +1,9 @@
 /**
  * The segments: which are free, which belong to the index, and the two FIFO queues that S3-FIFO evicts from.
  *
- * The free ones form a stack and each queue a list, linked through SEGMENT_NEXT; segment 0 is always the index's first, so 0 ends
- * a list. Everything here happens once per segment filled, under one lock (CONTROL_POOL_LOCK), the innermost of all locks: nothing is
+ * Those given back form a stack and each queue a list, linked through SEGMENT_NEXT; segment 0 is always the index's first, so 0 ends
+ * a list. Those that nobody has had are a range, used up from its low end. Ghosts come from its high end: they stay untouched until
+ * something is evicted, and must not share a large page with what is used. Everything here happens once per segment filled, under one lock (CONTROL_POOL_LOCK), the innermost of all locks: nothing is
  * called while it is held.
  *
  * The last segments are a reserve for the drain, which needs one to copy survivors to before it can free another.
@@ -11,6 +12,8 @@ import {
   CONTROL_FREE_COUNT,
   CONTROL_FREE_COUNT_LEAST,
   CONTROL_FREE_HEAD,
+  CONTROL_FRESH_END,
+  CONTROL_FRESH_FIRST,
   CONTROL_POOL_LOCK,
   CONTROL_QUEUE_COUNT,
   CONTROL_QUEUE_HEAD,
@@ -44,7 +47,7 @@ export class SegmentPool {
     this.control = memory.control;
   }
 
-  /** Puts all segments from `first` on into the free stack, lowest on top. For a new or flushed store. */
+  /** Frees all segments from `first` on, as if nobody ever had them. For a new or flushed store. */
   reset(first: number): void {
     const control = this.control;
     lock(control, CONTROL_POOL_LOCK);
@@ -52,9 +55,10 @@ export class SegmentPool {
       const record = this.memory.record(segment);
       control[record + SEGMENT_STATE] = SegmentState.free;
       control[record + SEGMENT_QUEUE] = Queue.none;
-      control[record + SEGMENT_NEXT] = segment + 1 < this.memory.segmentCount ? segment + 1 : NO_SEGMENT;
     }
-    control[CONTROL_FREE_HEAD] = first;
+    control[CONTROL_FREE_HEAD] = NO_SEGMENT;
+    control[CONTROL_FRESH_FIRST] = first;
+    control[CONTROL_FRESH_END] = this.memory.segmentCount;
     control[CONTROL_FREE_COUNT] = this.memory.segmentCount - first;
     if (control[CONTROL_FREE_COUNT_LEAST] === 0) control[CONTROL_FREE_COUNT_LEAST] = control[CONTROL_FREE_COUNT]!;
     for (const queue of [Queue.small, Queue.main]) {
@@ -90,7 +94,21 @@ export class SegmentPool {
       unlock(control, CONTROL_POOL_LOCK);
       return NO_SEGMENT;
     }
-    const segment = this.pop(state, queue);
+    const segment = this.taken(this.nextFree(), state, queue);
+    unlock(control, CONTROL_POOL_LOCK);
+    return segment;
+  }
+
+  /** Takes a free segment as `take` does, in no queue, from the far end of those that nobody has had. */
+  takeFar(state: number, reserve: number): number {
+    const control = this.control;
+    lock(control, CONTROL_POOL_LOCK);
+    if (control[CONTROL_FREE_COUNT]! <= reserve) {
+      unlock(control, CONTROL_POOL_LOCK);
+      return NO_SEGMENT;
+    }
+    const isFresh = control[CONTROL_FRESH_FIRST]! < control[CONTROL_FRESH_END]!;
+    const segment = this.taken(isFresh ? --control[CONTROL_FRESH_END]! : this.nextFree(), state, Queue.none);
     unlock(control, CONTROL_POOL_LOCK);
     return segment;
   }
@@ -105,7 +123,7 @@ export class SegmentPool {
     let head = NO_SEGMENT;
     if (control[CONTROL_FREE_COUNT]! >= count + reserve) {
       for (let taken = 0; taken < count; taken += 1) {
-        const segment = this.pop(SegmentState.continuation, queue);
+        const segment = this.taken(this.nextFree(), SegmentState.continuation, queue);
         control[this.memory.record(segment) + SEGMENT_CONTINUED] = head;
         head = segment;
       }
@@ -155,12 +173,20 @@ export class SegmentPool {
     unlock(this.control, CONTROL_POOL_LOCK);
   }
 
-  private pop(state: number, queue: Queue): number {
+  /** The free segment to take next, out of the stack or the range. There is one. */
+  private nextFree(): number {
+    const control = this.control;
+    const segment = control[CONTROL_FREE_HEAD]!;
+    if (segment === NO_SEGMENT) return control[CONTROL_FRESH_FIRST]!++;
+    control[CONTROL_FREE_HEAD] = control[this.memory.record(segment) + SEGMENT_NEXT]!;
+    return segment;
+  }
+
+  /** Writes down that `segment` is taken. Returns it. */
+  private taken(segment: number, state: number, queue: Queue): number {
     const control = this.control;
     const free = control[CONTROL_FREE_COUNT]! - 1;
-    const segment = control[CONTROL_FREE_HEAD]!;
     const record = this.memory.record(segment);
-    control[CONTROL_FREE_HEAD] = control[record + SEGMENT_NEXT]!;
     control[CONTROL_FREE_COUNT] = free;
     if (free < control[CONTROL_FREE_COUNT_LEAST]!) control[CONTROL_FREE_COUNT_LEAST] = free;
     control[record + SEGMENT_STATE] = state;
