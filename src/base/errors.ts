@@ -11,6 +11,12 @@ export const ERROR_CODES = {
   /** A limit would be passed by what a peer asks for; the connection is closed. */
   LimitExceeded: { retryable: false },
 
+  // Of a coordinator:
+  /** The state store cannot be used as it is: in use by another process, corrupt, from a newer version, wrong credentials, disk full. */
+  StateStoreFailed: { retryable: false },
+  /** The state store does not answer; a write may have been done. */
+  StateStoreUnavailable: { retryable: true },
+
   // Of a client, before a request is sent:
   /** An argument cannot be used: a key or value of the wrong type, a time to live that is not positive. */
   InvalidArgument: { retryable: false },
