@@ -20,12 +20,13 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   store: { imports: ['base'], importsTypes: ['config'] },
   io: { imports: ['base'], importsTypes: ['config'] },
   changes: { imports: ['base', 'store'], importsTypes: ['config'] },
-  server: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes'] },
+  cluster: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes'] },
+  server: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'cluster'] },
   coordinator: { imports: ['base', 'config', 'protocol', 'topology', 'io'] },
   client: { imports: ['base', 'protocol', 'topology'] },
   adapters: { imports: ['base', 'client'] },
   load: { imports: ['base', 'protocol', 'client'] },
-  ops: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'server'] },
+  ops: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'cluster', 'server'] },
   cli: {
     imports: [
       'base',
@@ -35,6 +36,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'store',
       'io',
       'changes',
+      'cluster',
       'server',
       'coordinator',
       'client',
