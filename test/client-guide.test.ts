@@ -115,8 +115,13 @@ test('each link within the guide and to other files leads somewhere', () => {
   }
 });
 
-/** Errors that only who starts a node meets. */
-const OF_A_NODE: ReadonlySet<string> = new Set(['ListenFailed', 'LimitExceeded']);
+/** Errors that only who starts a node or a coordinator meets. */
+const OF_A_NODE: ReadonlySet<string> = new Set([
+  'ListenFailed',
+  'LimitExceeded',
+  'StateStoreFailed',
+  'StateStoreUnavailable',
+]);
 
 function programsOf(guide: string): readonly Program[] {
   const counts = new Map<string, number>();
