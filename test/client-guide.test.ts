@@ -115,12 +115,13 @@ test('each link within the guide and to other files leads somewhere', () => {
   }
 });
 
-/** Errors that only who starts a node or a coordinator meets. */
+/** Errors that only nodes, coordinators and those who start them meet. */
 const OF_A_NODE: ReadonlySet<string> = new Set([
   'ListenFailed',
   'LimitExceeded',
   'StateStoreFailed',
   'StateStoreUnavailable',
+  'InvalidTopology',
 ]);
 
 function programsOf(guide: string): readonly Program[] {

@@ -17,6 +17,10 @@ export const ERROR_CODES = {
   /** The state store does not answer; a write may have been done. */
   StateStoreUnavailable: { retryable: true },
 
+  // Of a cluster:
+  /** A topology contradicts itself, or its bytes are damaged or of another version. Nothing of it is used. */
+  InvalidTopology: { retryable: false },
+
   // Of a client, before a request is sent:
   /** An argument cannot be used: a key or value of the wrong type, a time to live that is not positive. */
   InvalidArgument: { retryable: false },

@@ -1,24 +1,37 @@
 /**
  * The part of a key that decides where it goes, by the rule of Redis Cluster: what stands between the first `{` and the first `}` after it, if
- * anything does; else the whole key. So `{user:1}:name` and `{user:1}:cart` share a node.
+ * anything does; else the whole key. So `{user:1}:name` and `{user:1}:cart` share a node and a slot.
  */
 import { murmur3 } from './murmur3.ts';
 
 /** The MurmurHash3, seed 0, of what decides where the key in `bytes` goes. Allocates nothing. */
 export function placementHash(bytes: Uint8Array, start: number, length: number): number {
+  const tag = tagStart(bytes, start, length);
+  return tag === NO_TAG
+    ? murmur3(bytes, start, length, SEED)
+    : murmur3(bytes, tag, tagLength(bytes, tag, start + length), SEED);
+}
+
+/** `tagStart`: the whole key decides. */
+export const NO_TAG = -1;
+
+/** Where the tag of the key in `bytes` begins, behind its brace; NO_TAG where it has none. Allocates nothing. */
+export function tagStart(bytes: Uint8Array, start: number, length: number): number {
   const end = start + length;
   for (let open = skipWithoutOpen(bytes, start, end); open < end; open += 1) {
     if (bytes[open] !== OPEN) continue;
-    for (let close = open + 1; close < end; close += 1) {
-      if (bytes[close] !== CLOSE) continue;
-      // An empty tag is none, and no later one counts.
-      return close === open + 1
-        ? murmur3(bytes, start, length, SEED)
-        : murmur3(bytes, open + 1, close - open - 1, SEED);
-    }
-    break;
+    const tagBytes = tagLength(bytes, open + 1, end);
+    // An empty tag is none, and no later one counts.
+    return tagBytes === 0 || open + 1 + tagBytes === end ? NO_TAG : open + 1;
   }
-  return murmur3(bytes, start, length, SEED);
+  return NO_TAG;
+}
+
+/** Bytes of the tag that begins at `tag`, as `tagStart` found it, in a key that ends before `end`. */
+export function tagLength(bytes: Uint8Array, tag: number, end: number): number {
+  let close = tag;
+  while (close < end && bytes[close] !== CLOSE) close += 1;
+  return close - tag;
 }
 
 /** Four bytes at a time: where, at the earliest, a brace may open. Most keys have none. */
