@@ -5,7 +5,7 @@
  * A byte's effect on the result does not depend on the other bytes, so four bytes are looked up at once, each in the table for how many bytes
  * follow it, and the loads do not wait for each other.
  */
-import { NO_TAG, tagLength, tagStart } from './hash-tag.ts';
+import { NO_TAG, tagLength, tagStart } from '../base/key-tag.ts';
 
 export const SLOT_COUNT = 16_384;
 
