@@ -15,7 +15,7 @@
  *             id, indexes of source and target, number of runs, then for each run: slots since the last one's end, number of slots
  *
  * Numbers without a width and texts are those of byte-codec.ts. The first 12 bytes stay as they are in later versions, so a damaged topology and one of
- * a newer version are told apart. One topology has one encoding.
+ * a newer version are told apart. Equal topologies have equal encodings.
  */
 import { crc32c } from '../base/crc32c.ts';
 import { ByteReader, ByteWriter } from './byte-codec.ts';
