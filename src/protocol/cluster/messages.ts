@@ -1,0 +1,209 @@
+/**
+ * What coordinators, nodes and the command line say to each other: JSON in frames of opcode `control`. Every message names the cluster
+ * and the version of this protocol, so that who was misdirected is told so. A message that is not as it should be is refused with a
+ * sentence and changes nothing.
+ *
+ *     node ──heartbeat──► coordinator    lease, or who leads
+ *     node ──watch──────► coordinator    the next topology, as soon as there is one
+ *     node ──promise, moveStatus, handover──► node
+ *     command line ──status, drain, …──► coordinator
+ */
+/** The version of these messages. A peer of another one is refused. */
+export const CLUSTER_PROTOCOL = 1;
+
+/** Limits of what a message may hold. */
+export const CONTROL_BYTES_MAX: number = 4 * 1024 * 1024;
+export const CLUSTER_NAME_LENGTH_MAX = 128;
+export const TEXT_LENGTH_MAX = 1024;
+
+/** A node as it tells of itself. */
+export interface NodeDescription {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly peerPort: number;
+  readonly zone: string;
+  readonly weight: number;
+}
+
+/** How far a move is, as one of its two nodes tells. */
+export interface MoveProgress {
+  readonly id: number;
+  /** `handed`: the target has the slots. `failed`: given up; `error` says why. */
+  readonly state: 'copying' | 'handed' | 'failed';
+  /** Sent so far; items that were changed meanwhile count again. */
+  readonly items: number;
+  readonly bytes: number;
+  readonly itemsTotal: number;
+  /** Changes that are still to be sent. */
+  readonly lag: number;
+  readonly error: string | null;
+}
+
+export interface NodeFigures {
+  readonly items: number;
+  readonly bytes: number;
+  readonly memoryBytes: number;
+}
+
+interface Addressed {
+  readonly cluster: string;
+}
+
+export interface Heartbeat extends Addressed {
+  readonly type: 'heartbeat';
+  readonly node: NodeDescription;
+  /** Of the topology that the node has applied; 0: none. */
+  readonly epoch: number;
+  /** The node wants to go: its slots are to be moved away. */
+  readonly leaving: boolean;
+  /** Moves from this node. */
+  readonly moves: readonly MoveProgress[];
+  /** Ids of moves to this node that were handed over to it. */
+  readonly handed: readonly number[];
+  readonly figures: NodeFigures;
+}
+
+export interface Watch extends Addressed {
+  readonly type: 'watch';
+  /** Only a newer topology is news. */
+  readonly epoch: number;
+  /** The node that asks; null for anybody else. */
+  readonly node: string | null;
+  readonly waitMs: number;
+}
+
+export interface PromiseRequest extends Addressed {
+  readonly type: 'promise';
+  /** Who asks that its slots are not taken over. */
+  readonly from: string;
+  readonly epoch: number;
+  readonly durationMs: number;
+}
+
+export interface MoveStatusRequest extends Addressed {
+  readonly type: 'moveStatus';
+  readonly move: number;
+}
+
+export interface Handover extends Addressed {
+  readonly type: 'handover';
+  readonly move: number;
+}
+
+export type AdminRequest =
+  | (Addressed & { readonly type: 'status' })
+  | (Addressed & { readonly type: 'drain' | 'undrain'; readonly node: string })
+  | (Addressed & { readonly type: 'weight'; readonly node: string; readonly weight: number })
+  | (Addressed & { readonly type: 'rebalance'; readonly dryRun: boolean })
+  | (Addressed & {
+      readonly type: 'limits';
+      /** Null: as it is. */
+      readonly concurrentMoves: number | null;
+      readonly bytesPerSecond: number | null;
+    });
+
+/** What a coordinator is asked. */
+export type CoordinatorRequest = Heartbeat | Watch | AdminRequest;
+/** What a node is asked by another. */
+export type PeerRequest = PromiseRequest | MoveStatusRequest | Handover;
+
+/** The right to serve until `leaseMs` after the heartbeat was sent, less the margin for clocks. */
+export interface Lease {
+  readonly type: 'lease';
+  readonly leaseMs: number;
+  /** Of the topology that the coordinator has. */
+  readonly epoch: number;
+  /** The coordinator's address, for people. */
+  readonly coordinator: string;
+  /** A leaving node owns nothing any more: it may go. */
+  readonly mayGo: boolean;
+  /** Bytes a second that a source of a move may send; 0: as many as it can. */
+  readonly moveBytesPerSecond: number;
+}
+
+export interface NotLeader {
+  readonly type: 'notLeader';
+  readonly leader: string | null;
+}
+
+/** Refused; nothing has changed. */
+export interface Refusal {
+  readonly type: 'refused';
+  readonly text: string;
+}
+
+export interface TopologyNews {
+  readonly type: 'topology';
+  readonly epoch: number;
+  /** `encodeTopology` in base64. */
+  readonly topology: string;
+}
+
+export interface Unchanged {
+  readonly type: 'unchanged';
+}
+
+export interface NodeStatus extends NodeDescription, NodeFigures {
+  readonly state: 'joining' | 'active' | 'draining';
+  readonly slots: number;
+  /** Slots that the node should have by its weight. */
+  readonly fairSlots: number;
+  /** Of the topology that it has applied. */
+  readonly epoch: number;
+  /** ms since its last heartbeat; −1: it has sent none to this coordinator. */
+  readonly silentMs: number;
+}
+
+export interface MoveStatus extends MoveProgress {
+  readonly from: string;
+  readonly to: string;
+  readonly slots: number;
+}
+
+export interface Status {
+  readonly type: 'status';
+  readonly cluster: string;
+  readonly coordinator: string;
+  /** Where the state is kept, without secrets. */
+  readonly store: string;
+  /** Why the state cannot be kept at the moment; null where it can. */
+  readonly trouble: string | null;
+  readonly epoch: number;
+  readonly nodes: readonly NodeStatus[];
+  readonly moves: readonly MoveStatus[];
+  /** Slots that nobody owns. */
+  readonly unassigned: number;
+  /** Slots that are to be moved, those of running moves included. */
+  readonly plannedSlots: number;
+  readonly concurrentMoves: number;
+  readonly moveBytesPerSecond: number;
+}
+
+/** What `rebalance` would do or has begun: slots by source and target. */
+export interface Plan {
+  readonly type: 'plan';
+  readonly transfers: readonly { readonly from: string | null; readonly to: string; readonly slots: number }[];
+}
+
+export interface Done {
+  readonly type: 'done';
+}
+
+export type CoordinatorAnswer = Lease | NotLeader | Refusal | TopologyNews | Unchanged | Status | Plan | Done;
+export type PeerAnswer =
+  | { readonly type: 'promised'; readonly granted: boolean }
+  | { readonly type: 'moveState'; readonly state: 'importing' | 'handed' | 'unknown' }
+  | Refusal;
+
+export type Message = CoordinatorRequest | PeerRequest | CoordinatorAnswer | PeerAnswer;
+
+/** The bytes of a message, as a frame's value has them. */
+export function encodeMessage(message: Message): Uint8Array {
+  return Buffer.from(JSON.stringify({ protocol: CLUSTER_PROTOCOL, ...message }), 'utf8');
+}
+
+/** A refusal for `text`, cut to what a refusal may hold. */
+export function refusal(text: string): Refusal {
+  return { type: 'refused', text: text.slice(0, TEXT_LENGTH_MAX) };
+}
