@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'bun:test';
+import { ABSENT, History } from './history.ts';
+
+/** `w1 0-5`: a write of 1, called at 0, answered at 5; without a second number it got no answer. `r`: a read, `e`: the owner died. `r0`: absent. */
+function historyOf(...operations: readonly string[]): History {
+  const history = new History();
+  for (const text of operations) {
+    const [, letter, value, called, answered] = /^([wre])(\d*) (\d+)-(\d*)$/.exec(text)!;
+    const kind = ({ w: 'write', r: 'read', e: 'erase' } as const)[letter as 'w' | 'r' | 'e'];
+    const operation = history.call('key', kind, Number(value), Number(called), 'k1');
+    if (answered !== '') history.answer(operation, Number(value), Number(answered), 0);
+  }
+  return history;
+}
+
+describe('what some order explains', () => {
+  test.each([
+    [['r0 0-1', 'w1 2-3', 'r1 4-5']],
+    [['w1 0-10', 'r0 1-2', 'r1 3-4']],
+    [['w1 0-10', 'w2 0-10', 'r1 11-12']],
+    [['w1 0-10', 'w2 0-10', 'r1 3-4', 'r2 5-6', 'r2 11-12']],
+    // Two overlapping reads of two overlapping writes, each in one order alone.
+    [['w1 0-10', 'w2 0-10', 'r1 1-9', 'r2 1-9', 'r1 11-12']],
+    // No answer: done late, or never.
+    [['w1 0-1', 'w2 2-', 'r1 3-4', 'r2 5-6']],
+    [['w1 0-1', 'w2 2-', 'r1 3-4', 'r1 5-6']],
+    // Tried twice, and the first try comes through after something else was written.
+    [['w1 0-', 'w1 1-2', 'w2 3-4', 'r2 5-6', 'r1 7-8']],
+    // The owner died: absent at any time after, or not at all.
+    [['w1 0-1', 'e 2-', 'r0 3-4']],
+    [['w1 0-1', 'e 2-', 'r1 3-4', 'r0 5-6']],
+    [['w1 0-1', 'e 2-', 'w2 3-4', 'r0 5-6', 'w3 7-8', 'r3 9-10']],
+    [['w1 0-1', 'e 2-', 'e 2-', 'r0 3-4', 'w2 5-6', 'r0 7-8']],
+  ])('%p', (operations) => {
+    expect(historyOf(...operations).check()).toBeNull();
+  });
+});
+
+describe('what none does', () => {
+  test.each([
+    ['a write that is gone', ['w1 0-1', 'r0 2-3'], 'r0'],
+    ['an old value', ['w1 0-1', 'w2 2-3', 'r1 4-5'], 'r1'],
+    ['a value that was never written', ['w1 0-1', 'r7 2-3'], 'r7'],
+    ['a read from the future', ['r1 0-1', 'w1 2-3'], 'r1'],
+    ['back again', ['w1 0-1', 'w2 2-9', 'r2 3-4', 'r1 5-6'], 'r1'],
+    ['the same with no answer', ['w1 0-1', 'w2 2-', 'r2 3-4', 'r1 5-6'], 'r1'],
+    ['once tried, twice seen', ['w1 0-1', 'w2 2-', 'r2 3-4', 'w3 5-6', 'r3 7-8', 'r2 9-10'], 'r2'],
+    ['gone before the owner died', ['w1 0-1', 'r0 2-3', 'e 4-'], 'r0'],
+    ['gone twice by one death', ['w1 0-1', 'e 2-', 'r0 3-4', 'w2 5-6', 'r0 7-8'], 'r0'],
+    ['back from the dead', ['w1 0-1', 'e 2-', 'r0 3-4', 'r1 5-6'], 'r1'],
+    ['an old value after a death', ['w1 0-1', 'w2 2-3', 'e 4-', 'r1 5-6'], 'r1'],
+  ])('%s', (_name, operations, expected) => {
+    const problem = historyOf(...operations).check();
+    expect(problem).not.toBeNull();
+    const { kind, value } = problem!.operation;
+    expect(`${kind === 'read' ? 'r' : 'w'}${value}`).toBe(expected);
+  });
+});
+
+test('keys have nothing to do with each other, and the problem that shows first is told', () => {
+  const history = new History();
+  for (const [key, atMs] of [
+    ['late', 100],
+    ['early', 50],
+    ['fine', 10],
+  ] as const) {
+    history.answer(history.call(key, 'write', atMs, 0, 'k1'), atMs, 1, 1);
+    history.answer(history.call(key, 'read', ABSENT, atMs, 'k1'), key === 'fine' ? atMs : ABSENT, atMs + 1, atMs);
+  }
+  const problem = history.check()!;
+  expect(problem.key).toBe('early');
+  expect(problem.operation.answeredAtStep).toBe(50);
+  expect(problem.recent).toHaveLength(2);
+});
+
+test('a call that was refused did nothing', () => {
+  const history = historyOf('w1 0-1');
+  const refused = history.call('key', 'write', 2, 2, 'k1');
+  history.refuse(refused);
+  history.answer(history.call('key', 'read', ABSENT, 3, 'k1'), 2, 4, 4);
+  expect(history.check()?.operation.value).toBe(2);
+});

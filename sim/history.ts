@@ -1,0 +1,232 @@
+/**
+ * What clients did with each key and what they were told, with true times; and whether some order of it explains it all: every
+ * operation at one moment between its call and its answer, every read giving what was written last (linearizability, key by key).
+ *
+ * - A write without an answer may have been done, at any time after its call, or never. A call that is tried twice is two writes.
+ * - When the owner of a key dies, the key may become absent, once, at any time after that. Only then.
+ * - Values are never written twice by different calls, so a value names its write.
+ */
+
+/** No value: the key is absent. */
+export const ABSENT = 0;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export type OperationKind = 'read' | 'write' | 'erase';
+
+export interface Operation {
+  readonly kind: OperationKind;
+  /** Written, or read; ABSENT where there was none, and for an erase. */
+  value: number;
+  readonly calledAtMs: number;
+  /** Infinity: no answer, or a failure that leaves open whether it was done. */
+  answeredAtMs: number;
+  /** The step at which the answer came. */
+  answeredAtStep: number;
+  /** It certainly did not happen. */
+  void: boolean;
+  /** Who called, for people. */
+  readonly who: string;
+}
+
+export interface HistoryProblem {
+  readonly key: string;
+  /** The first answer that nothing explains. */
+  readonly operation: Operation;
+  readonly recent: readonly Operation[];
+}
+
+/** Operations before the one that fails which a report shows. */
+const RECENT_OPERATIONS = 12;
+
+export class History {
+  private readonly keys = new Map<string, Operation[]>();
+
+  /** A call begins; the returned record is to be completed by `answer`, `refuse`, or left as it is. */
+  call(key: string, kind: OperationKind, value: number, nowMs: number, who: string): Operation {
+    const operation: Operation = {
+      kind,
+      value,
+      calledAtMs: nowMs,
+      answeredAtMs: NEVER,
+      answeredAtStep: 0,
+      void: false,
+      who,
+    };
+    let operations = this.keys.get(key);
+    if (operations === undefined) this.keys.set(key, (operations = []));
+    operations.push(operation);
+    return operation;
+  }
+
+  /** The call was done, at some moment from its call to now; a read gave `value`. */
+  answer(operation: Operation, value: number, nowMs: number, step: number): void {
+    operation.value = value;
+    operation.answeredAtMs = nowMs;
+    operation.answeredAtStep = step;
+  }
+
+  /** The call was refused before anything happened. */
+  refuse(operation: Operation): void {
+    operation.void = true;
+  }
+
+  /** The owner of `key` died: its value may be gone from now on. */
+  erase(key: string, nowMs: number, who: string): void {
+    this.call(key, 'erase', ABSENT, nowMs, who);
+  }
+
+  /** Writes of `key` whose outcome is open: what makes checking dear, so clients keep this low. */
+  openWrites(key: string): number {
+    let count = 0;
+    for (const { kind, answeredAtMs, void: isVoid } of this.keys.get(key) ?? []) {
+      if (kind === 'write' && answeredAtMs === NEVER && !isVoid) count += 1;
+    }
+    return count;
+  }
+
+  get operationCount(): number {
+    let count = 0;
+    for (const operations of this.keys.values()) count += operations.length;
+    return count;
+  }
+
+  /** Null where everything is explained. Of several problems, the one that shows first. */
+  check(): HistoryProblem | null {
+    let first: HistoryProblem | null = null;
+    for (const [key, operations] of this.keys) {
+      const operation = firstUnexplained(operations);
+      if (operation === null || (first !== null && first.operation.answeredAtMs <= operation.answeredAtMs)) continue;
+      const before = operations.filter(({ calledAtMs }) => calledAtMs <= operation.answeredAtMs);
+      first = { key, operation, recent: before.slice(-RECENT_OPERATIONS) };
+    }
+    return first;
+  }
+}
+
+/** What may be so at one moment: the value, and which of the operations that are open have taken effect. */
+interface Possibility {
+  readonly value: number;
+  readonly done: ReadonlySet<Operation>;
+}
+
+/**
+ * Goes through calls and answers in the order of time and keeps all that may be so. An operation takes effect only when an answer forces it
+ * to (or, for a read, when its value is the current one), which leaves nothing out: later is always possible while nothing forces it.
+ */
+export function firstUnexplained(all: readonly Operation[]): Operation | null {
+  const operations = all.filter((operation) => counts(operation, all));
+  const moments = operations
+    .flatMap((operation) => [
+      { timeMs: operation.calledAtMs, isAnswer: false, operation },
+      ...(operation.answeredAtMs === NEVER ? [] : [{ timeMs: operation.answeredAtMs, isAnswer: true, operation }]),
+    ])
+    // At one moment calls come first: what overlaps by a point overlaps.
+    .toSorted((left, right) => left.timeMs - right.timeMs || Number(left.isAnswer) - Number(right.isAnswer));
+  const open = new Set<Operation>();
+  let possible: readonly Possibility[] = [{ value: ABSENT, done: new Set() }];
+  for (const { isAnswer, operation } of moments) {
+    if (!isAnswer) {
+      open.add(operation);
+      if (operation.kind === 'read') possible = possible.map((one) => withReads(one.value, one.done, open));
+      continue;
+    }
+    possible = afterAnswer(possible, operation, open);
+    if (possible.length === 0) return operation;
+    open.delete(operation);
+  }
+  return null;
+}
+
+/** Leaves out what cannot change any verdict: refused calls, reads without an answer, open writes of values that nobody saw. */
+function counts(operation: Operation, all: readonly Operation[]): boolean {
+  if (operation.void) return false;
+  if (operation.answeredAtMs !== NEVER || operation.kind === 'erase') return true;
+  if (operation.kind === 'read') return false;
+  return all.some((other) => other.kind === 'read' && other.answeredAtMs !== NEVER && other.value === operation.value);
+}
+
+/** All that may be so once `answered` has taken effect, from what may be so before it had to. */
+function afterAnswer(
+  possible: readonly Possibility[],
+  answered: Operation,
+  open: ReadonlySet<Operation>,
+): readonly Possibility[] {
+  const reached: Possibility[] = [];
+  const seen = new Set<string>();
+  const numbers = new Map([...open].map((operation, index) => [operation, index]));
+  const queue = [...possible];
+  for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
+    const name = `${one.value}:${[...one.done]
+      .map((operation) => numbers.get(operation)!)
+      .toSorted((left, right) => left - right)
+      .join()}`;
+    if (seen.has(name)) continue;
+    seen.add(name);
+    if (one.done.has(answered)) {
+      const done = new Set(one.done);
+      done.delete(answered);
+      reached.push({ value: one.value, done });
+      continue;
+    }
+    let erased = false;
+    for (const operation of open) {
+      if (operation.kind === 'read' || one.done.has(operation)) continue;
+      if (operation.kind === 'erase') {
+        // One erase is as good as another, and none is of use while there is nothing to erase.
+        if (erased || one.value === ABSENT) continue;
+        erased = true;
+      }
+      queue.push(withReads(operation.value, new Set(one.done).add(operation), open));
+    }
+  }
+  return undominated(reached);
+}
+
+/** The state with `value`, in which all open reads of that value have had it. */
+function withReads(value: number, before: ReadonlySet<Operation>, open: ReadonlySet<Operation>): Possibility {
+  let done: Set<Operation> | null = null;
+  for (const operation of open) {
+    if (operation.kind !== 'read' || operation.value !== value || before.has(operation)) continue;
+    done ??= new Set(before);
+    done.add(operation);
+  }
+  return { value, done: done ?? before };
+}
+
+/**
+ * Without what is worse than another one of the same value: what has done less that may be left undone, and no less that must be done, can do
+ * all that the other can.
+ */
+function undominated(all: readonly Possibility[]): readonly Possibility[] {
+  const kept: Possibility[] = [];
+  for (const one of all) {
+    if (kept.some((other) => dominates(other, one))) continue;
+    for (let index = kept.length - 1; index >= 0; index -= 1) {
+      if (dominates(one, kept[index]!)) kept.splice(index, 1);
+    }
+    kept.push(one);
+  }
+  return kept;
+}
+
+function dominates(better: Possibility, worse: Possibility): boolean {
+  if (better.value !== worse.value) return false;
+  for (const operation of better.done) {
+    if (isOptional(operation) && !worse.done.has(operation)) return false;
+  }
+  for (const operation of worse.done) {
+    if (!isOptional(operation) && !better.done.has(operation)) return false;
+  }
+  return mandatoryWrites(better) === mandatoryWrites(worse);
+}
+
+function isOptional({ answeredAtMs }: Operation): boolean {
+  return answeredAtMs === NEVER;
+}
+
+/** A write that will be answered is done once: having it still to do is another state, not a better one. */
+function mandatoryWrites({ done }: Possibility): number {
+  let count = 0;
+  for (const operation of done) if (operation.kind === 'write' && !isOptional(operation)) count += 1;
+  return count;
+}
