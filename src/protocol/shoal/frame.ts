@@ -47,6 +47,14 @@ export const Opcode = {
   touch: 0x08,
   /** Any command of the table, as words; the reply's value is RESP3. */
   call: 0x09,
+  /** The topology, as soon as there is a newer one than the request knows. */
+  topology: 0x0a,
+  /** Between nodes: a command that a client sent to the wrong one. */
+  forward: 0x10,
+  /** Between nodes: items of a move. */
+  moveItems: 0x11,
+  /** To a coordinator, and between nodes: a message in JSON. */
+  control: 0x20,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 /** An opcode is a byte: for tables by opcode. */
@@ -81,6 +89,10 @@ export const FLAGS_ALLOWED: Readonly<Record<Opcode, number>> = {
   [Opcode.increment]: Flag.ttl,
   [Opcode.touch]: Flag.ttl,
   [Opcode.call]: 0,
+  [Opcode.topology]: 0,
+  [Opcode.forward]: 0,
+  [Opcode.moveItems]: 0,
+  [Opcode.control]: 0,
 };
 
 /** What a reply says. From FIRST_ERROR_STATUS on it is an error, and the value is its text in UTF-8. */
@@ -103,6 +115,12 @@ export const Status = {
   overflow: 0x88,
   /** The command of a `call`, or any operation, was refused; the text is the line of a RESP error. */
   refused: 0x89,
+  /** Nothing was done: another node owns the key's slot. The header's epoch is that of the topology that says so. */
+  moved: 0x8a,
+  /** Nothing was done: the slot is being handed over; the same request is to be sent again. */
+  tryAgain: 0x8b,
+  /** Nothing was done: the node may not serve, or nobody owns the slot. */
+  clusterDown: 0x8c,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 export const FIRST_ERROR_STATUS = 0x80;
@@ -124,6 +142,11 @@ export const HELLO_REPLY_AT_VERSION = 0;
 export const HELLO_REPLY_AT_KEY_BYTES_MAX = 4;
 export const HELLO_REPLY_AT_VALUE_BYTES_MAX = 8;
 export const HELLO_REPLY_FIXED_BYTES = 12;
+/** In a cluster, the epoch of the node's topology follows the software version. */
+export const HELLO_REPLY_EPOCH_BYTES = 4;
+
+/** `topology`, the request's value: the epoch that is known u32, how long to wait for a newer one u32, ms. */
+export const TOPOLOGY_REQUEST_BYTES = 8;
 
 /** `call`, the request's value: a count u16, then each word after its length u32. */
 export const CALL_COUNT_BYTES = 2;

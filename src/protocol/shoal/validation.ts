@@ -11,6 +11,7 @@ import {
   Opcode,
   OPCODE_COUNT,
   Status,
+  TOPOLOGY_REQUEST_BYTES,
   TTL_MS_MAX,
   VERSION_MAX,
   VERSION_MIN,
@@ -67,6 +68,10 @@ const SHAPES: readonly (Shape | undefined)[] = shapes([
   [Opcode.increment, true, INTEGER_BYTES, INTEGER_BYTES],
   [Opcode.touch, true, 0, 0],
   [Opcode.call, false, 1, Number.POSITIVE_INFINITY],
+  [Opcode.topology, false, TOPOLOGY_REQUEST_BYTES, TOPOLOGY_REQUEST_BYTES],
+  [Opcode.forward, false, 1, Number.POSITIVE_INFINITY],
+  [Opcode.moveItems, false, 1, Number.POSITIVE_INFINITY],
+  [Opcode.control, false, 1, Number.POSITIVE_INFINITY],
 ]);
 
 function shapes(rows: readonly (readonly [Opcode, boolean, number, number])[]): readonly (Shape | undefined)[] {
