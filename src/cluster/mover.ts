@@ -58,6 +58,8 @@ export interface Mover {
    * they are empty, which the counters say, it is to be reported at once.
    */
   purge(purgeId: number, slots: readonly number[]): void;
+  /** What all exports together may send in a second from now on, as the coordinator says; Infinity: as fast as they can. */
+  setPace(bytesPerSecond: number): void;
   /** This node was removed from the cluster: end all moves and purges unreported, delete everything, report `dropped`. */
   dropAll(): void;
 }
