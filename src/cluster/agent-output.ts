@@ -5,6 +5,7 @@
 import type { CoordinatorRequest, PeerRequest } from '../protocol/cluster/messages.ts';
 import type { ClusterNode } from '../topology/topology.ts';
 import type { AgentEffect } from './agent-types.ts';
+import { ServingRight } from './slot-table.ts';
 
 /** Requests that may wait for their answers at once; far above what the agent's own timing leads to. */
 const PENDING_MAX = 10_000;
@@ -24,26 +25,32 @@ export interface PendingRequest {
   readonly deadlineMs: number;
 }
 
-/** Earlier first. */
+/** Earlier first. A right that is taken away goes before the slots; one that is given comes after those that it was given for. */
 const ORDER: Readonly<Record<AgentEffect['type'], number>> = {
   topology: 0,
-  serveUntil: 1,
   slots: 2,
-  endMove: 3,
-  purge: 3,
-  dropAll: 3,
-  beginExport: 3,
-  shipRest: 3,
-  beginImport: 3,
-  setPace: 3,
-  reply: 4,
-  forget: 5,
-  askCoordinator: 5,
-  askPeer: 5,
-  trouble: 6,
-  left: 6,
-  log: 7,
+  serveUntil: 3,
+  endMove: 4,
+  purge: 4,
+  dropAll: 4,
+  beginExport: 4,
+  shipRest: 4,
+  beginImport: 4,
+  setPace: 4,
+  reply: 5,
+  forget: 6,
+  askCoordinator: 6,
+  askPeer: 6,
+  trouble: 7,
+  left: 7,
+  log: 8,
 };
+const ORDER_OF_REVOCATION = 1;
+
+function orderOf(effect: AgentEffect): number {
+  const isRevocation = effect.type === 'serveUntil' && effect.right === ServingRight.none;
+  return isRevocation ? ORDER_OF_REVOCATION : ORDER[effect.type];
+}
 
 export class AgentOutput {
   private effects: AgentEffect[] = [];
@@ -102,7 +109,7 @@ export class AgentOutput {
 
   /** What has gathered since the last call. */
   takeEffects(): readonly AgentEffect[] {
-    const effects = this.effects.toSorted((left, right) => ORDER[left.type] - ORDER[right.type]);
+    const effects = this.effects.toSorted((left, right) => orderOf(left) - orderOf(right));
     this.effects = [];
     return effects;
   }

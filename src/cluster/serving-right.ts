@@ -11,6 +11,17 @@ import { ServingRight } from './slot-table.ts';
 /** The share of a lease or promise that its holder uses. */
 export const USED_SHARE = 0.95;
 
+/** Leases that may wait for their epochs; of more, the oldest are worth least. */
+const AHEAD_MAX = 8;
+
+export interface LeaseGrant {
+  /** When the heartbeat that was answered was sent. */
+  readonly sentMs: number;
+  readonly leaseMs: number;
+  /** Of the coordinator's topology when it answered. */
+  readonly epoch: number;
+}
+
 /** What the right rests on, and the monotonic ms at which it ends. */
 export interface RightUntil {
   readonly right: ServingRight;
@@ -24,16 +35,17 @@ export class ServingRights {
   /** When the last lease that counts was asked for; −Infinity before the first. */
   grantedSentMs: number = Number.NEGATIVE_INFINITY;
   private leaseUntilMs = Number.NEGATIVE_INFINITY;
-  /** A lease granted for an epoch that is not applied yet: by then some slots may be another node's. */
-  private ahead: { readonly epoch: number; readonly sentMs: number; readonly leaseMs: number } | null = null;
+  /** Leases granted at an epoch that is not applied yet: by then some slots may be another node's. */
+  private ahead: LeaseGrant[] = [];
   /** By the peer's id: until when it takes over nothing of ours. */
   private readonly promises = new Map<string, number>();
 
   /** The coordinator answered a heartbeat that was sent at `sentMs`, at `epoch`; this node is at `appliedEpoch`. */
-  leaseGranted(grant: { sentMs: number; leaseMs: number; epoch: number }, appliedEpoch: number): void {
+  leaseGranted(grant: LeaseGrant, appliedEpoch: number): void {
     this.grantedSentMs = Math.max(this.grantedSentMs, grant.sentMs);
     if (grant.epoch > appliedEpoch) {
-      if (this.ahead === null || grant.sentMs > this.ahead.sentMs) this.ahead = grant;
+      if (this.ahead.length >= AHEAD_MAX) this.ahead.shift();
+      this.ahead.push(grant);
       return;
     }
     this.leaseUntilMs = Math.max(this.leaseUntilMs, grant.sentMs + grant.leaseMs * USED_SHARE);
@@ -41,10 +53,7 @@ export class ServingRights {
 
   /** A topology was applied: a lease that waited for it counts from now on. */
   epochApplied(epoch: number): void {
-    const { ahead } = this;
-    if (ahead === null || ahead.epoch > epoch) return;
-    this.ahead = null;
-    this.leaseGranted(ahead, epoch);
+    for (const grant of this.ahead.splice(0)) this.leaseGranted(grant, epoch);
   }
 
   /** Peer `nodeId` promised, asked at `sentMs`, to take nothing over for `durationMs`. */
@@ -57,7 +66,7 @@ export class ServingRights {
   clear(): void {
     this.grantedSentMs = Number.NEGATIVE_INFINITY;
     this.leaseUntilMs = Number.NEGATIVE_INFINITY;
-    this.ahead = null;
+    this.ahead = [];
     this.promises.clear();
   }
 
@@ -67,6 +76,11 @@ export class ServingRights {
     if (promisedUntilMs > this.leaseUntilMs) return { right: ServingRight.promises, untilMs: promisedUntilMs };
     if (this.leaseUntilMs === Number.NEGATIVE_INFINITY) return NO_RIGHT;
     return { right: ServingRight.lease, untilMs: this.leaseUntilMs };
+  }
+
+  /** Whether no lease lasts at `nowMs`. */
+  leaseEnded(nowMs: number): boolean {
+    return this.leaseUntilMs <= nowMs;
   }
 
   /** The peers of `others` whose promise has ended at `nowMs`, or that never gave one. */

@@ -1,0 +1,391 @@
+/**
+ * The agent of a node in a cluster: decides, from what coordinator, peers and mover say and from time, what this node may serve. Sans-IO:
+ * `step(event, nowMs)` returns what is to be done, in the order in which it is to be done.
+ *
+ *     coordinator ◄─ heartbeat, watch ─► CoordinatorTalk ─ lease ──────► ServingRights ─► serve-until ─┐
+ *     peers       ◄─ promise ──────────► PromiseTalk ─ promises held ──►        │                      ▼
+ *                                              └────── promises given ─► SlotFences ─► slotImage ─► slot table
+ *     peers       ◄─ handover, status ─► OutgoingMoves, IncomingMoves ─ marks ──────►     ▲
+ *     coordinator ─ topology ──────────────────────────────────────────────────────────────┘
+ *
+ * Invariants. Topologies are applied in the order of their epochs. A slot is served by its owner in the topology, by the target of a move after the
+ * source has let go of it, or by nobody. A slot that this node gets otherwise than by a handover is served only after what was
+ * in it is deleted and after the promises to its former owner have ended. A node that was removed serves nothing until all
+ * is deleted and it has joined anew.
+ */
+import type { NodeDescription, NodeFigures, PeerRequest } from '../protocol/cluster/messages.ts';
+import { Topology } from '../topology/topology.ts';
+import { AgentOutput, type PendingRequest } from './agent-output.ts';
+import type { AgentEffect, AgentEvent, AgentOptions, AgentSnapshot } from './agent-types.ts';
+import { CoordinatorTalk, type HeartbeatContent } from './coordinator-talk.ts';
+import { IncomingMoves } from './incoming-moves.ts';
+import { shortId } from './move-parts.ts';
+import type { MoveReport } from './mover.ts';
+import { OutgoingMoves } from './outgoing-moves.ts';
+import { PromiseTalk } from './promise-talk.ts';
+import { ServingNews } from './serving-news.ts';
+import { NO_RIGHT, ServingRights } from './serving-right.ts';
+import { raiseFences, slotChanges } from './slot-changes.ts';
+import { SlotFences } from './slot-fences.ts';
+import { SlotHolds } from './slot-holds.ts';
+import { type MoveMark, slotImage } from './slot-image.ts';
+import type { SlotImage } from './slot-table.ts';
+import { takeInTopology } from './topology-intake.ts';
+
+/** `dropping`: removed, until all is deleted. `left`: gone in order, for good. */
+type Life = 'joining' | 'member' | 'dropping' | 'left';
+
+const NO_FIGURES: NodeFigures = { items: 0, bytes: 0, memoryBytes: 0 };
+
+export class ClusterAgent {
+  private readonly output = new AgentOutput();
+  private readonly rights = new ServingRights();
+  private readonly fences = new SlotFences();
+  private readonly holds: SlotHolds;
+  private readonly talk: CoordinatorTalk;
+  private readonly promises: PromiseTalk;
+  private readonly outgoing: OutgoingMoves;
+  private readonly incoming = new IncomingMoves(this.output);
+  private readonly news = new ServingNews(this.output);
+  private topology: Topology;
+  private image: SlotImage;
+  private node: NodeDescription;
+  private figures = NO_FIGURES;
+  private life: Life = 'joining';
+  private isLeaving = false;
+  private refusedTopology = '';
+  private withheldCount = 0;
+  private moveBytesPerSecond = -1;
+  private isImageOld = false;
+
+  constructor(options: AgentOptions) {
+    this.node = options.node;
+    this.topology = Topology.empty(options.cluster);
+    this.image = this.makeImage(new Uint8Array(0));
+    this.holds = new SlotHolds(this.output, this.fences);
+    this.talk = new CoordinatorTalk(this.output, options);
+    this.promises = new PromiseTalk(this.output, this.rights, this.fences);
+    this.outgoing = new OutgoingMoves(this.output, this.topology);
+  }
+
+  /** The id under which the coordinator knows this node; it changes with `dropped`. */
+  get nodeId(): string {
+    return this.node.id;
+  }
+
+  get epoch(): number {
+    return this.topology.epoch;
+  }
+
+  /** Takes what has happened at `nowMs`, monotonic ms that never go back, and returns what is to be done because of it. */
+  step(event: AgentEvent, nowMs: number): readonly AgentEffect[] {
+    if (this.life === 'left') return this.answerWhenLeft(event);
+    this.take(event, nowMs);
+    this.runOut(nowMs);
+    if (this.isImageOld) this.renewImage();
+    this.tellRight(nowMs);
+    this.send(nowMs);
+    this.news.tellTrouble(this.troubleText(nowMs), this.life === 'member', nowMs);
+    return this.output.takeEffects();
+  }
+
+  snapshot(nowMs: number): AgentSnapshot {
+    const { right, untilMs } = this.news.right;
+    const trouble = this.troubleText(nowMs);
+    return {
+      nodeId: this.node.id,
+      state: trouble === null ? 'ok' : 'fail',
+      trouble,
+      epoch: this.topology.epoch,
+      nodeCount: this.topology.nodes.length,
+      right,
+      rightLeftMs: Math.max(0, untilMs - nowMs),
+      coordinator: this.talk.coordinator,
+      coordinatorSilentMs: nowMs - this.rights.grantedSentMs,
+      withheldCount: this.withheldCount,
+      moves: [...this.outgoing.snapshot(), ...this.incoming.snapshot()],
+    };
+  }
+
+  private take(event: AgentEvent, nowMs: number): void {
+    switch (event.type) {
+      case 'tick':
+        this.figures = event.figures;
+        return;
+      case 'answered': {
+        const request = this.output.take(event.requestId);
+        if (request !== null) this.takeAnswer(request, event.answer, nowMs);
+        return;
+      }
+      case 'unanswered': {
+        const request = this.output.take(event.requestId);
+        if (request !== null) this.takeSilence(request, event.reason, nowMs);
+        return;
+      }
+      case 'asked':
+        this.takeQuestion(event.ticket, event.request, nowMs);
+        return;
+      case 'moveChanged':
+        this.takeReport(event.report, nowMs);
+        return;
+      case 'purged':
+        if (this.holds.purged(event.purgeId)) this.isImageOld = true;
+        return;
+      case 'dropped':
+        if (this.life === 'dropping') this.joinAnew(event.nodeId);
+        return;
+      case 'leave':
+        this.isLeaving = true;
+        this.talk.hasNews();
+        if (this.life !== 'member') this.leave();
+    }
+  }
+
+  private takeAnswer(
+    request: PendingRequest,
+    answer: Extract<AgentEvent, { type: 'answered' }>['answer'],
+    nowMs: number,
+  ): void {
+    const { purpose } = request;
+    if (purpose.kind === 'heartbeat' || purpose.kind === 'watch') {
+      // Whichever kind of answer it is not is refused by name there.
+      const known = answer as Parameters<CoordinatorTalk['answered']>[1];
+      const news = this.talk.answered(request, known, { nowMs, epoch: this.topology.epoch });
+      if (news.kind === 'topology') this.takeTopology(news.base64, nowMs);
+      if (news.kind === 'lease') {
+        const { lease, sentMs } = news;
+        this.rights.leaseGranted({ sentMs, leaseMs: lease.leaseMs, epoch: lease.epoch }, this.topology.epoch);
+        this.setPace(lease.moveBytesPerSecond);
+        if (lease.mayGo && this.isLeaving) this.leave();
+      }
+      return;
+    }
+    if (purpose.kind === 'promise') {
+      this.promises.answered(request, answer.type === 'promised' && answer.granted);
+      return;
+    }
+    if (answer.type !== 'moveState') this.outgoing.targetSilent(purpose.moveId, nowMs);
+    else if (this.outgoing.targetAnswered(purpose.moveId, answer.state, nowMs)) this.movesChanged();
+  }
+
+  private takeSilence(request: PendingRequest, reason: string, nowMs: number): void {
+    const { purpose } = request;
+    if (purpose.kind === 'heartbeat' || purpose.kind === 'watch') this.talk.unanswered(request, reason, nowMs);
+    else if (purpose.kind !== 'promise') this.outgoing.targetSilent(purpose.moveId, nowMs);
+  }
+
+  private takeQuestion(ticket: number, request: PeerRequest, nowMs: number): void {
+    switch (request.type) {
+      case 'promise': {
+        const granted = this.promises.grant(request, this.topology, this.node.id, nowMs);
+        this.output.add({ type: 'reply', ticket, answer: { type: 'promised', granted } });
+        return;
+      }
+      case 'moveStatus':
+        this.output.add({
+          type: 'reply',
+          ticket,
+          answer: { type: 'moveState', state: this.incoming.stateOf(request.move) },
+        });
+        return;
+      case 'handover': {
+        const taken = this.incoming.takeHandover(request.move);
+        if (taken) this.movesChanged();
+        this.output.add({ type: 'reply', ticket, answer: { type: 'moveState', state: taken ? 'handed' : 'unknown' } });
+      }
+    }
+  }
+
+  private takeReport(report: MoveReport, nowMs: number): void {
+    const changed =
+      report.role === 'source' ? this.outgoing.takeReport(report, nowMs) : this.incoming.takeReport(report);
+    if (changed) this.movesChanged();
+  }
+
+  private movesChanged(): void {
+    this.isImageOld = true;
+    this.talk.hasNews();
+  }
+
+  private takeTopology(base64: string, nowMs: number): void {
+    const intake = takeInTopology(base64, this.topology);
+    if (intake.kind === 'newer') {
+      this.refusedTopology = '';
+      this.applyTopology(intake.topology, nowMs);
+      return;
+    }
+    this.talk.watchInVain(nowMs);
+    if (intake.kind === 'known' || intake.reason === this.refusedTopology) return;
+    this.refusedTopology = intake.reason;
+    this.output.log('error', `the coordinator sent a topology that this node does not apply: ${intake.reason}`);
+  }
+
+  private applyTopology(after: Topology, nowMs: number): void {
+    const before = this.topology;
+    const selfId = this.node.id;
+    const { words } = this.image;
+    raiseFences(this.fences, { words, before, after, unsure: this.outgoing.unsure(), nowMs });
+    this.topology = after;
+    this.isImageOld = true;
+    this.output.add({ type: 'topology', topology: after });
+    if (after.node(selfId) === null) {
+      if (this.life === 'member') this.removed(nowMs);
+      return;
+    }
+    if (this.life === 'joining') this.output.log('info', `joined the cluster as node ${shortId(selfId)}`);
+    this.life = 'member';
+    const ended = this.outgoing.takeTopology(after, selfId, nowMs);
+    const imports = this.incoming.takeTopology(after, selfId);
+    const { gained, lost } = slotChanges({
+      words,
+      topology: after,
+      selfId,
+      continuing: [...ended.continuing, ...imports.continuing],
+      unfinished: imports.unfinished,
+      perhapsHanded: ended.perhapsHanded,
+    });
+    this.holds.purge(gained);
+    this.holds.purge(lost);
+    this.incoming.begin(after, selfId);
+    this.rights.epochApplied(after.epoch);
+    this.talk.hasNews();
+  }
+
+  /** The coordinator gave this node up: others own its slots now. */
+  private removed(nowMs: number): void {
+    if (this.isLeaving) {
+      this.leave();
+      return;
+    }
+    const silentMs = Math.round(nowMs - this.rights.grantedSentMs);
+    this.output.log(
+      'warn',
+      `this node (${shortId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it deletes what it has and joins anew`,
+    );
+    this.life = 'dropping';
+    this.endAll();
+    this.output.add({ type: 'dropAll' });
+  }
+
+  private leave(): void {
+    this.life = 'left';
+    this.endAll();
+    this.output.log('info', `this node (${shortId(this.node.id)}) has left the cluster`);
+    this.output.add({ type: 'left' });
+  }
+
+  private endAll(): void {
+    this.rights.clear();
+    this.outgoing.clear();
+    this.incoming.clear();
+    this.holds.clearPurges();
+    this.output.forgetAll();
+    this.isImageOld = true;
+  }
+
+  private joinAnew(nodeId: string): void {
+    this.node = { ...this.node, id: nodeId };
+    this.life = 'joining';
+    this.isImageOld = true;
+    this.talk.restart();
+  }
+
+  /** What time alone ends. */
+  private runOut(nowMs: number): void {
+    for (const request of this.output.expire(nowMs)) this.takeSilence(request, 'no answer in time', nowMs);
+    if (this.fences.lower(nowMs)) this.isImageOld = true;
+    this.outgoing.tick(nowMs);
+  }
+
+  private renewImage(): void {
+    this.isImageOld = false;
+    const withheld = this.holds.withheld(this.outgoing.doubtful());
+    this.outgoing.begin(withheld);
+    this.image = this.makeImage(withheld);
+    this.output.add({ type: 'slots', image: this.image });
+    this.withheldCount = 0;
+    const { selfIndex } = this.image;
+    for (let slot = 0; slot < withheld.length; slot += 1) {
+      if (withheld[slot] !== 0 && this.topology.ownerIndex(slot) === selfIndex) this.withheldCount += 1;
+    }
+  }
+
+  private makeImage(withheld: Uint8Array): SlotImage {
+    const marks = new Map<number, MoveMark>();
+    const isMember = this.life === 'member';
+    if (isMember) {
+      this.outgoing.addMarks(marks);
+      this.incoming.addMarks(marks);
+    }
+    return slotImage({ topology: this.topology, selfId: isMember ? this.node.id : '', marks, withheld });
+  }
+
+  private tellRight(nowMs: number): void {
+    const others = this.others();
+    this.news.tellRight(this.life === 'member' ? this.rights.current(others) : NO_RIGHT, {
+      leaseEnded: this.rights.leaseEnded(nowMs),
+      silentMs: nowMs - this.rights.grantedSentMs,
+      failure: this.talk.failure,
+      otherCount: others.length,
+    });
+  }
+
+  private send(nowMs: number): void {
+    if (this.life === 'left' || this.life === 'dropping') return;
+    const { topology, node } = this;
+    if (this.life === 'member') this.promises.ask(topology, node.id, { nowMs, leaseMs: this.talk.leaseMs });
+    this.talk.send(nowMs, () => this.heartbeat());
+    this.talk.sendWatch(nowMs, topology.epoch, node.id);
+  }
+
+  private heartbeat(): HeartbeatContent {
+    return {
+      node: this.node,
+      epoch: this.topology.epoch,
+      leaving: this.isLeaving,
+      moves: [...this.outgoing.progress(), ...this.incoming.failed()],
+      handed: this.incoming.handedIds(),
+      figures: this.figures,
+    };
+  }
+
+  private setPace(moveBytesPerSecond: number): void {
+    if (moveBytesPerSecond === this.moveBytesPerSecond) return;
+    this.moveBytesPerSecond = moveBytesPerSecond;
+    const bytesPerSecond = moveBytesPerSecond === 0 ? Number.POSITIVE_INFINITY : moveBytesPerSecond;
+    this.output.add({ type: 'setPace', bytesPerSecond });
+  }
+
+  /** Why this node may not serve at `nowMs`; null where it may. */
+  private troubleText(nowMs: number): string | null {
+    const failure = this.talk.failure === null ? '' : ` (${this.talk.failure})`;
+    switch (this.life) {
+      case 'joining':
+        return `the node has not joined the cluster yet${failure}`;
+      case 'dropping':
+        return 'the node was removed from the cluster and is being cleared';
+      case 'left':
+        return 'the node has left the cluster';
+      case 'member': {
+        if (this.news.right.untilMs > nowMs) return null;
+        const missing = this.promises.missingText(this.topology, this.node.id, nowMs);
+        return `no coordinator answers${failure}, and ${missing}`;
+      }
+    }
+  }
+
+  private others(): readonly string[] {
+    return this.topology.nodes.map(({ id }) => id).filter((id) => id !== this.node.id);
+  }
+
+  /** A node that has left takes nothing over and takes part in nothing, but says so to those who ask. */
+  private answerWhenLeft(event: AgentEvent): readonly AgentEffect[] {
+    if (event.type !== 'asked') return [];
+    const { ticket, request } = event;
+    const answer =
+      request.type === 'promise'
+        ? ({ type: 'promised', granted: false } as const)
+        : ({ type: 'moveState', state: 'unknown' } as const);
+    return [{ type: 'reply', ticket, answer }];
+  }
+}

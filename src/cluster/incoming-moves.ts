@@ -1,0 +1,144 @@
+/**
+ * The moves to this node. Part of the agent.
+ *
+ *     importing ─(handover)─► handed        importing ─► failed
+ *
+ * The slots are taken over only on the source's word, once; a move that was given up or forgotten never is.
+ */
+import type { MoveProgress } from '../protocol/cluster/messages.ts';
+import type { SlotMove, Topology } from '../topology/topology.ts';
+import type { AgentOutput } from './agent-output.ts';
+import type { ImportPhase, MoveSnapshot } from './agent-types.ts';
+import { NO_PROGRESS, ownsSome, type Progress, progressOf, shortId, slotCountText } from './move-parts.ts';
+import type { MoveReport } from './mover.ts';
+import type { MoveMark } from './slot-image.ts';
+
+interface Import {
+  readonly move: SlotMove;
+  phase: ImportPhase;
+  progress: Progress;
+  error: string | null;
+}
+
+/** What became of imports by a topology. */
+export interface EndedImports {
+  /** Moves that go on. */
+  readonly continuing: readonly SlotMove[];
+  /** Moves that are over without a handover: what they brought is worthless. */
+  readonly unfinished: readonly SlotMove[];
+}
+
+const MARKS: Readonly<Record<ImportPhase, MoveMark | null>> = {
+  importing: 'importing',
+  handed: 'taken',
+  failed: null,
+};
+
+export class IncomingMoves {
+  private readonly output: AgentOutput;
+  private readonly imports = new Map<number, Import>();
+
+  constructor(output: AgentOutput) {
+    this.output = output;
+  }
+
+  /** Ends the moves that `topology` does not have any more. */
+  takeTopology(topology: Topology, selfId: string): EndedImports {
+    const running = new Set(topology.moves.filter(({ to }) => to === selfId).map(({ id }) => id));
+    const continuing: SlotMove[] = [];
+    const unfinished: SlotMove[] = [];
+    for (const [id, { move, phase }] of this.imports) {
+      if (running.has(id)) {
+        continuing.push(move);
+        continue;
+      }
+      this.imports.delete(id);
+      const isHanded = phase === 'handed';
+      if (!isHanded) unfinished.push(move);
+      const isKept = isHanded && ownsSome(topology, selfId, move);
+      this.output.add({ type: 'endMove', moveId: id, outcome: isKept ? 'handed' : 'cancelled' });
+    }
+    return { continuing, unfinished };
+  }
+
+  /** Begins the moves of `topology` that are new here. */
+  begin(topology: Topology, selfId: string): void {
+    for (const move of topology.moves) {
+      if (move.to !== selfId || this.imports.has(move.id)) continue;
+      this.imports.set(move.id, { move, phase: 'importing', progress: NO_PROGRESS, error: null });
+      this.output.add({ type: 'beginImport', move, source: topology.node(move.from)! });
+    }
+  }
+
+  /** What the mover tells. True where marks have changed, and the coordinator should hear of it. */
+  takeReport(report: MoveReport): boolean {
+    const moved = this.imports.get(report.id);
+    if (moved === undefined) return false;
+    moved.progress = progressOf(report);
+    if (report.state !== 'failed' || moved.phase !== 'importing') return false;
+    const { move } = moved;
+    moved.phase = 'failed';
+    moved.error = report.error ?? 'no reason was given';
+    this.output.add({ type: 'endMove', moveId: move.id, outcome: 'cancelled' });
+    this.output.log(
+      'warn',
+      `the move of ${slotCountText(move)} from node ${shortId(move.from)} failed: ${moved.error}`,
+    );
+    return true;
+  }
+
+  /** The source has sent everything and hands over. Returns whether this node serves the slots of `moveId` from now on. */
+  takeHandover(moveId: number): boolean {
+    const moved = this.imports.get(moveId);
+    if (moved === undefined || moved.phase === 'failed') return false;
+    if (moved.phase === 'importing') {
+      const { move } = moved;
+      moved.phase = 'handed';
+      this.output.add({ type: 'endMove', moveId, outcome: 'handed' });
+      this.output.log('info', `took over ${slotCountText(move)} from node ${shortId(move.from)}`);
+    }
+    return true;
+  }
+
+  /** How `moveId` stands. `unknown`: this node does not serve its slots by it, and never will. */
+  stateOf(moveId: number): 'importing' | 'handed' | 'unknown' {
+    const phase = this.imports.get(moveId)?.phase ?? 'failed';
+    return phase === 'failed' ? 'unknown' : phase;
+  }
+
+  /** This node was removed. */
+  clear(): void {
+    this.imports.clear();
+  }
+
+  addMarks(marks: Map<number, MoveMark>): void {
+    for (const [id, { phase }] of this.imports) {
+      const mark = MARKS[phase];
+      if (mark !== null) marks.set(id, mark);
+    }
+  }
+
+  /** Moves that have failed here: of the others the source tells. */
+  failed(): readonly MoveProgress[] {
+    return [...this.imports.values()]
+      .filter(({ phase }) => phase === 'failed')
+      .map(({ move, progress, error }) => ({ id: move.id, state: 'failed', ...progress, error }));
+  }
+
+  /** Moves that were handed over. */
+  handedIds(): readonly number[] {
+    return [...this.imports.values()].filter(({ phase }) => phase === 'handed').map(({ move }) => move.id);
+  }
+
+  snapshot(): readonly MoveSnapshot[] {
+    return [...this.imports.values()].map(({ move, phase, progress, error }) => ({
+      id: move.id,
+      role: 'target',
+      peer: move.from,
+      slotCount: move.slots.length,
+      phase,
+      ...progress,
+      error,
+    }));
+  }
+}

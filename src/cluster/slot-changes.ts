@@ -1,0 +1,87 @@
+/**
+ * What a new topology does to the slots of this node, compared with what its slot table said before: which of them it gets and must clear
+ * of old data first, which it loses and is to delete, and which are fenced by a promise. Pure but for the fences that it raises.
+ */
+import { SLOT_COUNT } from '../topology/slots.ts';
+import { NO_NODE, type SlotMove, type Topology } from '../topology/topology.ts';
+import { HANDED, IMPORTING, OWNED, OWNER_MASK, PAUSED } from './slot-table.ts';
+import type { SlotFences } from './slot-fences.ts';
+
+export interface SlotChangesInput {
+  /** The words of the slot table before. */
+  readonly words: Int32Array;
+  readonly topology: Topology;
+  readonly selfId: string;
+  /** Moves of this node that go on. */
+  readonly continuing: readonly SlotMove[];
+  /** Moves that brought this node items and ended without a handover. */
+  readonly unfinished: readonly SlotMove[];
+  /** Moves from this node that are over and whose target, which is gone, perhaps served. */
+  readonly perhapsHanded: readonly SlotMove[];
+}
+
+export interface SlotChanges {
+  /** This node owns them and may have old items in them. */
+  readonly gained: readonly number[];
+  /** This node does not own them (any more) and may have items in them. */
+  readonly lost: readonly number[];
+}
+
+export function slotChanges(input: SlotChangesInput): SlotChanges {
+  const { words, topology, selfId } = input;
+  const selfIndex = topology.node(selfId) === null ? -1 : topology.indexOf(selfId);
+  const continuing = slotSet(input.continuing);
+  const unfinished = slotSet(input.unfinished);
+  const worthless = slotSet(input.perhapsHanded);
+  const gained: number[] = [];
+  const lost: number[] = [];
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    if (continuing[slot] !== 0) continue;
+    const word = words[slot]!;
+    // Held back (PAUSED alone) is ours too: what had to be deleted is, or is being.
+    const wasOurs = (word & (OWNED | PAUSED)) !== 0;
+    if (topology.ownerIndex(slot) === selfIndex) {
+      if (!wasOurs || worthless[slot] !== 0) gained.push(slot);
+    } else if (wasOurs || (word & (HANDED | IMPORTING)) !== 0 || unfinished[slot] !== 0) {
+      lost.push(slot);
+    }
+  }
+  return { gained, lost };
+}
+
+/**
+ * Raises the fences of the nodes that hold a promise: over each slot that one of them may be serving and that the topology gives to
+ * somebody else. `words` and `before` say who served until now as far as this node knows, `unsure` where that may be a move's target.
+ */
+export function raiseFences(
+  fences: SlotFences,
+  input: {
+    readonly words: Int32Array;
+    readonly before: Topology;
+    readonly after: Topology;
+    readonly unsure: readonly SlotMove[];
+    readonly nowMs: number;
+  },
+): void {
+  const { words, before, after, unsure, nowMs } = input;
+  for (const nodeId of fences.promised(nowMs)) {
+    const index = before.indexOf(nodeId);
+    if (index === NO_NODE) continue;
+    const afterIndex = after.node(nodeId) === null ? -1 : after.indexOf(nodeId);
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      const word = words[slot]!;
+      if ((word & OWNED) !== 0 || (word & OWNER_MASK) !== index) continue;
+      if (after.ownerIndex(slot) !== afterIndex) fences.raise(slot, nodeId);
+    }
+    for (const { to, slots } of unsure) {
+      if (to !== nodeId) continue;
+      for (const slot of slots) if (after.ownerIndex(slot) !== afterIndex) fences.raise(slot, nodeId);
+    }
+  }
+}
+
+function slotSet(moves: readonly SlotMove[]): Uint8Array {
+  const set = new Uint8Array(SLOT_COUNT);
+  for (const { slots } of moves) for (const slot of slots) set[slot] = 1;
+  return set;
+}

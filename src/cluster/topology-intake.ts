@@ -1,0 +1,29 @@
+/** Which topologies a node takes: of its cluster, readable, and newer than what it has applied. All others change nothing. */
+import { ShoalError } from '../base/errors.ts';
+import { decodeTopology } from '../topology/encoding.ts';
+import type { Topology } from '../topology/topology.ts';
+
+/** `known`: it is the one that was applied already. */
+export type TopologyIntake =
+  | { readonly kind: 'newer'; readonly topology: Topology }
+  | { readonly kind: 'known' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** `base64`: what a coordinator sent. `current`: what was applied last, of epoch 0 at first. */
+export function takeInTopology(base64: string, current: Topology): TopologyIntake {
+  let topology: Topology;
+  try {
+    topology = decodeTopology(Buffer.from(base64, 'base64'));
+  } catch (error) {
+    if (error instanceof ShoalError) return { kind: 'refused', reason: error.message };
+    throw error;
+  }
+  if (topology.cluster !== current.cluster) {
+    const names = `${JSON.stringify(topology.cluster)}, not of ${JSON.stringify(current.cluster)}`;
+    return { kind: 'refused', reason: `it is of the cluster ${names}` };
+  }
+  if (topology.epoch === current.epoch) return { kind: 'known' };
+  if (topology.epoch > current.epoch) return { kind: 'newer', topology };
+  const reason = `its epoch ${topology.epoch} is older than ${current.epoch}, which this node has applied; has the coordinator lost its state?`;
+  return { kind: 'refused', reason };
+}
