@@ -9,6 +9,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'coordinator',
+    usage: 'coordinator',
+    summary: 'Start the coordinator of a cluster.',
+    load: async () => (await import('./coordinator.ts')).coordinatorCommand,
+  },
+  {
+    name: 'cluster',
+    usage: 'cluster COMMAND',
+    summary: 'Run and look after a cluster.',
+    load: async () => (await import('./cluster/cluster.ts')).clusterCommand,
+  },
+  {
     name: 'get',
     usage: 'get KEY',
     summary: 'Print the value of a key.',

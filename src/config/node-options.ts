@@ -19,7 +19,26 @@ export interface NodeOptions {
   readonly threadCount: number;
   /** Where the background drain runs: a thread of its own, or the data thread between batches. */
   readonly janitor: 'thread' | 'inline';
+  readonly cluster: ClusterOptions;
   readonly limits: Limits;
+}
+
+/** What a node in a cluster is given; a node without coordinators is by itself. */
+export interface ClusterOptions {
+  /** `HOST:PORT`, several separated by commas; empty: the node is in no cluster. */
+  readonly coordinators: string;
+  /** A coordinator of a cluster of another name refuses the node. */
+  readonly name: string;
+  /** `HOST` or `HOST:PORT` under which others reach the node; empty: what it listens on. */
+  readonly announce: string;
+  /** Where nodes talk to each other; 0: any free port. */
+  readonly peerPort: number;
+  /** Replicas stand in other zones than what they copy; empty: none. */
+  readonly zone: string;
+  /** The node's part of the slots, beside the other nodes' weights. */
+  readonly weight: number;
+  /** What a command gets whose keys another node has: the address of that node, its answer, or what suits the client. */
+  readonly redirect: 'auto' | 'moved' | 'forward';
 }
 
 export type EvictionPolicy = 's3fifo' | 'noeviction';

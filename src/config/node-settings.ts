@@ -34,6 +34,20 @@ export interface NodeSettings {
   readonly threads?: number | undefined;
   /** Where expired and dead data is cleared: between requests (`inline`, the default here), or in a `thread` of its own. */
   readonly janitor?: 'thread' | 'inline' | undefined;
+  /** Addresses of the coordinators, as `HOST:PORT`, separated by commas: makes this a node of their cluster. */
+  readonly coordinator?: string | undefined;
+  /** Name of the cluster; `shoal` by default. */
+  readonly cluster?: string | undefined;
+  /** Host, or `HOST:PORT`, under which clients and other nodes reach this node; by default what it listens on. */
+  readonly announce?: string | undefined;
+  /** TCP port on which other nodes reach this one; 0, the default, takes any free one. */
+  readonly 'peer-port'?: number | undefined;
+  /** What this node may be lost together with: a rack, a data centre. */
+  readonly zone?: string | undefined;
+  /** Part of the keys that this node takes, in proportion to the weights of the others; 1 by default. */
+  readonly weight?: number | undefined;
+  /** What a command gets whose keys another node has: its address (`moved`), its answer (`forward`), or what suits the client (`auto`, the default). */
+  readonly redirect?: 'auto' | 'moved' | 'forward' | undefined;
   readonly limits?: LimitSettings | undefined;
   /**
    * The node's wall clock: ms since 1970. Expiries follow it, so a test that gives its own clock decides when they come:

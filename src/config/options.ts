@@ -2,14 +2,14 @@
  * Every option of a node: default, unit, range and reason, in one table. The command line, its help, the environment,
  * the file and validation all read it; the compiler proves that no field of `NodeOptions` lacks a row.
  */
+import { CLUSTER_ROWS } from './cluster-options.ts';
+import { LIMIT_ROWS } from './limit-options.ts';
 import type { Limits, NodeOptions } from './node-options.ts';
 import type { NumberOption, OptionKey, OptionSpec, OptionSpecOf, OptionValue } from './option-spec.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 type OptionTable = { readonly [K in OptionKey]: OptionSpecOf<OptionValue<K>> };
 
@@ -127,140 +127,8 @@ const TABLE = {
     summary: 'Where expired and dead data is cleared: in a thread of its own, or between requests.',
     reason: 'A thread of its own keeps clearing out of the time that requests take.',
   },
-  'limits.connectionCountMax': {
-    flag: 'limit-connections',
-    kind: 'count',
-    group: 'Limits',
-    default: 10_000,
-    min: 1,
-    max: 1_000_000,
-    changeable: true,
-    summary: 'Open client connections. One more is refused.',
-    reason: 'As in Redis; far above what pooled applications open.',
-  },
-  'limits.argumentCountMax': {
-    flag: 'limit-arguments',
-    kind: 'count',
-    group: 'Limits',
-    default: MIB,
-    min: 16,
-    max: MIB,
-    changeable: true,
-    summary: 'Arguments of one command.',
-    reason: 'As in Redis; the positions of that many take 8 MiB.',
-  },
-  'limits.bulkBytesMax': {
-    flag: 'limit-bulk',
-    kind: 'size',
-    group: 'Limits',
-    default: 64 * MIB,
-    min: KIB,
-    max: 512 * MIB,
-    changeable: true,
-    summary: 'Longest argument of a command, so also the longest value that one command can write.',
-    reason: 'As long as the longest value; the most is what Redis allows by default.',
-  },
-  'limits.inlineBytesMax': {
-    flag: 'limit-inline',
-    kind: 'size',
-    group: 'Limits',
-    default: 64 * KIB,
-    min: 64,
-    max: MIB,
-    changeable: true,
-    summary: 'Longest command typed as plain text, and longest line that states a length.',
-    reason: 'As in Redis.',
-  },
-  'limits.keyBytesMax': {
-    flag: 'limit-key',
-    kind: 'size',
-    group: 'Limits',
-    default: 65_535,
-    min: 1,
-    max: 65_535,
-    changeable: true,
-    summary: 'Longest key.',
-    reason: "An item's header keeps the length in 16 bits.",
-  },
-  'limits.valueBytesMax': {
-    flag: 'limit-value',
-    kind: 'size',
-    group: 'Limits',
-    default: 64 * MIB,
-    min: KIB,
-    max: 64 * MIB,
-    changeable: true,
-    summary: 'Longest value, however it is built. A small --memory holds less.',
-    reason: 'Larger values belong in a file or object store: each copy of one stops all other clients of the thread.',
-  },
-  'limits.inputBufferBytesMax': {
-    flag: 'limit-input-buffer',
-    kind: 'size',
-    group: 'Limits',
-    default: 128 * MIB,
-    min: 128 * KIB,
-    max: GIB,
-    changeable: true,
-    summary: 'Bytes of unfinished commands kept for one connection, which is closed above it.',
-    reason: 'Holds the longest SET, and as much again for an MSET.',
-  },
-  'limits.outputPauseBytes': {
-    flag: 'limit-output-pause',
-    kind: 'size',
-    group: 'Limits',
-    default: MIB,
-    min: KIB,
-    max: GIB,
-    changeable: true,
-    summary: 'Unread replies of a connection above which its next commands wait.',
-    reason: "Several times a socket's buffer: a fast reader never waits, and a slow one holds little memory.",
-  },
-  'limits.outputBufferBytesMax': {
-    flag: 'limit-output-buffer',
-    kind: 'size',
-    group: 'Limits',
-    default: 128 * MIB,
-    min: 64 * KIB,
-    max: GIB,
-    changeable: true,
-    summary: 'Unread replies of a connection above which it is closed.',
-    reason: 'Holds the longest value behind a full pause limit, and an MGET of a few large values.',
-  },
-  'limits.outputStallTimeoutMs': {
-    flag: 'limit-output-stall',
-    kind: 'duration',
-    group: 'Limits',
-    default: MINUTE_MS,
-    min: 100,
-    max: DAY_MS,
-    zero: 'never',
-    changeable: true,
-    summary: 'A connection whose commands wait for it to read is closed when it reads nothing for this long.',
-    reason: 'Long enough for a stalled network to recover, short enough that dead readers do not pile up.',
-  },
-  'limits.idleTimeoutMs': {
-    flag: 'limit-idle',
-    kind: 'duration',
-    group: 'Limits',
-    default: 0,
-    min: 100,
-    max: 365 * DAY_MS,
-    zero: 'never',
-    changeable: true,
-    summary: 'A connection that sends nothing for this long is closed.',
-    reason: 'As in Redis: pools keep idle connections on purpose.',
-  },
-  'limits.transactionBytesMax': {
-    flag: 'limit-transaction',
-    kind: 'size',
-    group: 'Limits',
-    default: 64 * MIB,
-    min: KIB,
-    max: GIB,
-    changeable: true,
-    summary: 'Bytes of the commands that one MULTI may queue.',
-    reason: 'A queue of thousands of ordinary commands; memory outside --memory stays bounded.',
-  },
+  ...CLUSTER_ROWS,
+  ...LIMIT_ROWS,
 } as const satisfies OptionTable;
 
 export const OPTIONS: OptionTable = TABLE;
@@ -333,10 +201,10 @@ export function defaultLimits(): Limits {
 /** Builds `NodeOptions` from a value for each key; the values must be of the types that the table says. */
 export function buildOptions(valueOf: (key: OptionKey) => unknown): NodeOptions {
   const options: Record<string, unknown> = {};
-  const limits: Record<string, unknown> = {};
   for (const key of OPTION_KEYS) {
-    if (key.startsWith('limits.')) limits[key.slice('limits.'.length)] = valueOf(key);
-    else options[key] = valueOf(key);
+    const [group, name] = key.split('.') as [string, string | undefined];
+    if (name === undefined) options[key] = valueOf(key);
+    else options[group] = { ...(options[group] as object | undefined), [name]: valueOf(key) };
   }
-  return { ...options, limits } as unknown as NodeOptions;
+  return options as unknown as NodeOptions;
 }

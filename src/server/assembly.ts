@@ -1,10 +1,13 @@
 /** Puts one data thread together: what it works with, the thread itself, and its sweep. The same for every kind of node. */
+import type { SlotTable } from '../cluster/slot-table.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import { RespWriter } from '../protocol/resp/writer.ts';
 import { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { StoreApi } from '../store/api.ts';
 import { ClientPause } from './client-pause.ts';
 import { ClientRegistry } from './client-registry.ts';
+import { ThreadCluster } from './cluster/thread-cluster.ts';
+import { TopologyWaits } from './cluster/topology-waits.ts';
 import { CommandStatistics } from './command-statistics.ts';
 import { CommandTable } from './command-table.ts';
 import { ALL_COMMANDS } from './commands/all-commands.ts';
@@ -34,6 +37,8 @@ export interface AssemblyParts {
   readonly shared: SharedState;
   readonly threads: Threads;
   readonly mail: MailSource | null;
+  /** The slot table of a node in a cluster; else null. */
+  readonly slots: SlotTable | null;
   /** Keys the versions of items: one for all threads of a node, and secret. */
   readonly itemVersionSeed: readonly [number, number];
 }
@@ -45,7 +50,7 @@ export interface Assembly {
 }
 
 export function assembleDataThread(parts: AssemblyParts): Assembly {
-  const { options, environment, store, identity, shared, threads, mail, itemVersionSeed } = parts;
+  const { options, environment, store, identity, shared, threads, mail, slots, itemVersionSeed } = parts;
   const settings = new Settings(options, environment.descriptorCountMax);
   const { limits } = settings;
   const traffic = new Traffic();
@@ -69,7 +74,10 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     traffic,
     itemVersions: new ItemVersions(...itemVersionSeed),
     clock: environment.clock,
+    cluster: slots === null ? null : new ThreadCluster(slots, options.cluster.name),
+    topologyWaits: new TopologyWaits(output, new ShoalWriter(Number.MAX_SAFE_INTEGER, errorMeaning)),
   };
+  store.visibleSlots = services.cluster;
   const context = new MutableContext(store, limits, services, environment.random01);
   const thread = new DataThread({ context, gate, respWriter, shoalWriter, output, environment, mail });
   const sweep = new ConnectionSweep(thread, services, limits, environment.log);

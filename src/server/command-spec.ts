@@ -30,7 +30,7 @@ export type CommandFlag =
   | 'movablekeys'
   | 'allow_busy';
 
-export type CommandGroup = 'string' | 'generic' | 'transactions' | 'pubsub' | 'connection' | 'server';
+export type CommandGroup = 'string' | 'generic' | 'transactions' | 'pubsub' | 'connection' | 'server' | 'cluster';
 
 /**
  * Answers `command` into `reply`, with exactly one reply (pub/sub confirmations aside). Never throws on what a peer sent. Arity was checked.

@@ -32,10 +32,12 @@ export class ConnectionSweep {
   tick(): void {
     const monotonicMs = this.clock.monotonicMs();
     this.node.traffic.sample(monotonicMs, this.node.statistics.totalCalls);
+    this.node.topologyWaits.expire(monotonicMs);
+    this.thread.sendScheduled();
     if (this.node.pause.mode(this.clock.nowMs()) === 'none') this.thread.releasePaused();
     if (monotonicMs - this.sweptAtMs < SWEEP_INTERVAL_MS) return;
     this.sweptAtMs = monotonicMs;
-    this.thread.dropRefused(monotonicMs - LINGER_MS);
+    this.thread.refused.drop(monotonicMs - LINGER_MS);
     for (const session of this.node.clients.all()) this.check(session, monotonicMs);
   }
 

@@ -21,6 +21,7 @@ import { NEED_MORE, RespDecoder } from '../protocol/resp/decoder.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
 import { REQUEST_MAGIC } from '../protocol/shoal/frame.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
+import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { Codec } from './codec.ts';
 import type { ConnectionControl } from './execution-context.ts';
 import type { CommandEntry } from './command-table.ts';
@@ -30,6 +31,7 @@ import type { MutableContext } from './mutable-context.ts';
 import { NodeGateBit } from './node-gate.ts';
 import type { NodeGate } from './node-gate.ts';
 import type { ReplyWriter } from './reply-writer.ts';
+import { RefusedConnections } from './refused-connections.ts';
 import { RespCodec } from './resp-codec.ts';
 import { Gate, Hold, Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
@@ -58,8 +60,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private readonly dispatcher: Dispatcher;
   /** Called after each connection's end. */
   onConnectionGone: (() => void) | null = null;
-  /** Connections over the limit that were told so and are to go, with the monotonic ms of that. */
-  private readonly refused = new Map<Connection, number>();
+  /** Connections over the limit. */
+  readonly refused = new RefusedConnections();
   private batchStartedAtMs = 0;
   private resumeRequested = false;
   private releasing = false;
@@ -82,7 +84,9 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     const { clients, settings } = this.context.node;
     const id = clients.admit(this.context.limits.connectionCountMax);
     if (id === null) {
-      this.refuse(connection);
+      connection.context = null;
+      clients.rejectedCount += 1;
+      this.refused.turnAway(connection, this.environment.clock.monotonicMs());
       return;
     }
     const { clock } = this.environment;
@@ -134,7 +138,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.onConnectionGone?.();
     const session = connection.context as Session | null;
     if (session === null) {
-      this.refused.delete(connection);
+      this.refused.forget(connection);
       return;
     }
     if (session.closed) return;
@@ -171,7 +175,19 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     if (this.resumeRequested) this.releasePaused();
   }
 
+  /** Sends what was scheduled outside a batch. */
+  sendScheduled(): void {
+    this.output.flushScheduled();
+  }
+
   resumePaused(): void {
+    this.resumeRequested = true;
+  }
+
+  clusterNews(news: ClusterNews): void {
+    const { cluster, topologyWaits } = this.context.node;
+    cluster?.takeNews(news);
+    if (cluster !== null) topologyWaits.announce(cluster.topology);
     this.resumeRequested = true;
   }
 
@@ -190,14 +206,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   resetSession(session: Session): void {
     this.clearState(session);
-    // A reply that CLIENT REPLY SKIP drops stays dropped, that of RESET itself.
-    session.gates &= Gate.replySkip;
-    session.setAuthenticated(this.context.node.settings.password === '');
-    session.name = '';
-    session.database = 0;
-    session.protocol = 2;
-    session.noEvict = false;
-    session.noTouch = false;
+    session.reset(this.context.node.settings.password === '');
     this.context.store.countsUse = true;
     this.protocolChanged(session);
   }
@@ -221,25 +230,6 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     }
   }
 
-  /** Destroys the refused connections that were told before `beforeMs` and have not gone. */
-  dropRefused(beforeMs: number): void {
-    for (const [connection, refusedAtMs] of this.refused) {
-      if (refusedAtMs < beforeMs) connection.destroy();
-    }
-  }
-
-  private refuse(connection: Connection): void {
-    connection.context = null;
-    this.context.node.clients.rejectedCount += 1;
-    connection.write(TOO_MANY_CLIENTS, 0, TOO_MANY_CLIENTS.length);
-    if (this.refused.size >= REFUSED_COUNT_MAX) {
-      connection.destroy();
-      return;
-    }
-    this.refused.set(connection, this.environment.clock.monotonicMs());
-    connection.end();
-  }
-
   private beginBatch(session: Session): void {
     const { clock } = this.environment;
     const { context } = this;
@@ -252,6 +242,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.output.writer = codec.writer;
     this.output.current = session;
     context.store.countsUse = !session.noTouch;
+    if (this.dispatcher.slots !== null) this.dispatcher.slots.hasServed = false;
     context.store.enter();
     // After entering: what an exclusive section of another thread told all threads comes before this batch.
     if (this.mail !== null && this.mail.hasMail) this.mail.readMail();
@@ -260,10 +251,11 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private endBatch(session: Session): void {
     this.context.store.leave();
     this.output.current = null;
-    this.output.flushReplies(session);
+    const endedAtMs = this.environment.clock.monotonicMs();
+    this.sendReplies(session, endedAtMs);
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
     this.output.flushScheduled();
-    this.context.node.statistics.settle(this.environment.clock.monotonicMs() - this.batchStartedAtMs);
+    this.context.node.statistics.settle(endedAtMs - this.batchStartedAtMs);
     if (this.resumeRequested) this.releasePaused();
   }
 
@@ -299,12 +291,26 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
       }
       offset += taken;
       if (codec.writer.length > FLUSH_BYTES) {
-        this.output.flushReplies(session);
+        this.sendReplies(session, null);
         if (session.closed) return end;
         if (this.holdIfUnread(session)) return offset;
       }
     }
     return offset;
+  }
+
+  /**
+   * Sends what the batch has answered so far, unless the right to answer it has ended meanwhile: another node may have what was written
+   * here, so the client must not be told that it was done. `monotonicMs`: null for the clock's, where it matters.
+   */
+  private sendReplies(session: Session, monotonicMs: number | null): void {
+    const { slots } = this.dispatcher;
+    if (slots !== null && !slots.mayAnswer(monotonicMs ?? this.environment.clock.monotonicMs())) {
+      this.output.discard();
+      session.connection.destroy();
+      return;
+    }
+    this.output.flushReplies(session);
   }
 
   private processInput(session: Session): void {
@@ -378,6 +384,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private clearState(session: Session): void {
     const { store, node } = this.context;
     node.pubsub.removeSession(session);
+    node.topologyWaits.forget(session);
     if ((session.gates & Gate.monitor) !== 0) node.monitors.remove(session);
     session.endTransaction(store);
   }
@@ -392,6 +399,3 @@ const FLUSH_BYTES = 64 * 1024;
 const SCHEDULED_BYTES = 1024 * 1024;
 /** What the transport had read already when its connection was paused. */
 const HELD_INPUT_BYTES = 1024 * 1024;
-/** Refused connections that may wait for their peer to close; beyond it they are destroyed at once. */
-const REFUSED_COUNT_MAX = 256;
-const TOO_MANY_CLIENTS = Buffer.from('-ERR max number of clients reached\r\n');

@@ -6,7 +6,7 @@
  * way, in the same order as Redis: authentication, MULTI, subscriptions, pause, queueing, and afterwards reply mode and
  * MONITOR.
  */
-import type { Command } from '../protocol/command.ts';
+import { Command } from '../protocol/command.ts';
 import { Status } from '../protocol/shoal/frame.ts';
 import type { FrameFault } from '../protocol/shoal/validation.ts';
 import type { Operation } from '../protocol/shoal/operation.ts';
@@ -31,6 +31,7 @@ import {
   unknownSubcommandError,
 } from './dispatch-errors.ts';
 import { isLoopback } from './address.ts';
+import { SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
 
 /** What `execute` did. */
 export const Executed = {
@@ -52,11 +53,23 @@ export class Dispatcher {
   private readonly context: ExecutionContext;
   readonly table: CommandTable;
   private readonly gate: NodeGate;
+  /** Null where the node is in no cluster. */
+  readonly slots: SlotGate | null;
+  /** A queued command that is looked at before EXEC. */
+  private readonly queued = new Command();
 
   constructor(context: ExecutionContext, gate: NodeGate) {
     this.context = context;
     this.table = context.node.table;
     this.gate = gate;
+    const { cluster, clock } = context.node;
+    this.slots = cluster === null ? null : new SlotGate(cluster, clock, context.store);
+    gate.set(NodeGateBit.clustered, cluster !== null);
+  }
+
+  /** Of the topology that this thread knows; 0: none. */
+  get epoch(): number {
+    return this.context.node.cluster?.topology.epoch ?? 0;
   }
 
   get store(): StoreApi {
@@ -175,6 +188,12 @@ export class Dispatcher {
       return this.refuse(session, entry, "ERR Replica can't interact with the keyspace", writer);
     }
     if ((this.gate.bits & NodeGateBit.paused) !== 0 && this.isPaused(session, traits)) return Executed.postponed;
+    if (this.slots !== null) {
+      const verdict = this.judge(session, entry, command, this.slots);
+      if (verdict === SlotVerdict.hold) return Executed.postponed;
+      if (verdict === SlotVerdict.elsewhere) return this.refuse(session, entry, this.slots.movedLine, writer);
+      if (verdict === SlotVerdict.refuse) return this.refuse(session, entry, this.slots.refusal, writer);
+    }
     beginReply(session);
     if (inMulti && (traits & Trait.neverQueued) === 0) {
       this.queue(session, entry, command, writer);
@@ -186,6 +205,28 @@ export class Dispatcher {
       finishReply(session, traits, writer, mark);
     }
     return Executed.done;
+  }
+
+  /** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */
+  private judge(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): SlotVerdict {
+    let verdict = slots.judge(entry, command);
+    const queue = session.transaction;
+    if ((entry.traits & Trait.exec) !== 0 && queue !== null && !session.transactionFailed) {
+      for (let index = 0; verdict === SlotVerdict.serve && index < queue.count; index += 1) {
+        queue.load(index, this.queued);
+        verdict = slots.judge(queue.entry(index), this.queued);
+      }
+    }
+    if (verdict !== SlotVerdict.hold) {
+      session.heldForSlotSinceMs = 0;
+      return verdict;
+    }
+    const nowMs = this.context.node.clock.monotonicMs();
+    if (session.heldForSlotSinceMs === 0) session.heldForSlotSinceMs = nowMs;
+    if (nowMs - session.heldForSlotSinceMs < SLOT_HOLD_MS_MAX) return verdict;
+    session.heldForSlotSinceMs = 0;
+    slots.refusal = SLOT_HELD_TOO_LONG;
+    return SlotVerdict.refuse;
   }
 
   /** Answers an error in place of running the command, and counts it; a transaction that is being queued has failed. */
@@ -256,6 +297,10 @@ export class Dispatcher {
     return debugCommand === 'yes' || (debugCommand === 'local' && isLoopback(session.connection.remoteAddress));
   }
 }
+
+/** How long a command waits for a hand-over of its slot to be finished. */
+const SLOT_HOLD_MS_MAX = 5000;
+const SLOT_HELD_TOO_LONG = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
 
 /** The traits of what EXEC is about to run; none for another command. */
 function queuedTraits(session: Session, traits: number): number {

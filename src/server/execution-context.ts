@@ -7,6 +7,7 @@ import type { Reply } from '../protocol/reply.ts';
 import type { StoreApi } from '../store/api.ts';
 import type { KeyBatch } from '../store/key-batch.ts';
 import type { ItemInfo, ItemSnapshot, Key, WriteOptions } from '../store/types.ts';
+import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { CommandEntry } from './command-table.ts';
 import type { NodeServices } from './node-services.ts';
 import type { Session } from './session.ts';
@@ -47,6 +48,8 @@ export interface ConnectionControl {
   kill(session: Session): void;
   /** Looks again at sessions that CLIENT PAUSE holds back, after this batch. */
   resumePaused(): void;
+  /** The control thread tells of the cluster: sessions that wait for a slot are looked at again after this batch. */
+  clusterNews(news: ClusterNews): void;
   /** Settings changed (CONFIG SET): takes over those that are kept elsewhere. */
   settingsChanged(): void;
   /** The protocol of the current session changed: replies from here on are written in it. */

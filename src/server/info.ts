@@ -7,7 +7,7 @@ import { release, machine, totalmem } from 'node:os';
 import { DATABASE_COUNT } from '../store/types.ts';
 import type { StoreStats } from '../store/api.ts';
 import { commandStatsLines, errorStatsLines } from './info-commands.ts';
-import { REDIS_EVICTION_NAMES, REDIS_VERSION } from './compatibility.ts';
+import { REDIS_EVICTION_NAMES, REDIS_VERSION, serverMode } from './compatibility.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { sumThreadFigures, type ThreadFigures } from './thread-figures.ts';
 
@@ -25,7 +25,7 @@ const SECTIONS: Readonly<Record<string, { readonly title: string; readonly field
   modules: { title: 'Modules', fields: () => [] },
   commandstats: { title: 'Commandstats', fields: ({ node }, figures) => commandStatsLines(node.table, figures) },
   errorstats: { title: 'Errorstats', fields: (_context, figures) => errorStatsLines(figures) },
-  cluster: { title: 'Cluster', fields: () => [['cluster_enabled', 0]] },
+  cluster: { title: 'Cluster', fields: ({ node }) => [['cluster_enabled', node.cluster === null ? 0 : 1]] },
   keyspace: { title: 'Keyspace', fields: keyspaceFields },
 };
 
@@ -59,7 +59,7 @@ function serverFields({ node }: ExecutionContext): readonly Field[] {
     ['redis_git_sha1', '00000000'],
     ['redis_git_dirty', 0],
     ['redis_build_id', '0'],
-    ['redis_mode', 'standalone'],
+    ['redis_mode', serverMode(node)],
     ['server_name', 'shoal'],
     ['shoal_version', identity.version],
     ['os', `${process.platform === 'linux' ? 'Linux' : process.platform} ${release()} ${machine()}`],

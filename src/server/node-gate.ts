@@ -9,6 +9,8 @@ export const NodeGateBit = {
   memoryLimited: 4,
   /** More replicas are asked for than there are. */
   replicasMissing: 8,
+  /** The node is in a cluster: it runs what concerns its slots, while it may. */
+  clustered: 16,
 } as const;
 
 export class NodeGate {

@@ -2,6 +2,8 @@
  * What handlers may ask of the node, as small objects of one concern each. Everything here belongs to one data thread.
  */
 import type { NodeOptions } from '../config/node-options.ts';
+import type { ThreadCluster } from './cluster/thread-cluster.ts';
+import type { TopologyWaits } from './cluster/topology-waits.ts';
 import type { ClientPause } from './client-pause.ts';
 import type { ClientRegistry } from './client-registry.ts';
 import type { CommandStatistics } from './command-statistics.ts';
@@ -31,6 +33,9 @@ export interface NodeServices {
   readonly traffic: Traffic;
   readonly itemVersions: ItemVersions;
   readonly clock: Clock;
+  /** Null where the node is in no cluster. */
+  readonly cluster: ThreadCluster | null;
+  readonly topologyWaits: TopologyWaits;
 }
 
 export interface NodeIdentity {

@@ -64,6 +64,10 @@ export class Session {
   protocol: 2 | 3 = 2;
   /** The version of the Shoal protocol that it speaks. */
   shoalVersion = VERSION_MIN;
+  /** It has asked about the cluster: it is told where keys are, rather than given them. */
+  knowsCluster = false;
+  /** Monotonic ms since which its next command waits for a slot; 0: it does not. */
+  heldForSlotSinceMs = 0;
   noEvict = false;
   noTouch = false;
 
@@ -156,6 +160,19 @@ export class Session {
   setAuthenticated(authenticated: boolean): void {
     this.setGate(Gate.unauthenticated, !authenticated);
     if (this.decoder !== null) this.decoder.authenticated = authenticated;
+  }
+
+  /** Back to the state of a new connection (RESET); what it has in the store and the hubs was dropped before. */
+  reset(authenticated: boolean): void {
+    // A reply that CLIENT REPLY SKIP drops stays dropped, that of RESET itself.
+    this.gates &= Gate.replySkip;
+    this.setAuthenticated(authenticated);
+    this.name = '';
+    this.database = 0;
+    this.protocol = 2;
+    this.noEvict = false;
+    this.noTouch = false;
+    this.knowsCluster = false;
   }
 
   /** Ends MULTI, however: the queue and the watches are gone. */

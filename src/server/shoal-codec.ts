@@ -41,6 +41,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   begin(_session: Session): void {
     // Each request says by itself which version its reply is in.
     this.forget();
+    this.writer.epoch = this.dispatcher.epoch;
   }
 
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number {

@@ -4,7 +4,7 @@ import { adviseHugePages } from '../io/huge-pages.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import { Janitor } from '../store/janitor.ts';
 import { startJanitorThread } from '../store/janitor-thread.ts';
-import type { StoreHandle } from '../store/memory.ts';
+import { janitorRow, type StoreHandle } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { createStoreMemory } from '../store/store-parts.ts';
 import type { Log } from './environment.ts';
@@ -18,8 +18,9 @@ export interface StoreHost {
 }
 
 export function startStoreHost(options: NodeOptions, threadCount: number, log: Log): StoreHost {
-  const { memoryBytes, segmentBytes, eviction } = options;
-  const handle = createStoreMemory({ memoryBytes, segmentBytes, eviction, threadCount }, adviseHugePages);
+  const { memoryBytes, segmentBytes, eviction, cluster } = options;
+  const clustered = cluster.coordinators !== '';
+  const handle = createStoreMemory({ memoryBytes, segmentBytes, eviction, threadCount, clustered }, adviseHugePages);
   if (options.janitor === 'inline' || availableParallelism() === 1) {
     return { handle, wantsInlineJanitor: true, stop: () => Promise.resolve() };
   }
@@ -38,7 +39,7 @@ export class InlineJanitor {
 
   /** `whileKeptOut`: what the thread does while another's exclusive section keeps the janitor out, as everywhere else. */
   constructor(handle: StoreHandle, whileKeptOut: (() => void) | null) {
-    const store = Store.attach(handle, handle.threadCount);
+    const store = Store.attach(handle, janitorRow(handle));
     store.parts.exclusive.whileKeptOut = whileKeptOut;
     this.janitor = new Janitor(store);
   }

@@ -1,6 +1,7 @@
 /** Every command of a node: the rows that the command table is built from. */
 import type { CommandSpec } from '../command-spec.ts';
 import { CLIENT_COMMANDS } from './client.ts';
+import { CLUSTER_COMMANDS } from './cluster.ts';
 import { COMMAND_COMMANDS } from './command.ts';
 import { CONFIG_COMMANDS } from './config.ts';
 import { CONNECTION_COMMANDS } from './connection.ts';
@@ -32,4 +33,5 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...COMMAND_COMMANDS,
   ...DEBUG_COMMANDS,
   ...FUNCTION_COMMANDS,
+  ...CLUSTER_COMMANDS,
 ];

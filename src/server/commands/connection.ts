@@ -5,7 +5,7 @@ import type { Reply } from '../../protocol/reply.ts';
 import { Opcode } from '../../protocol/shoal/frame.ts';
 import { DATABASE_COUNT } from '../../store/types.ts';
 import type { CommandSpec } from '../command-spec.ts';
-import { REDIS_SERVER_NAME, REDIS_VERSION } from '../compatibility.ts';
+import { REDIS_SERVER_NAME, REDIS_VERSION, serverMode } from '../compatibility.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { Gate } from '../session.ts';
 import { integerArgument } from './arguments.ts';
@@ -162,7 +162,7 @@ function writeGreeting(context: ExecutionContext, reply: Reply): void {
   reply.bulkText('id');
   reply.integer(context.session.id);
   reply.bulkText('mode');
-  reply.bulkText('standalone');
+  reply.bulkText(serverMode(context.node));
   reply.bulkText('role');
   reply.bulkText('master');
   reply.bulkText('modules');

@@ -15,6 +15,9 @@ const STATUS_OF_LINE: ReadonlyMap<string, Status> = new Map<string, Status>([
 
 const STATUS_OF_CODE: ReadonlyMap<string, Status> = new Map<string, Status>([
   ['OOM', Status.outOfMemory],
+  ['MOVED', Status.moved],
+  ['TRYAGAIN', Status.tryAgain],
+  ['CLUSTERDOWN', Status.clusterDown],
   ['NOAUTH', Status.unauthenticated],
   ['WRONGPASS', Status.unauthenticated],
 ]);

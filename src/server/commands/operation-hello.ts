@@ -6,6 +6,7 @@ import {
   HELLO_REPLY_AT_KEY_BYTES_MAX,
   HELLO_REPLY_AT_VALUE_BYTES_MAX,
   HELLO_REPLY_AT_VERSION,
+  HELLO_REPLY_EPOCH_BYTES,
   HELLO_REPLY_FIXED_BYTES,
   Status,
   VERSION_MAX,
@@ -56,13 +57,17 @@ function letIn(context: ExecutionContext, hello: HelloRequest, version: number):
 }
 
 function greetingOf(context: ExecutionContext, version: number): Buffer {
-  const { identity } = context.node;
+  const { identity, cluster } = context.node;
   const longestValue = Math.min(valueBytesMax(context), context.limits.bulkBytesMax);
   const fixed = Buffer.alloc(HELLO_REPLY_FIXED_BYTES);
   fixed[HELLO_REPLY_AT_VERSION] = version;
   fixed.writeUInt32LE(keyBytesMax(context), HELLO_REPLY_AT_KEY_BYTES_MAX);
   fixed.writeUInt32LE(longestValue, HELLO_REPLY_AT_VALUE_BYTES_MAX);
-  return Buffer.concat([fixed, shortText(identity.runId), shortText(identity.version)]);
+  const texts = [fixed, shortText(identity.runId), shortText(identity.version)];
+  if (cluster === null) return Buffer.concat(texts);
+  const epoch = Buffer.alloc(HELLO_REPLY_EPOCH_BYTES);
+  epoch.writeUInt32LE(cluster.topology.epoch);
+  return Buffer.concat([...texts, epoch]);
 }
 
 /** A text behind its length in one byte. */

@@ -1,5 +1,6 @@
 /** Entry of a data thread that is a thread of its own: listens, reports its port, serves until it is told to stop. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { SlotTable } from '../../cluster/slot-table.ts';
 import { ShoalError } from '../../base/errors.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import type { Listener } from '../../io/transport.ts';
@@ -50,6 +51,7 @@ const {
   shared,
   threads,
   mail: threads,
+  slots: start.slots === null ? null : SlotTable.attach(start.slots),
   itemVersionSeed,
 });
 if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);

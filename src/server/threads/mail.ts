@@ -1,4 +1,5 @@
 /** What threads of a node tell each other. Plain data: it is copied on its way. */
+import type { ClusterNews } from '../cluster/thread-cluster.ts';
 import type { Question, Questions } from './questions.ts';
 
 export type Mail =
@@ -14,6 +15,8 @@ export type Mail =
   | { readonly kind: 'connection'; readonly descriptor: number }
   | { readonly kind: 'question'; readonly from: number; readonly id: number; readonly question: AnyQuestion }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
+  /** From the control thread: the slot table has changed, or what stands beside it. */
+  | { readonly kind: 'cluster'; readonly news: ClusterNews }
   /** From the control thread: close everything and end. */
   | { readonly kind: 'stop' };
 

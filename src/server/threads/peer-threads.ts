@@ -125,6 +125,9 @@ export class PeerThreads implements Threads {
       case 'answer':
         if (mail.id === this.questionId) this.answers.push(mail.answer);
         break;
+      case 'cluster':
+        answering.control.clusterNews(mail.news);
+        break;
       case 'stop':
         this.stopping = true;
         target.stop();

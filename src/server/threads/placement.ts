@@ -32,7 +32,7 @@ export interface CallersThread {
  */
 export function placeThreads(options: NodeOptions, wantsOwnThreads: boolean, machine: Machine): Placement {
   const transport = chooseTransport(options, wantsOwnThreads, machine);
-  const most = threadCountMax(options);
+  const most = threadCountMax({ ...options, clustered: options.cluster.coordinators !== '' });
   const { threadCount: wanted } = options;
   if (transport === 'node') {
     if (wanted > 1) {

@@ -16,6 +16,8 @@ export interface ThreadStart {
   readonly itemVersionSeed: readonly [number, number];
   readonly store: StoreHandle;
   readonly runsJanitor: boolean;
+  /** The memory of the slot table of a node in a cluster; else null. */
+  readonly slots: SharedArrayBuffer | null;
   /** The buffer of the `SharedState`. */
   readonly shared: SharedArrayBuffer;
   /** To each data thread, and last to the control thread; null in one's own place. */

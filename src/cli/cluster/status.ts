@@ -1,0 +1,86 @@
+/** `shoal cluster status`: nodes, their slots, and what moves, for people or as JSON. */
+import { formatSize } from '../../config/units.ts';
+import type { MoveStatus, NodeStatus, Status } from '../../protocol/cluster/messages.ts';
+import { checkWords } from '../arguments.ts';
+import { helpPage } from '../client-flags.ts';
+import type { CommandModule } from '../command.ts';
+import { ExitCode } from '../exit-codes.ts';
+import { entry } from '../help-layout.ts';
+import { operate, OPERATOR_HELP } from './operator.ts';
+
+const ID_LENGTH_SHOWN = 8;
+
+export const statusCommand: CommandModule = {
+  run: (args, context) =>
+    operate(args, context, {
+      options: { json: 'switch' },
+      help,
+      check: ({ words }) => checkWords(words, [], { min: 0, max: 0 }),
+      task: async ({ parsed, connection }) => {
+        const status = await connection.status();
+        context.writeOut(parsed.switches.has('json') ? `${JSON.stringify(status, null, 2)}\n` : statusText(status));
+        return ExitCode.ok;
+      },
+    }),
+  help,
+};
+
+function help(): string {
+  return helpPage(['Show the nodes of a cluster, their slots, and what moves.'], 'cluster status [options]', [
+    ['Options', ...entry('--json', 'Everything, as JSON.')],
+    OPERATOR_HELP,
+    ['Examples', '  shoal cluster status', '  shoal cluster status --json --coordinator 10.0.0.1:7500'],
+  ]);
+}
+
+/** The status as people read it. */
+export function statusText(status: Status): string {
+  const { cluster, coordinator, store, epoch, nodes, moves, unassigned, plannedSlots, trouble } = status;
+  const lines = [`cluster ${cluster}, epoch ${epoch}, coordinator ${coordinator}, state in ${store}`];
+  if (trouble !== null) lines.push(`state store: ${trouble}`);
+  if (unassigned > 0) lines.push(`${unassigned} slots have no node`);
+  lines.push(
+    '',
+    ...table([
+      ['node', 'address', 'zone', 'state', 'weight', 'slots', 'fair', 'items', 'bytes', 'lag'],
+      ...nodes.map((node) => nodeLine(node, epoch)),
+    ]),
+  );
+  if (plannedSlots > 0) lines.push('', `${plannedSlots} slots are to move, ${moves.length} moves run`);
+  if (moves.length > 0) {
+    lines.push(...table([['move', 'from', 'to', 'slots', 'items', 'done', 'bytes', 'behind'], ...moves.map(moveLine)]));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** `lag`: epochs that the node has not applied yet. */
+function nodeLine(node: NodeStatus, epoch: number): readonly string[] {
+  const { id, host, port, zone, state, weight, slots, fairSlots, items, bytes } = node;
+  const shownState = node.silentMs < 0 ? `${state}, not heard` : state;
+  return [
+    id.slice(0, ID_LENGTH_SHOWN),
+    `${host}:${port}`,
+    zone === '' ? '-' : zone,
+    shownState,
+    ...[weight, slots, fairSlots, items].map(String),
+    formatSize(bytes),
+    String(epoch - node.epoch),
+  ];
+}
+
+function moveLine({ id, from, to, slots, items, itemsTotal, bytes, lag }: MoveStatus): readonly string[] {
+  const done = itemsTotal === 0 ? '-' : `${Math.min(100, Math.floor((items * 100) / itemsTotal))}%`;
+  const [source, target] = [from, to].map((node) => node.slice(0, ID_LENGTH_SHOWN));
+  return [String(id), source!, target!, String(slots), String(items), done, formatSize(bytes), String(lag)];
+}
+
+/** Columns as wide as they must be. */
+export function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,116 @@
+/**
+ * Whether this node may run a command: by the slots of its keys, by the slot table, and by the node's right to serve. Asked for each
+ * command of a node in a cluster; others never come here.
+ *
+ *     right to serve? ─► slot of the keys ─► paused: a hand-over of the slot is being finished ─► hold
+ *            │ no ─► CLUSTERDOWN           │ owned ─► serve
+ *                                          │ somebody else's ─► MOVED, or forward
+ *                                          └ nobody's ─► CLUSTERDOWN
+ */
+import type { Clock } from '../environment.ts';
+import type { Command } from '../../protocol/command.ts';
+import { MOVING, OWNED, type OwnerReading, PAUSED } from '../../cluster/slot-table.ts';
+import { type ClusterNode, NO_NODE } from '../../topology/topology.ts';
+import { keySlot } from '../../topology/slots.ts';
+import type { StoreApi } from '../../store/api.ts';
+import { type CommandEntry, Trait } from '../command-table.ts';
+import type { ThreadCluster } from './thread-cluster.ts';
+
+/** What is to be done with a command. */
+export const SlotVerdict = {
+  serve: 0,
+  /** Not now: the same command is to be offered again. */
+  hold: 1,
+  /** `SlotGate.refusal` says why. */
+  refuse: 2,
+  /** `SlotGate.owner` has the keys. */
+  elsewhere: 3,
+} as const;
+export type SlotVerdict = (typeof SlotVerdict)[keyof typeof SlotVerdict];
+
+/** `slotOf`: the keys are in slots of more than one. */
+const MANY_SLOTS = -2;
+/** `slotOf`: the command has no keys. */
+export const NO_SLOT = -1;
+
+export class SlotGate {
+  /** Of the last verdict. */
+  slot: number = NO_SLOT;
+  refusal = '';
+  owner: ClusterNode | null = null;
+  /** Some command was served, so replies may leave only while the right to serve lasts. */
+  hasServed = false;
+  private readonly cluster: ThreadCluster;
+  private readonly clock: Clock;
+  private readonly store: StoreApi;
+  private readonly reading: OwnerReading = { epoch: 0, ownerIndex: NO_NODE, word: 0 };
+
+  constructor(cluster: ThreadCluster, clock: Clock, store: StoreApi) {
+    this.cluster = cluster;
+    this.clock = clock;
+    this.store = store;
+  }
+
+  judge(entry: CommandEntry, command: Command): SlotVerdict {
+    const slot = this.slotOf(entry, command);
+    this.slot = slot;
+    if (slot === NO_SLOT) return SlotVerdict.serve;
+    if (slot === MANY_SLOTS) {
+      this.refusal = CROSS_SLOT;
+      return SlotVerdict.refuse;
+    }
+    return this.judgeSlot(slot, (entry.traits & Trait.write) !== 0);
+  }
+
+  private judgeSlot(slot: number, writes: boolean): SlotVerdict {
+    const { slots, topology, trouble } = this.cluster;
+    if (!slots.mayAnswer(this.clock.monotonicMs())) {
+      this.refusal = trouble === null ? CLUSTER_DOWN : `${CLUSTER_DOWN}: ${trouble}`;
+      return SlotVerdict.refuse;
+    }
+    const { reading } = this;
+    const isWhole = slots.readOwner(slot, reading);
+    if ((reading.word & PAUSED) !== 0) return SlotVerdict.hold;
+    if ((reading.word & OWNED) !== 0) {
+      if (writes && (reading.word & MOVING) !== 0 && this.store.writersWait(slot)) return SlotVerdict.hold;
+      this.hasServed = true;
+      return SlotVerdict.serve;
+    }
+    if (reading.ownerIndex === NO_NODE) {
+      this.refusal = SLOT_NOT_SERVED;
+      return SlotVerdict.refuse;
+    }
+    // The index is one of the topology of that epoch, which may be on its way to this thread.
+    if (!isWhole || reading.epoch !== topology.epoch) return SlotVerdict.hold;
+    this.owner = topology.nodes[reading.ownerIndex]!;
+    return SlotVerdict.elsewhere;
+  }
+
+  /** Whether what was served may be answered now: a right that ended meanwhile may be another node's since. */
+  mayAnswer(monotonicMs: number): boolean {
+    return !this.hasServed || this.cluster.slots.mayAnswer(monotonicMs);
+  }
+
+  /** The line that sends a client to the owner of the last verdict. */
+  get movedLine(): string {
+    const { host, port } = this.owner!;
+    return `MOVED ${this.slot} ${host}:${port}`;
+  }
+
+  /** The slot of the command's keys, NO_SLOT, or MANY_SLOTS. */
+  private slotOf(entry: CommandEntry, command: Command): number {
+    const { firstKey, lastKey, keyStep } = entry.spec;
+    if (firstKey === 0 || firstKey >= command.count) return NO_SLOT;
+    const { bytes } = command;
+    const slot = keySlot(bytes, command.start(firstKey), command.length(firstKey));
+    const last = lastKey < 0 ? command.count + lastKey : Math.min(lastKey, command.count - 1);
+    for (let index = firstKey + keyStep; index <= last; index += keyStep) {
+      if (keySlot(bytes, command.start(index), command.length(index)) !== slot) return MANY_SLOTS;
+    }
+    return slot;
+  }
+}
+
+const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+const CLUSTER_DOWN = 'CLUSTERDOWN The cluster is down';
+const SLOT_NOT_SERVED = 'CLUSTERDOWN Hash slot not served';
