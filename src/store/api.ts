@@ -9,6 +9,7 @@
 import type { ItemInfo, ItemSnapshot, Key, WriteOptions, WriteResult } from './types.ts';
 import type { KeyBatch } from './key-batch.ts';
 import type { KeysAhead } from './keys-ahead.ts';
+import type { SlotFilter } from './slot-set.ts';
 import type { ValueSink } from '../base/value-sink.ts';
 
 export interface StoreApi {
@@ -18,6 +19,12 @@ export interface StoreApi {
   readonly keyBytesMax: number;
   /** Longest value in bytes that this store takes. */
   readonly valueBytesMax: number;
+
+  /**
+   * The hash slots whose keys are shown to `scan`, `randomKey` and `count`, and deleted by `flush`; null, at first: all. For this thread's calls.
+   * A node in a cluster hides what it does not own: what a move has brought so far, and what another has taken over.
+   */
+  visibleSlots: SlotFilter | null;
 
   /** Hashes and fetches the keys of requests that are about to run; a key that stands there says so in `Key.place`. */
   readonly keysAhead: KeysAhead;
@@ -41,6 +48,14 @@ export interface StoreApi {
   count(database: number): number;
   /** Of those, how many have an expiry. */
   expiringCount(database: number): number;
+  /** Items of a hash slot, 0–16383, of all databases; 0 where the store does not count by slot (`StoreGeometry.clustered`). */
+  slotCount(slot: number): number;
+  /** Bytes of the log that the items of a hash slot take. */
+  slotBytes(slot: number): number;
+  /** Fills `batch` with up to `countMax` live keys of a hash slot. Looks at items until it has them all: O(N) of the whole store. */
+  slotKeys(slot: number, countMax: number, batch: KeyBatch, nowMs: number): void;
+  /** Whether a write to a hash slot is to wait: it is being moved, and the move cannot keep up. Ask for slots that are moving only. */
+  writersWait(slot: number): boolean;
   /** Exchanges the contents of two databases (SWAPDB). Call inside `exclusive` sections only. */
   swapDatabases(left: number, right: number): void;
   /** Removes every key of `database`, or of all for -1. Call inside `exclusive` sections only. */

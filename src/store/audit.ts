@@ -1,6 +1,7 @@
 /**
  * Checks a store's invariants while nobody works in it: for tests and for DEBUG. Walks everything.
  */
+import { KEY_SLOT_COUNT, keySlot } from '../base/key-slot.ts';
 import { ItemView } from './item.ts';
 import {
   CONTROL_FREE_HEAD,
@@ -59,7 +60,19 @@ export function auditStore(parts: StoreParts): string[] {
       index.expiring[namespace]!,
     );
   }
+  if (parts.slotCounters.isOn) auditSlots(parts, index, problems);
   return problems;
+}
+
+function auditSlots({ slotCounters }: StoreParts, index: IndexSums, problems: string[]): void {
+  for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) {
+    const items = slotCounters.itemCount(slot);
+    const bytes = slotCounters.byteCount(slot);
+    if (items !== index.itemsBySlot[slot] || bytes !== index.bytesBySlot[slot]) {
+      const found = `${index.itemsBySlot[slot]} items and ${index.bytesBySlot[slot]} bytes`;
+      problems.push(`hash slot ${slot} counts ${items} items and ${bytes} bytes and has ${found}`);
+    }
+  }
 }
 
 interface IndexSums {
@@ -67,6 +80,8 @@ interface IndexSums {
   bytes: number;
   readonly byNamespace: number[];
   readonly expiring: number[];
+  readonly itemsBySlot: Int32Array;
+  readonly bytesBySlot: Float64Array;
 }
 
 function auditIndex(parts: StoreParts, problems: string[]): IndexSums {
@@ -77,6 +92,8 @@ function auditIndex(parts: StoreParts, problems: string[]): IndexSums {
     bytes: 0,
     byNamespace: new Array<number>(DATABASE_COUNT).fill(0),
     expiring: new Array<number>(DATABASE_COUNT).fill(0),
+    itemsBySlot: new Int32Array(KEY_SLOT_COUNT),
+    bytesBySlot: new Float64Array(KEY_SLOT_COUNT),
   };
   const locations = new Set<number>();
   for (let bucket = 0; bucket < index.bucketCount; bucket += 1) {
@@ -95,6 +112,9 @@ function auditIndex(parts: StoreParts, problems: string[]): IndexSums {
       sums.bytes += item.size;
       sums.byNamespace[item.namespace]! += 1;
       if (item.expiresAtMs !== 0) sums.expiring[item.namespace]! += 1;
+      const slot = keySlot(item.bytes, item.keyStart, item.keyLength);
+      sums.itemsBySlot[slot]! += 1;
+      sums.bytesBySlot[slot]! += item.size;
     }
     index.unlock();
   }

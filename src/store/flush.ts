@@ -1,7 +1,9 @@
 /**
- * Emptying the store. All of it is a reset of the tables, at a cost per segment and not per item; one database among several is a
- * walk over the index. Both run while no other thread is inside a batch and nobody reclaims.
+ * Emptying the store. All of it is a reset of the tables, at a cost per segment and not per item; one database among several, or some hash
+ * slots, are a walk over the index. Both run while no other thread is inside a batch and nobody reclaims.
  */
+import { keySlot } from '../base/key-slot.ts';
+import { EVERY_NAMESPACE } from './change-ring.ts';
 import {
   CONTROL_DRAIN_LOCK,
   COUNTER_NAMESPACE_EXPIRING,
@@ -14,6 +16,7 @@ import {
   THREAD_OPEN_SEGMENT,
   THREAD_WORDS,
 } from './layout.ts';
+import type { SlotFilter } from './slot-set.ts';
 import { lock, unlock } from './spin-lock.ts';
 import type { StoreParts } from './store-parts.ts';
 import { DATABASE_COUNT } from './types.ts';
@@ -22,6 +25,7 @@ import { DATABASE_COUNT } from './types.ts';
 export function flushStore(parts: StoreParts): void {
   const { memory } = parts;
   lock(memory.control, CONTROL_DRAIN_LOCK);
+  parts.slotCounters.reset((namespace) => memory.total(COUNTER_NAMESPACE_ITEMS + namespace) !== 0);
   for (let thread = memory.map.threads; thread < memory.map.segments; thread += THREAD_WORDS) {
     memory.control.fill(0, thread + THREAD_OPEN_SEGMENT, thread + THREAD_OPEN_BYTES);
   }
@@ -34,16 +38,21 @@ export function flushStore(parts: StoreParts): void {
   unlock(memory.control, CONTROL_DRAIN_LOCK);
 }
 
-/** Removes the keys of one name space. Inside an exclusive section. */
-export function flushNamespace(parts: StoreParts, namespace: number, nowMs: number): void {
+/**
+ * Removes the keys of one name space, or of all for EVERY_NAMESPACE, where `slots` is given only those in its hash slots. Inside an exclusive
+ * section.
+ */
+export function flushKeys(parts: StoreParts, namespace: number, slots: SlotFilter | null, nowMs: number): void {
   const { index, accounts } = parts;
   for (let bucket = 0; bucket < index.bucketCount; bucket += 1) {
     if (index.looksEmpty(bucket)) continue;
     index.lockBucket(bucket);
     for (index.startSlots(); index.nextSlot(); ) {
       index.viewSlot();
-      if (index.item.namespace !== namespace) continue;
-      if (index.item.isExpired(nowMs)) {
+      const { item } = index;
+      if (namespace !== EVERY_NAMESPACE && item.namespace !== namespace) continue;
+      if (slots !== null && !slots.has(keySlot(item.bytes, item.keyStart, item.keyLength))) continue;
+      if (item.isExpired(nowMs)) {
         accounts.expired(index);
       } else {
         accounts.removed(index);

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { FreshMemory } from './fresh-memory.ts';
 import { Janitor } from './janitor.ts';
 import { CONTROL_JANITOR_STOP, CONTROL_JANITOR_WAKE } from './layout.ts';
-import type { StoreHandle } from './memory.ts';
+import { janitorRow, type StoreHandle } from './memory.ts';
 import { Store } from './store.ts';
 
 /** Longest sleep: how late an expired item may be removed when nothing else happens. */
@@ -11,7 +11,7 @@ const TICK_MS = 100;
 
 const handle = workerData as StoreHandle;
 const control = new Int32Array(handle.control);
-const store = Store.attach(handle, handle.threadCount);
+const store = Store.attach(handle, janitorRow(handle));
 const janitor = new Janitor(store);
 const freshMemory = new FreshMemory(store.parts.memory);
 while (Atomics.load(control, CONTROL_JANITOR_STOP) === 0) {

@@ -25,8 +25,17 @@
  *     | time of eviction 6, fingerprint 10 |   a fingerprint of 0 is none
  *
  *   control    the words shared by all threads: see below
+ *
+ *   change log, one block of words of its own (change-ring.ts)
+ *     header, a row for each consumer, a word for each hash slot, then the ring of records:
+ *     | sequence 32 || key length 16, operation 8, name space 8 || hash slot 32 || key bytes, 0-3 bytes of padding |
+ *
+ *   counters of hash slots, where they are kept: a row per thread in each of two blocks (slot-counters.ts)
+ *     items      Int32   name space * slots + slot
+ *     bytes      Float64 slot
  */
 import { assert } from '../base/assert.ts';
+import { KEY_SLOT_COUNT } from '../base/key-slot.ts';
 
 export const WORD_BYTES = 4;
 export const WORD_SHIFT = 2;
@@ -141,6 +150,8 @@ export const CONTROL_GHOST_TICK: number = CONTROL_DRAIN_LOCK + 3;
 export const CONTROL_GHOST_EVICTIONS: number = CONTROL_DRAIN_LOCK + 4;
 /** Where the search for segments with expired items goes on. */
 export const CONTROL_EXPIRY_HAND: number = CONTROL_DRAIN_LOCK + 2;
+/** How many consumers the change log has: at 0 nothing is recorded. Beside the watches, where each write looks anyway. */
+export const CONTROL_CHANGE_CONSUMERS: number = CONTROL_WATCH_COUNT + 2;
 export const CONTROL_HASH_SEED: number = 9 * CACHE_LINE_WORDS;
 export const CONTROL_EVICTION: number = CONTROL_HASH_SEED + 2;
 /** The name space of each database: SWAPDB exchanges two. */
@@ -225,6 +236,44 @@ export const COUNTER_DEAD_BYTES = 6;
 export const COUNTER_NAMESPACE_ITEMS = 16;
 export const COUNTER_NAMESPACE_EXPIRING = 32;
 
+// Change log: one Int32Array. Positions in the ring count words since the store was made, modulo 2^32.
+export const CHANGE_LOCK = 0;
+/** Guarded by the lock: where the next record goes, and its number. */
+export const CHANGE_HEAD: number = 1 * CACHE_LINE_WORDS;
+export const CHANGE_SEQUENCE: number = CHANGE_HEAD + 1;
+/** Guarded by the lock: no consumer has fallen off while the head is at or before this position. */
+export const CHANGE_LIMIT: number = CHANGE_HEAD + 2;
+/** How often a consumer fell off, since the store was made. */
+export const CHANGE_LOST_COUNT: number = CHANGE_HEAD + 3;
+/** Bit c: consumer c wants the changes of all hash slots. */
+export const CHANGE_EVERY_SLOT: number = 2 * CACHE_LINE_WORDS;
+export const CHANGE_CONSUMERS: number = 3 * CACHE_LINE_WORDS;
+export const CHANGE_CONSUMER_COUNT = 16;
+export const CHANGE_CONSUMER_WORDS: number = CACHE_LINE_WORDS;
+export const CONSUMER_STATE = 0;
+/** The position of the next record that it reads. */
+export const CONSUMER_CURSOR = 1;
+export const ConsumerState = { free: 0, reading: 1, lost: 2 } as const;
+/** A word for each hash slot: bit c says that consumer c wants its changes. */
+export const CHANGE_SLOTS: number = CHANGE_CONSUMERS + CHANGE_CONSUMER_COUNT * CHANGE_CONSUMER_WORDS;
+export const CHANGE_SLOT_CONSUMERS_MASK: number = (1 << CHANGE_CONSUMER_COUNT) - 1;
+/** Of a hash slot's word: those who write there are to wait. */
+export const CHANGE_SLOT_WRITERS_WAIT: number = 1 << CHANGE_CONSUMER_COUNT;
+export const CHANGE_RING: number = CHANGE_SLOTS + KEY_SLOT_COUNT;
+
+/** A record of the change log, in words. */
+export const RECORD_SEQUENCE = 0;
+export const RECORD_KEY = 1;
+export const RECORD_SLOT = 2;
+export const RECORD_HEADER_WORDS = 3;
+/** Parts of RECORD_KEY. */
+export const RECORD_KEY_LENGTH_MASK = 0xffff;
+export const RECORD_OPERATION_SHIFT = 16;
+export const RECORD_OPERATION_MASK = 0xff;
+export const RECORD_NAMESPACE_SHIFT = 24;
+/** In place of a record: the ring goes on at its start. */
+export const RECORD_SKIP = 0;
+
 assert(BUCKET_SLOTS + SLOT_COUNT * SLOT_WORDS === BUCKET_WORDS, 'slots fill the bucket');
 assert(BUCKET_WORDS * WORD_BYTES === BUCKET_BYTES && 1 << BUCKET_BYTES_SHIFT === BUCKET_BYTES, 'bucket sizes agree');
 assert(BUCKET_SLOTS + OVERFLOW_SLOT_COUNT * SLOT_WORDS === OVERFLOW_WORDS, 'slots fill the overflow bucket');
@@ -237,3 +286,5 @@ assert(GHOST_ENTRIES * GHOST_ENTRY_BITS === GHOST_BUCKET_WORDS * 32, 'the ghosts
 assert(GHOST_STAMP_SHIFT + 6 === GHOST_ENTRY_BITS, 'a ghost is stamp and fingerprint');
 assert(THREAD_OPEN_BYTES + 3 <= THREAD_WORDS, 'a thread fits its row');
 assert(COUNTER_NAMESPACE_EXPIRING + 16 <= COUNTER_ROW, 'the counters fit their row');
+assert(CONTROL_CHANGE_CONSUMERS < CONTROL_HASH_SEED, 'the words of the watches stay on their cache line');
+assert(CHANGE_SLOT_CONSUMERS_MASK < CHANGE_SLOT_WRITERS_WAIT, 'the bits of a hash slot do not overlap');

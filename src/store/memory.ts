@@ -3,10 +3,12 @@
  * travels to another thread; each thread makes its own views of it.
  */
 import { assert } from '../base/assert.ts';
+import { KEY_SLOT_COUNT } from '../base/key-slot.ts';
 import {
   ARENA_BYTES,
   ARENA_COUNT_MAX,
   ARENA_SHIFT,
+  CHANGE_RING,
   COUNTER_ROW,
   ControlMap,
   LOCATION_ARENA_LOW_BITS,
@@ -17,8 +19,10 @@ import {
   SEGMENT_BYTES_MIN,
   SEGMENT_WORDS,
   THREAD_WORDS,
+  WORD_BYTES,
   WORD_SHIFT,
 } from './layout.ts';
+import { DATABASE_COUNT } from './types.ts';
 
 /** What a store is made with. */
 export interface StoreGeometry {
@@ -26,8 +30,12 @@ export interface StoreGeometry {
   readonly memoryBytes: number;
   /** A power of two from 4 KiB to 1 GiB; 0: 1 MiB, or less where the store is small. */
   readonly segmentBytes: number;
-  /** Threads that run commands. The janitor has a row of its own beside them. */
+  /** Threads that run commands. The janitor and the control thread have rows of their own beside them. */
   readonly threadCount: number;
+  /** Of a node in a cluster: items and bytes are counted by hash slot, and the control thread may write. Off by default. */
+  readonly clustered?: boolean;
+  /** Room of the change log, a power of two of at least CHANGE_LOG_BYTES_MIN; 0: there is none. By default CHANGE_LOG_BYTES in a cluster, else 0. */
+  readonly changeLogBytes?: number;
 }
 
 /** The store as it travels between threads (`postMessage`, `workerData`). */
@@ -35,6 +43,11 @@ export interface StoreHandle {
   readonly arenas: readonly SharedArrayBuffer[];
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  /** Empty where there is no change log. */
+  readonly changes: SharedArrayBuffer;
+  /** Empty where hash slots are not counted. */
+  readonly slotItems: SharedArrayBuffer;
+  readonly slotBytes: SharedArrayBuffer;
   readonly segmentBytes: number;
   readonly segmentCount: number;
   readonly threadCount: number;
@@ -50,10 +63,34 @@ export const SEGMENT_COUNT_MIN = 16;
 const SHARED_SEGMENTS = 8;
 const THREAD_SEGMENTS = 4;
 
+/** The change log's room by default: some 200,000 changes of keys of 32 bytes. Committed as it is touched. */
+export const CHANGE_LOG_BYTES: number = 8 * 2 ** 20;
+/** Holds several of the longest keys. */
+export const CHANGE_LOG_BYTES_MIN: number = 2 ** 18;
+export const CHANGE_LOG_BYTES_MAX: number = 2 ** 30;
+
+/** Rows beside those of the data threads: the janitor's, then the control thread's. */
+const EXTRA_ROWS = 2;
+
+/** The row of a store's janitor. */
+export function janitorRow(handle: StoreHandle): number {
+  return handle.threadCount;
+}
+
+/** The row of the thread that looks after the node and moves slots. */
+export function controlRow(handle: StoreHandle): number {
+  return handle.threadCount + 1;
+}
+
 /** The most threads that a store of this size may have; at least 1. */
 export function threadCountMax(geometry: Omit<StoreGeometry, 'threadCount'>): number {
   const segmentCount = Math.floor(geometry.memoryBytes / segmentBytesOf(geometry));
-  return Math.max(1, Math.floor((segmentCount - SHARED_SEGMENTS) / THREAD_SEGMENTS));
+  return Math.max(1, Math.floor((segmentCount - sharedSegments(geometry)) / THREAD_SEGMENTS));
+}
+
+/** Segments that are no data thread's; the control thread of a cluster needs as many as one. */
+function sharedSegments({ clustered }: Omit<StoreGeometry, 'threadCount'>): number {
+  return SHARED_SEGMENTS + (clustered === true ? THREAD_SEGMENTS : 0);
 }
 
 function segmentBytesOf({ memoryBytes, segmentBytes }: Omit<StoreGeometry, 'threadCount'>): number {
@@ -73,7 +110,10 @@ export function allocateStoreMemory(geometry: StoreGeometry): StoreHandle {
   assert(Number.isInteger(Math.log2(segmentBytes)), 'a segment is a power of two');
   assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes <= ARENA_BYTES, 'a segment is 4 KiB to 1 GiB');
   const segmentCount = Math.floor(geometry.memoryBytes / segmentBytes);
-  const segmentCountMin = Math.max(SEGMENT_COUNT_MIN, SHARED_SEGMENTS + THREAD_SEGMENTS * geometry.threadCount);
+  const segmentCountMin = Math.max(
+    SEGMENT_COUNT_MIN,
+    sharedSegments(geometry) + THREAD_SEGMENTS * geometry.threadCount,
+  );
   assert(
     segmentCount >= segmentCountMin,
     `a store for ${geometry.threadCount} threads has at least ${segmentCountMin} segments`,
@@ -83,10 +123,29 @@ export function allocateStoreMemory(geometry: StoreGeometry): StoreHandle {
     arenas.push(new SharedArrayBuffer(Math.min(left, ARENA_BYTES)));
   }
   assert(arenas.length <= ARENA_COUNT_MAX, `a store has at most ${ARENA_COUNT_MAX} GiB`);
-  const rows = geometry.threadCount + 1;
+  const rows = geometry.threadCount + EXTRA_ROWS;
   const control = new SharedArrayBuffer(new ControlMap(segmentCount, rows).words * Int32Array.BYTES_PER_ELEMENT);
   const counters = new SharedArrayBuffer(rows * COUNTER_ROW * Float64Array.BYTES_PER_ELEMENT);
-  return { arenas, control, counters, segmentBytes, segmentCount, threadCount: geometry.threadCount };
+  const slotRows = geometry.clustered === true ? rows * KEY_SLOT_COUNT : 0;
+  return {
+    arenas,
+    control,
+    counters,
+    changes: allocateChangeLog(geometry),
+    slotItems: new SharedArrayBuffer(slotRows * DATABASE_COUNT * Int32Array.BYTES_PER_ELEMENT),
+    slotBytes: new SharedArrayBuffer(slotRows * Float64Array.BYTES_PER_ELEMENT),
+    segmentBytes,
+    segmentCount,
+    threadCount: geometry.threadCount,
+  };
+}
+
+function allocateChangeLog({ clustered, changeLogBytes }: StoreGeometry): SharedArrayBuffer {
+  const bytes = changeLogBytes ?? (clustered === true ? CHANGE_LOG_BYTES : 0);
+  if (bytes === 0) return new SharedArrayBuffer(0);
+  assert(Number.isInteger(Math.log2(bytes)), "the change log's room is a power of two");
+  assert(bytes >= CHANGE_LOG_BYTES_MIN && bytes <= CHANGE_LOG_BYTES_MAX, 'a change log has 256 KiB to 1 GiB');
+  return new SharedArrayBuffer(CHANGE_RING * WORD_BYTES + bytes);
 }
 
 export class StoreMemory {
@@ -101,7 +160,7 @@ export class StoreMemory {
   readonly segmentCount: number;
   /** log2 of a segment's size in bytes. */
   readonly segmentShift: number;
-  /** This thread's row: 0 … threadCount - 1, and threadCount for the janitor. */
+  /** This thread's row: 0 … threadCount - 1, then `janitorRow` and `controlRow`. */
   readonly thread: number;
   /** Where this thread's control words and counters begin. */
   readonly threadWord: number;
@@ -109,9 +168,10 @@ export class StoreMemory {
   private readonly arenaSegmentShift: number;
 
   constructor(handle: StoreHandle, thread: number) {
-    assert(thread >= 0 && thread <= handle.threadCount, 'the thread has a row');
+    const rows = handle.threadCount + EXTRA_ROWS;
+    assert(thread >= 0 && thread < rows, 'the thread has a row');
     this.handle = handle;
-    this.map = new ControlMap(handle.segmentCount, handle.threadCount + 1);
+    this.map = new ControlMap(handle.segmentCount, rows);
     this.control = new Int32Array(handle.control);
     this.counters = new Float64Array(handle.counters);
     this.words = handle.arenas.map((arena) => new Int32Array(arena));

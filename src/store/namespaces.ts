@@ -17,6 +17,13 @@ export function namespaceOf(memory: StoreMemory, database: number): number {
   return memory.control[CONTROL_NAMESPACES + database]!;
 }
 
+/** The database whose items are marked with `namespace`: each has one. */
+export function databaseOf(memory: StoreMemory, namespace: number): number {
+  for (let database = 0; database < DATABASE_COUNT; database += 1)
+    if (memory.control[CONTROL_NAMESPACES + database] === namespace) return database;
+  return namespace;
+}
+
 /** Sum of a counter of `database` over all threads. Read while they count, it may miss an item's coming and see it go: never below 0. */
 export function countOf(memory: StoreMemory, counter: number, database: number): number {
   return Math.max(0, memory.total(counter + namespaceOf(memory, database)));

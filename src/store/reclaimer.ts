@@ -24,7 +24,6 @@ import {
   CONTROL_GHOST_SEGMENTS,
   CONTROL_INDEX_SEGMENTS,
   COUNTER_DEAD_BYTES,
-  COUNTER_EVICTED,
   ITEM_DEAD,
   Queue,
   SEGMENT_DEAD,
@@ -275,9 +274,7 @@ export class Reclaimer {
         this.accounts.expired(this.index);
         this.index.unlock();
       } else if (evict && !this.isKept(fromMain)) {
-        this.accounts.removed(this.index);
-        this.index.bumpVersion();
-        this.memory.count(COUNTER_EVICTED, 1);
+        this.accounts.evicted(this.index);
         if (!fromMain) this.ghosts?.add(this.index.bucket, this.hash);
         this.index.unlock();
       } else {

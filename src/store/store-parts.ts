@@ -4,6 +4,7 @@
  */
 import type { EvictionPolicy } from '../config/node-options.ts';
 import { BucketIndex } from './bucket-index.ts';
+import { ChangeRing } from './change-ring.ts';
 import { ExclusiveSection } from './exclusive.ts';
 import { Ghosts } from './ghosts.ts';
 import { KeyHash } from './hash.ts';
@@ -18,6 +19,7 @@ import { resetNamespaces } from './namespaces.ts';
 import { OverflowBuckets } from './overflow-buckets.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { SegmentPool } from './segment-pool.ts';
+import { SlotCounters } from './slot-counters.ts';
 import { WatchTable } from './watch-table.ts';
 
 export interface StoreConfig extends StoreGeometry {
@@ -37,6 +39,8 @@ export interface StoreParts {
   readonly growth: IndexGrowth;
   readonly ghosts: Ghosts | null;
   readonly accounts: ItemAccounts;
+  readonly slotCounters: SlotCounters;
+  readonly changes: ChangeRing;
   readonly reclaimer: Reclaimer;
   readonly watches: WatchTable;
   readonly exclusive: ExclusiveSection;
@@ -63,7 +67,7 @@ export function createStoreMemory(
   return handle;
 }
 
-/** The parts of thread `thread`: 0 … threadCount - 1, or threadCount for the janitor. One set per row. */
+/** The parts of thread `thread`: 0 … threadCount - 1, `janitorRow` or `controlRow`. One set per row. */
 export function assembleStoreParts(handle: StoreHandle, thread: number): StoreParts {
   const memory = new StoreMemory(handle, thread);
   const { control } = memory;
@@ -73,7 +77,9 @@ export function assembleStoreParts(handle: StoreHandle, thread: number): StorePa
   const index = new BucketIndex(memory, overflow);
   const ghosts = control[CONTROL_EVICTION] === EVICTS ? new Ghosts(memory) : null;
   const log = new ItemLog(memory, pool);
-  const accounts = new ItemAccounts(memory);
+  const slotCounters = new SlotCounters(memory);
+  const changes = new ChangeRing(memory);
+  const accounts = new ItemAccounts(memory, slotCounters, changes);
   return {
     memory,
     pool,
@@ -83,6 +89,8 @@ export function assembleStoreParts(handle: StoreHandle, thread: number): StorePa
     growth: new IndexGrowth(memory, { index, overflow, ghosts, pool }),
     ghosts,
     accounts,
+    slotCounters,
+    changes,
     reclaimer: new Reclaimer(memory, { pool, log, index, hash: newHash(), accounts, ghosts }),
     watches: new WatchTable(memory),
     exclusive: new ExclusiveSection(memory),

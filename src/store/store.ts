@@ -1,6 +1,7 @@
 /**
  * The store: items in a log of segments, an index of buckets over it, S3-FIFO eviction; all in shared memory, used by any number of
  * threads at once (`layout.ts` draws it, `api.ts` is the contract). This class is one thread's access: it holds only views and cursors.
+ * Here are the operations on one key; those on all of it are in whole-store.ts.
  *
  * Each operation on one key: hash it, lock its bucket, find it, do the work, unlock. What needs memory is made sure of before the lock is
  * taken; where that turns out not to be enough, the lock is let go, room is made, and the operation starts over. Nothing under a lock
@@ -8,29 +9,13 @@
  */
 import { assert } from '../base/assert.ts';
 import type { ValueSink } from '../base/value-sink.ts';
-import type { StoreApi, StoreStats, WatchHandle } from './api.ts';
-import { flushNamespace, flushStore } from './flush.ts';
+import type { StoreApi } from './api.ts';
+import { ChangeOperation } from './change-ring.ts';
 import { itemBytes, layoutFlags } from './item.ts';
-import { ItemWriter } from './item-writer.ts';
-import { randomKey, scanBucket } from './iteration.ts';
-import type { KeyBatch } from './key-batch.ts';
-import type { KeysAhead } from './keys-ahead.ts';
-import { KeyWatches } from './key-watches.ts';
-import { isExpiryAllowed, Lookup } from './lookup.ts';
-import {
-  CONTROL_EXPIRY_HELD,
-  COUNTER_NAMESPACE_EXPIRING,
-  COUNTER_NAMESPACE_ITEMS,
-  COUNTER_HITS,
-  COUNTER_MISSES,
-  ITEM_EXPIRY,
-  ITEM_RAW,
-  Queue,
-} from './layout.ts';
+import { isExpiryAllowed } from './lookup.ts';
+import { COUNTER_HITS, COUNTER_MISSES, ITEM_EXPIRY, ITEM_RAW, Queue } from './layout.ts';
 import type { StoreHandle } from './memory.ts';
-import { countOf, namespaceOf, swapNamespaces } from './namespaces.ts';
 import { NO_SEGMENT } from './segment-pool.ts';
-import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
 import { assembleStoreParts, createStoreMemory, type StoreConfig, type StoreParts } from './store-parts.ts';
 import {
   type ItemInfo,
@@ -41,26 +26,11 @@ import {
   type WriteOptions,
   WriteResult,
 } from './types.ts';
+import { WholeStore } from './whole-store.ts';
 
-export class Store implements StoreApi {
-  /** The parts, for the janitor and for tests. */
-  readonly parts: StoreParts;
-  readonly keysAhead: KeysAhead;
-  readonly keyBytesMax: number;
-  readonly valueBytesMax: number;
-  countsUse = true;
-  private readonly writer: ItemWriter;
-  private readonly lookup: Lookup;
-  private readonly watches: KeyWatches;
-
+export class Store extends WholeStore implements StoreApi {
   private constructor(parts: StoreParts) {
-    this.parts = parts;
-    this.keysAhead = parts.keysAhead;
-    this.writer = new ItemWriter(parts);
-    this.lookup = new Lookup(parts, this.writer);
-    this.watches = new KeyWatches(parts.watches, this.lookup);
-    this.keyBytesMax = storeKeyBytesMax(parts.memory);
-    this.valueBytesMax = storeValueBytesMax(parts.memory);
+    super(parts);
   }
 
   /** Makes an empty store and returns thread 0's access to it. */
@@ -68,14 +38,9 @@ export class Store implements StoreApi {
     return new Store(assembleStoreParts(createStoreMemory(config), 0));
   }
 
-  /** Another thread's access to a store: `thread` from 1 on, or `threadCount` for the janitor. */
+  /** Another thread's access to a store: `thread` from 1 on, or `janitorRow` or `controlRow`. */
   static attach(handle: StoreHandle, thread: number): Store {
     return new Store(assembleStoreParts(handle, thread));
-  }
-
-  /** What another thread attaches to. */
-  get handle(): StoreHandle {
-    return this.parts.memory.handle;
   }
 
   get(key: Key, sink: ValueSink, nowMs: number): boolean {
@@ -161,7 +126,7 @@ export class Store implements StoreApi {
       if (oldFound && writer.overwrite(flags, value, start, length, storedExpiresAtMs)) {
         if (this.countsUse) index.touch();
         writer.noteExpiry(index.item);
-        this.written();
+        this.written(ChangeOperation.written, key);
         index.unlock();
         return WriteResult.stored;
       }
@@ -182,7 +147,7 @@ export class Store implements StoreApi {
         continue;
       }
       writer.append(queue, key, flags, value, start, length, storedExpiresAtMs);
-      this.link(oldFound);
+      this.link(oldFound, key);
       index.unlock();
       writer.publish(queue);
       if (!oldFound) this.parts.growth.itemAdded();
@@ -197,7 +162,7 @@ export class Store implements StoreApi {
       index.lock(this.lookup.hash);
       const found = this.lookup.findLive(key, nowMs);
       if (!found || oldValue === null || this.lookup.copyOut(oldValue)) {
-        if (found) this.removeFound();
+        if (found) this.removeFound(key);
         index.unlock();
         return found;
       }
@@ -218,7 +183,7 @@ export class Store implements StoreApi {
       }
       const item = index.item;
       if (expiresAtMs !== NO_EXPIRY && expiresAtMs <= nowMs) {
-        this.removeFound();
+        this.removeFound(key);
         index.unlock();
         return WriteResult.stored;
       }
@@ -226,7 +191,7 @@ export class Store implements StoreApi {
         this.parts.accounts.expiryChanged(item.namespace, item.expiresAtMs, expiresAtMs);
         item.expiresAtMs = expiresAtMs;
         this.writer.noteExpiry(item);
-        this.written();
+        this.written(ChangeOperation.written, key);
         index.unlock();
         return WriteResult.stored;
       }
@@ -234,7 +199,7 @@ export class Store implements StoreApi {
       const bytes = itemBytes(item.flags | ITEM_EXPIRY, item.keyLength, item.valueLength);
       if (log.hasRoom(queue, bytes)) {
         this.writer.appendWithExpiry(queue, expiresAtMs);
-        this.written();
+        this.written(ChangeOperation.written, key);
         index.unlock();
         this.writer.publish(queue);
         return WriteResult.stored;
@@ -242,74 +207,6 @@ export class Store implements StoreApi {
       index.unlock();
       if (!this.writer.reserve(queue, bytes, nowMs)) return WriteResult.outOfMemory;
     }
-  }
-
-  count(database: number): number {
-    return countOf(this.parts.memory, COUNTER_NAMESPACE_ITEMS, database);
-  }
-
-  expiringCount(database: number): number {
-    return countOf(this.parts.memory, COUNTER_NAMESPACE_EXPIRING, database);
-  }
-
-  swapDatabases(left: number, right: number): void {
-    swapNamespaces(this.parts.memory, left, right);
-  }
-
-  flush(database: number, nowMs: number): void {
-    if (database === -1 || this.count(database) === this.stats().itemCount) flushStore(this.parts);
-    else flushNamespace(this.parts, namespaceOf(this.parts.memory, database), nowMs);
-  }
-
-  scan(cursor: number, database: number, batch: KeyBatch, nowMs: number): number {
-    return scanBucket(this.parts, cursor, namespaceOf(this.parts.memory, database), batch, nowMs);
-  }
-
-  randomKey(database: number, random01: () => number, batch: KeyBatch, nowMs: number): boolean {
-    return (
-      this.count(database) > 0 &&
-      randomKey(this.parts, namespaceOf(this.parts.memory, database), random01, batch, nowMs)
-    );
-  }
-
-  watch(key: Key, nowMs: number): WatchHandle {
-    return this.watches.watch(key, nowMs);
-  }
-
-  isTouched(handle: WatchHandle, nowMs: number): boolean {
-    return this.watches.isTouched(handle, nowMs);
-  }
-
-  unwatch(handle: WatchHandle): void {
-    this.parts.watches.remove(handle.entry);
-  }
-
-  enter(): void {
-    this.parts.exclusive.enter();
-  }
-
-  leave(): void {
-    this.parts.exclusive.leave();
-  }
-
-  beginExclusive(): void {
-    this.parts.exclusive.begin();
-  }
-
-  endExclusive(): void {
-    this.parts.exclusive.end();
-  }
-
-  setActiveExpiry(on: boolean): void {
-    Atomics.store(this.parts.memory.control, CONTROL_EXPIRY_HELD, on ? 0 : 1);
-  }
-
-  stats(): StoreStats {
-    return readStats(this.parts.memory);
-  }
-
-  resetStats(): void {
-    resetStats(this.parts.memory);
   }
 
   /** A value too long for an open segment: written to its own segments first, then linked. */
@@ -340,7 +237,7 @@ export class Store implements StoreApi {
         }
         writer.expireFilled(options.storedExpiresAtMs);
         const queue = this.belongsToMain(options.oldFound) ? Queue.main : Queue.small;
-        this.link(options.oldFound);
+        this.link(options.oldFound, key);
         writer.sealLarge(head, queue);
         linked = true;
         index.unlock();
@@ -377,24 +274,25 @@ export class Store implements StoreApi {
     return ghosts !== null && ghosts.takeOut(index.bucket, hash);
   }
 
-  private link(found: boolean): void {
+  private link(found: boolean, key: Key): void {
     if (found) {
       this.writer.linkInPlaceOfFound();
       if (this.countsUse) this.parts.index.touch();
     } else {
       this.writer.linkNew(this.lookup.tag);
     }
-    this.written();
+    this.written(ChangeOperation.written, key);
   }
 
-  private removeFound(): void {
+  private removeFound(key: Key): void {
     this.parts.accounts.removed(this.parts.index);
-    this.written();
+    this.written(ChangeOperation.removed, key);
   }
 
   /** Under the lock: the key's value, expiry or existence changed. */
-  private written(): void {
+  private written(operation: ChangeOperation, key: Key): void {
     this.parts.index.bumpVersion();
     this.parts.watches.written(this.parts.hash);
+    this.parts.changes.changed(operation, key.namespace, key.bytes, key.start, key.length);
   }
 }

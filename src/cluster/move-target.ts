@@ -1,0 +1,184 @@
+/**
+ * The target's side of one move: stores what the source sends, in the order of its frames, in slots that are not shown to anybody here yet.
+ *
+ * Each attempt of the source begins with a frame that deletes what is there; so does this import when it begins, by that first frame. Frames
+ * that come twice are confirmed and forgotten, one that comes too early is asked for in its place: so lost connections, repetitions and changed
+ * orders end in the same items. While something is being deleted, what comes behind it waits.
+ */
+import { ANY_NAMESPACE } from '../store/iteration.ts';
+import { namespaceOf } from '../store/namespaces.ts';
+import { SlotSet } from '../store/slot-set.ts';
+import type { Store } from '../store/store.ts';
+import { Key, NO_EXPIRY, WriteOptions, WriteResult } from '../store/types.ts';
+import { keySlot } from '../topology/slots.ts';
+import { WINDOW_BYTES } from './frame-window.ts';
+import {
+  encodeFrameReply,
+  EVERY_DATABASE,
+  FRAME_BYTES_MAX,
+  FrameOutcome,
+  type FrameReader,
+  RecordKind,
+} from './move-frames.ts';
+import type { MoveReport } from './mover.ts';
+import { PartialValue } from './partial-value.ts';
+import type { SlotPurge } from './slot-purge.ts';
+
+/** Takes the reply to a frame; it may be called later, and not at all where the import ends before. */
+export type ReplyToFrame = (reply: Uint8Array) => void;
+
+/** Frames that may wait: a window of the source, and one beside it. */
+const WAITING_BYTES_MAX: number = WINDOW_BYTES + 2 * FRAME_BYTES_MAX;
+
+interface WaitingFrame {
+  readonly frame: FrameReader;
+  reply: ReplyToFrame;
+}
+
+export class MoveTarget {
+  readonly id: number;
+  private readonly store: Store;
+  private readonly purge: SlotPurge;
+  private readonly slots: SlotSet;
+  private readonly key = new Key();
+  private readonly options = new WriteOptions();
+  private readonly partial = new PartialValue();
+  /** The attempt of the source that is stored; 0: none yet. */
+  private attempt = 0;
+  /** The number of the first frame that is not stored. */
+  private next = 0;
+  /** Frames `next`, `next + 1`, …, of which the first may be stored in part. */
+  private waiting: WaitingFrame[] = [];
+  private waitingBytes = 0;
+  /** Deletions under way; nothing is stored meanwhile. */
+  private deletions = 0;
+  private items = 0;
+  private bytes = 0;
+  private error: string | null = null;
+
+  /** `store`: the control thread's access. */
+  constructor(store: Store, purge: SlotPurge, moveId: number, slots: readonly number[]) {
+    this.id = moveId;
+    this.store = store;
+    this.purge = purge;
+    this.slots = new SlotSet(slots);
+  }
+
+  get report(): MoveReport {
+    const { id, items, bytes, error } = this;
+    const report = { id, role: 'target' as const, items, bytes, itemsTotal: 0, lag: this.waiting.length };
+    return error === null ? { ...report, state: 'importing' } : { ...report, state: 'failed', error };
+  }
+
+  /** A frame of this move. Its bytes are kept until it is stored. `wallMs`: ms since 1970. */
+  receive(frame: FrameReader, reply: ReplyToFrame, wallMs: number): void {
+    if (this.error !== null) {
+      this.answer(frame.attempt, FrameOutcome.failed, reply);
+      return;
+    }
+    if (frame.attempt > this.attempt && frame.isStart && frame.number === 0) this.beginAttempt(frame.attempt);
+    if (frame.attempt !== this.attempt) {
+      this.answer(frame.attempt, FrameOutcome.unknown, reply);
+      return;
+    }
+    const place = frame.number - this.next;
+    const known = this.waiting[place];
+    if (place < 0) this.answer(frame.attempt, FrameOutcome.stored, reply);
+    else if (known !== undefined) known.reply = reply;
+    else if (place > this.waiting.length || this.waitingBytes + frame.byteLength > WAITING_BYTES_MAX)
+      this.answer(frame.attempt, FrameOutcome.outOfOrder, reply);
+    else {
+      this.waiting.push({ frame, reply });
+      this.waitingBytes += frame.byteLength;
+      this.storeWaiting(wallMs);
+    }
+  }
+
+  /** Stores what waits, as far as no deletion is under way. */
+  storeWaiting(wallMs: number): void {
+    this.store.enter();
+    try {
+      for (let first = this.waiting[0]; first !== undefined && this.error === null; first = this.waiting[0]) {
+        if (this.deletions > 0 || !this.storeFrame(first.frame, wallMs)) return;
+        this.waiting.shift();
+        this.waitingBytes -= first.frame.byteLength;
+        this.bytes += first.frame.byteLength;
+        this.next += 1;
+        this.answer(this.attempt, FrameOutcome.stored, first.reply);
+      }
+    } catch (error) {
+      this.error = (error as Error).message;
+    } finally {
+      this.store.leave();
+    }
+    if (this.error === null) return;
+    for (const { frame, reply } of this.waiting.splice(0)) this.answer(frame.attempt, FrameOutcome.failed, reply);
+  }
+
+  private beginAttempt(attempt: number): void {
+    this.attempt = attempt;
+    this.next = 0;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    this.partial.clear();
+    this.delete(ANY_NAMESPACE);
+  }
+
+  private delete(namespace: number): void {
+    this.deletions += 1;
+    this.purge.add(this.slots, namespace, () => {
+      this.deletions -= 1;
+    });
+  }
+
+  /** Stores the records of a frame, from where it stopped; false where a deletion has to end first. */
+  private storeFrame(frame: FrameReader, wallMs: number): boolean {
+    while (frame.next()) {
+      if (frame.kind !== RecordKind.piece) this.partial.clear();
+      if (frame.kind === RecordKind.flushed) {
+        this.delete(
+          frame.database === EVERY_DATABASE ? ANY_NAMESPACE : namespaceOf(this.store.parts.memory, frame.database),
+        );
+        return false;
+      }
+      this.storeRecord(frame, wallMs);
+      if (this.error !== null) return false;
+    }
+    return true;
+  }
+
+  private storeRecord(frame: FrameReader, wallMs: number): void {
+    const { store } = this;
+    if (!this.slots.has(keySlot(frame.keyBytes, frame.keyStart, frame.keyLength))) {
+      this.error = 'the source sent a key of a slot that is not moved';
+      return;
+    }
+    if (frame.keyLength > store.keyBytesMax || frame.valueLength > store.valueBytesMax) {
+      this.error = `no room for a key of ${frame.keyLength} bytes with a value of ${frame.valueLength}: give this node more memory`;
+      return;
+    }
+    this.key.assign(frame.keyBytes, frame.keyStart, frame.keyLength, frame.database);
+    if (frame.kind === RecordKind.removed) {
+      store.delete(this.key, null, wallMs);
+      return;
+    }
+    let valueBytes = frame.valueBytes;
+    let valueStart = frame.valueStart;
+    if (frame.kind === RecordKind.piece) {
+      if (!this.partial.add(frame)) return;
+      valueBytes = this.partial.bytes;
+      valueStart = 0;
+    }
+    const options = this.options.reset();
+    options.expiresAtMs = frame.expiresAtMs === 0 ? NO_EXPIRY : frame.expiresAtMs;
+    options.raw = frame.raw;
+    const result = store.set(this.key, valueBytes, valueStart, frame.valueLength, options, wallMs);
+    if (frame.kind === RecordKind.piece) this.partial.clear();
+    if (result === WriteResult.outOfMemory) this.error = 'the target has no memory left, and may not evict';
+    else this.items += 1;
+  }
+
+  private answer(attempt: number, outcome: FrameOutcome, reply: ReplyToFrame): void {
+    reply(encodeFrameReply({ outcome, attempt, next: this.next, text: this.error ?? '' }));
+  }
+}

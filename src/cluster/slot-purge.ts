@@ -1,0 +1,81 @@
+/**
+ * Deletes the items of hash slots, one job after the other in the order given, each a walk over the index in steps. Before a walk all batches of
+ * data threads that began earlier are waited for: whoever still wrote to the slots by an older slot table is done then. Where the
+ * counters say that the slots are empty there is no walk.
+ */
+import { ANY_NAMESPACE, type KeySelection } from '../store/iteration.ts';
+import { removeSelected } from '../store/slot-items.ts';
+import { SlotSet } from '../store/slot-set.ts';
+import type { Store } from '../store/store.ts';
+
+/** Buckets walked in one step: about a millisecond. */
+const STEP_BUCKETS = 1024;
+
+interface PurgeJob {
+  readonly selection: KeySelection & { readonly slots: SlotSet };
+  readonly onDone: () => void;
+}
+
+export class SlotPurge {
+  private readonly store: Store;
+  private readonly jobs: PurgeJob[] = [];
+  private isWalking = false;
+  private cursor = 0;
+
+  /** `store`: the control thread's access. */
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  get isIdle(): boolean {
+    return this.jobs.length === 0;
+  }
+
+  /** Deletes the items of `slots`, of one name space or ANY_NAMESPACE, after all that was asked for before; then calls `onDone`, in a step. */
+  add(slots: SlotSet, namespace: number, onDone: () => void): void {
+    this.jobs.push({ selection: { namespace, slots }, onDone });
+  }
+
+  /** Everything was deleted: forgets all jobs, whose `onDone` is not called. */
+  clear(): void {
+    this.jobs.length = 0;
+    this.isWalking = false;
+  }
+
+  /** A piece of work. */
+  step(): void {
+    const job = this.jobs[0];
+    if (job === undefined) return;
+    this.store.enter();
+    const isDone = this.walk(job);
+    this.store.leave();
+    if (!isDone) return;
+    this.jobs.shift();
+    job.onDone();
+  }
+
+  private walk({ selection }: PurgeJob): boolean {
+    const { store } = this;
+    if (!this.isWalking) {
+      store.beginExclusive();
+      store.endExclusive();
+      if (this.isEmpty(selection)) return true;
+      this.isWalking = true;
+      this.cursor = 0;
+    }
+    for (let count = 0; count < STEP_BUCKETS; count += 1) {
+      this.cursor = removeSelected(store.parts, this.cursor, selection);
+      if (this.cursor === 0) break;
+    }
+    if (this.cursor !== 0 && !this.isEmpty(selection)) return false;
+    this.isWalking = false;
+    return true;
+  }
+
+  private isEmpty({ namespace, slots }: PurgeJob['selection']): boolean {
+    const { slotCounters } = this.store.parts;
+    if (!slotCounters.isOn) return false;
+    if (namespace === ANY_NAMESPACE) return slotCounters.itemCountOf(slots.slots) === 0;
+    return slots.slots.every((slot) => slotCounters.namespaceItemCount(namespace, slot) === 0);
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * The mover of a node: all moves in which it takes part, over its store, and the deletions. Sans-IO: the host gives connections, time and
+ * frames (`MoverPort`, `step`, `takeFrame`), and calls `step` when `wake` asks for it or when the time has come that the last step told. Everything runs on the control
+ * thread, in steps of about a millisecond, so that the thread's leases and topologies never wait for data.
+ */
+import type { ChangeLog } from '../changes/change-log.ts';
+import type { Store } from '../store/store.ts';
+import { ANY_NAMESPACE } from '../store/iteration.ts';
+import { SlotSet } from '../store/slot-set.ts';
+import type { ClusterNode, SlotMove } from '../topology/topology.ts';
+import { BytePace } from './byte-pace.ts';
+import { encodeFrameReply, FrameOutcome, FrameReader } from './move-frames.ts';
+import { MoveSource } from './move-source.ts';
+import { MoveTarget, type ReplyToFrame } from './move-target.ts';
+import type { MoveOutcome, Mover, MoveReport, MoverReports } from './mover.ts';
+import { SlotPurge } from './slot-purge.ts';
+
+/** How often progress is reported. */
+const REPORT_MS = 250;
+
+/** A connection to a target, for one move. It is opened again by itself after it was lost, until it is closed. */
+export interface MoveLink {
+  /** Sends a `moveItems` request with this value; the reply comes as `replied`. Where no connection stands the frame is dropped. The bytes do not change. */
+  send(frame: Uint8Array): void;
+  close(): void;
+}
+
+export interface MoveLinkEvents {
+  /** A connection stands, over which nothing was sent; what was sent over an earlier one may or may not have come through. */
+  up(): void;
+  down(): void;
+  /** The value of the reply to one of the frames sent. */
+  replied(reply: Uint8Array): void;
+}
+
+/** What the mover needs of the host. */
+export interface MoverPort {
+  connect(target: ClusterNode, events: MoveLinkEvents): MoveLink;
+  /** `step` is to be called soon. */
+  wake(): void;
+  /** Those who were made to wait with a write (`Store.writersWait`) are to look again. */
+  writersResumed(): void;
+}
+
+export interface StoreMoverParts {
+  /** The control thread's access (`controlRow`). */
+  readonly store: Store;
+  readonly log: ChangeLog;
+  readonly port: MoverPort;
+  readonly reports: MoverReports;
+  /** What all exports together may copy in a second, until `setPace`; Infinity: as fast as they can. */
+  readonly bytesPerSecond: number;
+}
+
+interface Export {
+  readonly source: MoveSource;
+  readonly link: MoveLink;
+}
+
+interface Reported {
+  readonly state: string;
+  readonly atMs: number;
+}
+
+export class StoreMover implements Mover {
+  private readonly parts: StoreMoverParts;
+  private readonly purges: SlotPurge;
+  private readonly pace: BytePace;
+  private readonly exports = new Map<number, Export>();
+  private readonly imports = new Map<number, MoveTarget>();
+  /** What was told of each move last. */
+  private readonly reported = new Map<number, Reported>();
+  /** Deletions that are done and not yet reported. */
+  private purged: number[] = [];
+  private dropWanted = false;
+  private nowMs = 0;
+  private wallMs = 0;
+
+  constructor(parts: StoreMoverParts) {
+    this.parts = parts;
+    parts.store.countsUse = false;
+    this.purges = new SlotPurge(parts.store);
+    this.pace = new BytePace(parts.bytesPerSecond);
+  }
+
+  beginExport(move: SlotMove, target: ClusterNode): void {
+    if (this.exports.has(move.id)) return;
+    const { store, log, port } = this.parts;
+    const source = new MoveSource({ store, log, moveId: move.id, slots: move.slots, pace: this.pace });
+    const link = port.connect(target, {
+      up: () => {
+        source.linkUp();
+        port.wake();
+      },
+      down: () => source.linkDown(),
+      replied: (reply) => {
+        source.replied(reply, this.nowMs);
+        port.wake();
+      },
+    });
+    this.exports.set(move.id, { source, link });
+    port.wake();
+  }
+
+  shipRest(moveId: number): void {
+    this.exports.get(moveId)?.source.shipRest();
+    this.parts.port.wake();
+  }
+
+  beginImport(move: SlotMove, _source: ClusterNode): void {
+    if (this.imports.has(move.id)) return;
+    this.imports.set(move.id, new MoveTarget(this.parts.store, this.purges, move.id, move.slots));
+    this.parts.port.wake();
+  }
+
+  endMove(moveId: number, _outcome: MoveOutcome): void {
+    const moved = this.exports.get(moveId);
+    moved?.source.close();
+    moved?.link.close();
+    if (moved?.source.takeWritersResumed() === true) this.parts.port.writersResumed();
+    this.exports.delete(moveId);
+    this.imports.delete(moveId);
+    this.reported.delete(moveId);
+  }
+
+  purge(purgeId: number, slots: readonly number[]): void {
+    this.purges.add(new SlotSet(slots), ANY_NAMESPACE, () => {
+      this.purged.push(purgeId);
+    });
+    this.parts.port.wake();
+  }
+
+  setPace(bytesPerSecond: number): void {
+    this.pace.setRate(bytesPerSecond);
+    this.parts.port.wake();
+  }
+
+  dropAll(): void {
+    for (const moveId of [...this.exports.keys(), ...this.imports.keys()]) this.endMove(moveId, 'cancelled');
+    this.purges.clear();
+    this.purged = [];
+    this.dropWanted = true;
+    this.parts.port.wake();
+  }
+
+  /**
+   * The value of a `moveItems` request that came in. The bytes are the mover's from here on. `reply` gets the value of the reply, now or in a later step;
+   * where the frame is not one at all, at once.
+   */
+  takeFrame(bytes: Uint8Array, reply: ReplyToFrame): void {
+    let frame: FrameReader;
+    try {
+      frame = new FrameReader(bytes);
+    } catch (error) {
+      const text = (error as Error).message;
+      reply(encodeFrameReply({ outcome: FrameOutcome.failed, attempt: 0, next: 0, text }));
+      return;
+    }
+    const target = this.imports.get(frame.move);
+    if (target === undefined) {
+      reply(encodeFrameReply({ outcome: FrameOutcome.unknown, attempt: frame.attempt, next: 0, text: '' }));
+      return;
+    }
+    target.receive(frame, reply, this.wallMs);
+    this.parts.port.wake();
+  }
+
+  /** A piece of work of each kind. Returns the monotonic ms at which the next step is due at the latest. */
+  step(nowMs: number, wallMs: number): number {
+    this.nowMs = nowMs;
+    this.wallMs = wallMs;
+    if (this.dropWanted) this.drop(wallMs);
+    this.purges.step();
+    for (const target of this.imports.values()) target.storeWaiting(wallMs);
+    let writersResumed = false;
+    for (const { source, link } of this.exports.values()) {
+      source.step(nowMs, wallMs, (frame) => link.send(frame));
+      if (source.takeWritersResumed()) writersResumed = true;
+    }
+    if (writersResumed) this.parts.port.writersResumed();
+    this.report(nowMs);
+    return this.wakeAtMs(nowMs);
+  }
+
+  private drop(wallMs: number): void {
+    const { store, reports } = this.parts;
+    this.dropWanted = false;
+    store.enter();
+    store.beginExclusive();
+    store.flush(-1, wallMs);
+    store.endExclusive();
+    store.leave();
+    reports.dropped();
+  }
+
+  /** A report may give new commands, so it goes over copies. */
+  private report(nowMs: number): void {
+    const { reports } = this.parts;
+    for (const purgeId of this.purged.splice(0)) reports.purged(purgeId);
+    const all = [...[...this.exports.values()].map(({ source }) => source), ...this.imports.values()];
+    for (const { id, report } of all) {
+      const known = this.exports.has(id) || this.imports.has(id);
+      if (known && this.isNews(report, nowMs)) reports.moveChanged(report);
+    }
+  }
+
+  private isNews({ id, state }: MoveReport, nowMs: number): boolean {
+    const last = this.reported.get(id);
+    if (last !== undefined && last.state === state && nowMs - last.atMs < REPORT_MS) return false;
+    if (last !== undefined && last.state === state && state !== 'copying' && state !== 'importing') return false;
+    this.reported.set(id, { state, atMs: nowMs });
+    return true;
+  }
+
+  private wakeAtMs(nowMs: number): number {
+    if (!this.purges.isIdle || this.purged.length > 0 || this.dropWanted) return nowMs;
+    let wakeAtMs = Number.POSITIVE_INFINITY;
+    for (const { source } of this.exports.values()) wakeAtMs = Math.min(wakeAtMs, source.wakeAtMs(nowMs));
+    return this.imports.size > 0 ? Math.min(wakeAtMs, nowMs + REPORT_MS) : wakeAtMs;
+  }
+}

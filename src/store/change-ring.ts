@@ -1,0 +1,155 @@
+/**
+ * Where each change to the store is noted for those who follow it: a bounded ring of records in shared memory. A record says which key
+ * changed, not what its value is: who reads it looks the key up then, so a key that was written a hundred times is sent once.
+ *
+ * Any thread appends, under the lock of the changed key's bucket and then, for the few words of a record, the log's own lock, which is the
+ * innermost of all. So records of one key stand in the order of its changes, and who reads a record and then locks the key's bucket
+ * sees that change or a later one. Sequence numbers are dense. Writers never wait for a consumer: one that is a whole ring behind
+ * is marked as lost before anything that it has not read is overwritten.
+ *
+ * A consumer names the hash slots that it follows, or all; what nobody follows is not recorded, and while there is no consumer a change costs
+ * one load. What changes the keys of all slots at once (a flush, SWAPDB) is recorded for every consumer. `ChangeLog` in
+ * src/changes is the consumers' side. Guarded by bench/store.ts; the figures are in docs/adr/0018-change-log.md.
+ */
+import { keySlot } from '../base/key-slot.ts';
+import { copyBytes } from './item.ts';
+import {
+  CHANGE_CONSUMER_COUNT,
+  CHANGE_CONSUMER_WORDS,
+  CHANGE_CONSUMERS,
+  CHANGE_EVERY_SLOT,
+  CHANGE_HEAD,
+  CHANGE_LIMIT,
+  CHANGE_LOCK,
+  CHANGE_LOST_COUNT,
+  CHANGE_RING,
+  CHANGE_SEQUENCE,
+  CHANGE_SLOT_CONSUMERS_MASK,
+  CHANGE_SLOT_WRITERS_WAIT,
+  CHANGE_SLOTS,
+  CONSUMER_CURSOR,
+  CONSUMER_STATE,
+  CONTROL_CHANGE_CONSUMERS,
+  ConsumerState,
+  RECORD_HEADER_WORDS,
+  RECORD_KEY,
+  RECORD_NAMESPACE_SHIFT,
+  RECORD_OPERATION_SHIFT,
+  RECORD_SEQUENCE,
+  RECORD_SKIP,
+  RECORD_SLOT,
+  WORD_BYTES,
+  WORD_SHIFT,
+} from './layout.ts';
+import type { StoreMemory } from './memory.ts';
+import { lock, unlock } from './spin-lock.ts';
+
+/** What happened to a key. A number once used is never used for something else; 0 is RECORD_SKIP. */
+export const ChangeOperation = {
+  /** It has a new value or another expiry. */
+  written: 1,
+  /** Somebody deleted it. */
+  removed: 2,
+  /** Its time was over and it was removed. */
+  expired: 3,
+  /** It was removed to make room. */
+  evicted: 4,
+  /** All keys of the record's name space, or of all for EVERY_NAMESPACE, are gone. The record has no key. */
+  flushed: 5,
+  /** Two databases exchanged their contents. The record has no key. */
+  swapped: 6,
+} as const;
+export type ChangeOperation = (typeof ChangeOperation)[keyof typeof ChangeOperation];
+
+/** The name space of a record about all of them. */
+export const EVERY_NAMESPACE = 0xff;
+/** The hash slot of a record that is about no single key. */
+export const NO_KEY_SLOT = 0xffff;
+
+const NO_BYTES = new Uint8Array(0);
+
+export class ChangeRing {
+  readonly words: Int32Array;
+  /** Words of the ring; 0: this store has no change log. */
+  readonly ringWords: number;
+  private readonly bytes: Buffer;
+  private readonly control: Int32Array;
+
+  constructor(memory: StoreMemory) {
+    const { changes } = memory.handle;
+    this.control = memory.control;
+    this.words = new Int32Array(changes);
+    this.bytes = Buffer.from(changes);
+    this.ringWords = Math.max(0, this.words.length - CHANGE_RING);
+  }
+
+  /** Notes a change of the key in `bytes[start..start+length)`. Its bucket is locked. */
+  changed(operation: ChangeOperation, namespace: number, bytes: Uint8Array, start: number, length: number): void {
+    if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;
+    const slot = keySlot(bytes, start, length);
+    const followers = this.words[CHANGE_SLOTS + slot]! & CHANGE_SLOT_CONSUMERS_MASK;
+    if ((followers | this.words[CHANGE_EVERY_SLOT]!) === 0) return;
+    this.append(operation, namespace, slot, bytes, start, length);
+  }
+
+  /** Notes a change of all keys of a name space. Inside an exclusive section, after the change. */
+  changedAll(operation: ChangeOperation, namespace: number): void {
+    if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;
+    this.append(operation, namespace, NO_KEY_SLOT, NO_BYTES, 0, 0);
+  }
+
+  /** Whether those who write to `slot` are to wait a while: a move of it cannot keep up with them. */
+  writersWait(slot: number): boolean {
+    return this.ringWords !== 0 && (Atomics.load(this.words, CHANGE_SLOTS + slot) & CHANGE_SLOT_WRITERS_WAIT) !== 0;
+  }
+
+  private append(
+    operation: ChangeOperation,
+    namespace: number,
+    slot: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const { words } = this;
+    const size = RECORD_HEADER_WORDS + ((length + WORD_BYTES - 1) >> WORD_SHIFT);
+    lock(words, CHANGE_LOCK);
+    let head = words[CHANGE_HEAD]!;
+    let place = head & (this.ringWords - 1);
+    const skipped = place + size > this.ringWords ? this.ringWords - place : 0;
+    const end = (head + skipped + size) | 0;
+    if (((end - words[CHANGE_LIMIT]!) | 0) > 0) this.passBy(end);
+    if (skipped > 0) {
+      // A record is never cut in two.
+      if (skipped > RECORD_KEY) words[CHANGE_RING + place + RECORD_KEY] = RECORD_SKIP;
+      head = (head + skipped) | 0;
+      place = 0;
+    }
+    const record = CHANGE_RING + place;
+    const sequence = words[CHANGE_SEQUENCE]!;
+    words[record + RECORD_SEQUENCE] = sequence;
+    words[record + RECORD_KEY] = length | (operation << RECORD_OPERATION_SHIFT) | (namespace << RECORD_NAMESPACE_SHIFT);
+    words[record + RECORD_SLOT] = slot;
+    copyBytes(bytes, start, this.bytes, (record + RECORD_HEADER_WORDS) << WORD_SHIFT, length);
+    words[CHANGE_SEQUENCE] = (sequence + 1) | 0;
+    // Publishes what was written above.
+    Atomics.store(words, CHANGE_HEAD, end);
+    unlock(words, CHANGE_LOCK);
+  }
+
+  /** Marks as lost who has not read what a record up to `end` overwrites, and notes how far the others let the head go. */
+  private passBy(end: number): void {
+    const { words, ringWords } = this;
+    let room = ringWords >> 1;
+    for (let consumer = 0; consumer < CHANGE_CONSUMER_COUNT; consumer += 1) {
+      const row = CHANGE_CONSUMERS + consumer * CHANGE_CONSUMER_WORDS;
+      if (Atomics.load(words, row + CONSUMER_STATE) !== ConsumerState.reading) continue;
+      const behind = (end - Atomics.load(words, row + CONSUMER_CURSOR)) | 0;
+      if (behind > ringWords) {
+        Atomics.store(words, row + CONSUMER_STATE, ConsumerState.lost);
+        Atomics.add(words, CHANGE_LOST_COUNT, 1);
+      } else room = Math.min(room, ringWords - behind);
+    }
+    words[CHANGE_LIMIT] = (end + room) | 0;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The items of some hash slots: all of them are walks over the index that pick out what is meant, so they cost as much as the store has items. A walk
+ * in steps, a bucket each, meets every key that is there throughout (see iteration.ts).
+ */
+import { KEY_SLOT_COUNT, keySlot } from '../base/key-slot.ts';
+import { copyBytes } from './item.ts';
+import { ANY_NAMESPACE, isSelected, type KeySelection, scanBucket } from './iteration.ts';
+import type { KeyBatch } from './key-batch.ts';
+import type { SlotFilter } from './slot-set.ts';
+import type { StoreParts } from './store-parts.ts';
+
+/** Fills `batch` with the live keys of `slots`, of all name spaces, in bucket `cursor`; returns the next bucket, 0 at the end. */
+export function scanSlots(
+  parts: StoreParts,
+  cursor: number,
+  slots: SlotFilter,
+  batch: KeyBatch,
+  nowMs: number,
+): number {
+  return scanBucket(parts, cursor, { namespace: ANY_NAMESPACE, slots }, batch, nowMs);
+}
+
+/**
+ * Removes the items of `selection` in bucket `cursor`; returns the next bucket, 0 at the end. No record of it goes to the change log: these
+ * items were given away, or were never ours. Nobody may add such items meanwhile.
+ */
+export function removeSelected(parts: StoreParts, cursor: number, selection: KeySelection): number {
+  const { index, accounts } = parts;
+  if (cursor >= index.bucketCount) return 0;
+  if (!index.looksEmpty(cursor)) {
+    index.lockBucket(cursor);
+    for (index.startSlots(); index.nextSlot(); ) {
+      index.viewSlot();
+      if (!isSelected(index.item, selection)) continue;
+      accounts.removed(index);
+      index.bumpVersion();
+    }
+    index.unlock();
+  }
+  return cursor + 1 < index.bucketCount ? cursor + 1 : 0;
+}
+
+/** Fills `batch` with up to `countMax` live keys of `slot`, of all name spaces. */
+export function keysOfSlot(parts: StoreParts, slot: number, countMax: number, batch: KeyBatch, nowMs: number): void {
+  batch.clear();
+  const wanted = Math.min(countMax, parts.slotCounters.itemCount(slot));
+  for (let bucket = 0; batch.count < wanted && bucket < parts.index.bucketCount; bucket += 1) {
+    if (parts.index.looksEmpty(bucket)) continue;
+    const countBefore = batch.count;
+    for (;;) {
+      const lacking = addKeysOfSlot(parts, bucket, slot, wanted, batch, nowMs);
+      if (lacking === 0) break;
+      batch.truncate(countBefore);
+      batch.grow(lacking);
+    }
+  }
+}
+
+/** Items in slots that `visible` does not have. */
+export function hiddenItemCount(parts: StoreParts, visible: SlotFilter): number {
+  let count = 0;
+  for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1)
+    if (!visible.has(slot)) count += parts.slotCounters.itemCount(slot);
+  return count;
+}
+
+/** Adds the keys of one bucket; returns the length of a key for which there was no room, or 0. */
+function addKeysOfSlot(
+  parts: StoreParts,
+  bucket: number,
+  slot: number,
+  countMax: number,
+  batch: KeyBatch,
+  nowMs: number,
+): number {
+  const { index } = parts;
+  let lacking = 0;
+  index.lockBucket(bucket);
+  for (index.startSlots(); lacking === 0 && batch.count < countMax && index.nextSlot(); ) {
+    index.viewSlot();
+    const { item } = index;
+    if (keySlot(item.bytes, item.keyStart, item.keyLength) !== slot || item.isExpired(nowMs)) continue;
+    if (batch.fits(item.keyLength)) {
+      copyBytes(item.bytes, item.keyStart, batch.bytes, batch.add(item.keyLength, item.namespace), item.keyLength);
+    } else lacking = item.keyLength;
+  }
+  index.unlock();
+  return lacking;
+}
