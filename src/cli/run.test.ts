@@ -94,7 +94,7 @@ describe('commands', () => {
 
   test.each([
     [['sevre'], '"sevre" is not a command; did you mean serve?'],
-    [['cluster'], '"cluster" is not a command\n'],
+    [['shards'], '"shards" is not a command\n'],
     [['help', 'sevre'], '"sevre" is not a command; did you mean serve?'],
     [['--port', '1'], '"--port" is not an option of shoal itself\n'],
   ])('%p is refused', async (args, message) => {

@@ -91,7 +91,7 @@ describe('problems', () => {
 
   test.each([
     [{ flags: flags({ memroy: '1gb' }) }, '--memroy is not an option; did you mean --memory?'],
-    [{ flags: flags({ zone: 'a' }) }, '--zone is not an option'],
+    [{ flags: flags({ shards: '3' }) }, '--shards is not an option'],
   ])('unknown flag', (sources, problem) => {
     expect(problems(sources)).toEqual([problem]);
   });
