@@ -97,7 +97,7 @@ export class AgentOutput {
   }
 
   forgetAll(): void {
-    for (const requestId of [...this.pending.keys()]) this.forget(requestId);
+    for (const requestId of this.pending.keys()) this.forget(requestId);
   }
 
   /** The requests whose time is over, which are not waited for from now on. */

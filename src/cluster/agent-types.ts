@@ -47,7 +47,12 @@ export type AgentEvent =
   | { readonly type: 'leave' };
 
 export type AgentEffect =
-  | { readonly type: 'askCoordinator'; readonly requestId: number; readonly to: string; readonly request: CoordinatorRequest }
+  | {
+      readonly type: 'askCoordinator';
+      readonly requestId: number;
+      readonly to: string;
+      readonly request: CoordinatorRequest;
+    }
   | { readonly type: 'askPeer'; readonly requestId: number; readonly to: ClusterNode; readonly request: PeerRequest }
   /** The answer to this request is of no interest any more. */
   | { readonly type: 'forget'; readonly requestId: number }

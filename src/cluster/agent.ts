@@ -341,7 +341,8 @@ export class ClusterAgent {
   private heartbeat(): HeartbeatContent {
     return {
       node: this.node,
-      epoch: this.topology.epoch,
+      // What another identity of this process has applied says nothing of this one.
+      epoch: this.life === 'member' ? this.topology.epoch : 0,
       leaving: this.isLeaving,
       moves: [...this.outgoing.progress(), ...this.incoming.failed()],
       handed: this.incoming.handedIds(),
@@ -359,19 +360,12 @@ export class ClusterAgent {
   /** Why this node may not serve at `nowMs`; null where it may. */
   private troubleText(nowMs: number): string | null {
     const failure = this.talk.failure === null ? '' : ` (${this.talk.failure})`;
-    switch (this.life) {
-      case 'joining':
-        return `the node has not joined the cluster yet${failure}`;
-      case 'dropping':
-        return 'the node was removed from the cluster and is being cleared';
-      case 'left':
-        return 'the node has left the cluster';
-      case 'member': {
-        if (this.news.right.untilMs > nowMs) return null;
-        const missing = this.promises.missingText(this.topology, this.node.id, nowMs);
-        return `no coordinator answers${failure}, and ${missing}`;
-      }
-    }
+    if (this.life === 'joining') return `the node has not joined the cluster yet${failure}`;
+    if (this.life === 'dropping') return 'the node was removed from the cluster and is being cleared';
+    if (this.life === 'left') return 'the node has left the cluster';
+    if (this.news.right.untilMs > nowMs) return null;
+    const missing = this.promises.missingText(this.topology, this.node.id, nowMs);
+    return `no coordinator answers${failure}, and ${missing}`;
   }
 
   private others(): readonly string[] {

@@ -49,7 +49,10 @@ export class CoordinatorTalk {
   private refusalLogged = '';
   private silenceLogged = false;
 
-  constructor(output: AgentOutput, options: { cluster: string; coordinators: readonly string[]; random01: () => number }) {
+  constructor(
+    output: AgentOutput,
+    options: { cluster: string; coordinators: readonly string[]; random01: () => number },
+  ) {
     this.output = output;
     this.cluster = options.cluster;
     this.line = new CoordinatorLine(options.coordinators, options.random01);
@@ -81,7 +84,11 @@ export class CoordinatorTalk {
   }
 
   /** `epoch`: of the topology that this node has applied. */
-  answered(request: PendingRequest, answer: CoordinatorAnswer, context: { nowMs: number; epoch: number }): CoordinatorNews {
+  answered(
+    request: PendingRequest,
+    answer: CoordinatorAnswer,
+    context: { nowMs: number; epoch: number },
+  ): CoordinatorNews {
     const { purpose } = request;
     if (purpose.kind === 'heartbeat') return this.heartbeatAnswered(request, purpose.address, answer, context);
     if (purpose.kind === 'watch') return this.watchAnswered(purpose.address, answer, context.nowMs);
@@ -141,6 +148,8 @@ export class CoordinatorTalk {
     }
     if (answer.type !== 'lease') {
       this.refused(address, answer, nowMs);
+      // The reason may be in a topology that this node has missed.
+      this.renewWatch(address, true, nowMs);
       this.line.failed(address, nowMs);
       return NOTHING;
     }

@@ -9,16 +9,20 @@ import type { MoveProgress } from '../protocol/cluster/messages.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 import type { ImportPhase, MoveSnapshot } from './agent-types.ts';
-import { NO_PROGRESS, ownsSome, type Progress, progressOf, shortId, slotCountText } from './move-parts.ts';
+import {
+  type KnownMove,
+  moveSnapshot,
+  NO_PROGRESS,
+  ownsSome,
+  progressOf,
+  shortId,
+  slotCountText,
+  toldProgress,
+} from './move-parts.ts';
 import type { MoveReport } from './mover.ts';
 import type { MoveMark } from './slot-image.ts';
 
-interface Import {
-  readonly move: SlotMove;
-  phase: ImportPhase;
-  progress: Progress;
-  error: string | null;
-}
+type Import = KnownMove<ImportPhase>;
 
 /** What became of imports by a topology. */
 export interface EndedImports {
@@ -120,9 +124,7 @@ export class IncomingMoves {
 
   /** Moves that have failed here: of the others the source tells. */
   failed(): readonly MoveProgress[] {
-    return [...this.imports.values()]
-      .filter(({ phase }) => phase === 'failed')
-      .map(({ move, progress, error }) => ({ id: move.id, state: 'failed', ...progress, error }));
+    return [...this.imports.values()].filter(({ phase }) => phase === 'failed').map(toldProgress);
   }
 
   /** Moves that were handed over. */
@@ -131,14 +133,6 @@ export class IncomingMoves {
   }
 
   snapshot(): readonly MoveSnapshot[] {
-    return [...this.imports.values()].map(({ move, phase, progress, error }) => ({
-      id: move.id,
-      role: 'target',
-      peer: move.from,
-      slotCount: move.slots.length,
-      phase,
-      ...progress,
-      error,
-    }));
+    return [...this.imports.values()].map((known) => moveSnapshot(known, 'target'));
   }
 }

@@ -1,11 +1,35 @@
-/** What both sides of a move share: figures, and words for people. */
+/** What both sides of a move share: how it is kept and told, and words for people. */
+import type { MoveProgress } from '../protocol/cluster/messages.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
-import type { MoveReport } from './mover.ts';
+import type { ExportPhase, ImportPhase, MoveSnapshot } from './agent-types.ts';
+import type { MoveReport, MoveRole } from './mover.ts';
 
 /** How far a move is. */
 export type Progress = Pick<MoveReport, 'items' | 'bytes' | 'itemsTotal' | 'lag'>;
 
 export const NO_PROGRESS: Progress = { items: 0, bytes: 0, itemsTotal: 0, lag: 0 };
+
+/** A move as one of its nodes keeps it. */
+export interface KnownMove<P extends ExportPhase | ImportPhase> {
+  readonly move: SlotMove;
+  phase: P;
+  progress: Progress;
+  /** Why it has failed, where it has. */
+  error: string | null;
+}
+
+/** For the coordinator. */
+export function toldProgress({ move, phase, progress, error }: KnownMove<ExportPhase | ImportPhase>): MoveProgress {
+  const state = phase === 'handed' || phase === 'failed' ? phase : 'copying';
+  return { id: move.id, state, ...progress, error };
+}
+
+/** For people. */
+export function moveSnapshot(known: KnownMove<ExportPhase | ImportPhase>, role: MoveRole): MoveSnapshot {
+  const { move, phase, progress, error } = known;
+  const peer = role === 'source' ? move.to : move.from;
+  return { id: move.id, role, peer, slotCount: move.slots.length, phase, ...progress, error };
+}
 
 export function progressOf({ items, bytes, itemsTotal, lag }: MoveReport): Progress {
   return { items, bytes, itemsTotal, lag };

@@ -14,7 +14,16 @@ import type { MoveProgress } from '../protocol/cluster/messages.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 import type { ExportPhase, MoveSnapshot } from './agent-types.ts';
-import { NO_PROGRESS, ownsSome, type Progress, progressOf, shortId, slotCountText } from './move-parts.ts';
+import {
+  type KnownMove,
+  moveSnapshot,
+  NO_PROGRESS,
+  ownsSome,
+  progressOf,
+  shortId,
+  slotCountText,
+  toldProgress,
+} from './move-parts.ts';
 import type { MoveReport } from './mover.ts';
 import type { MoveMark } from './slot-image.ts';
 
@@ -23,12 +32,7 @@ const ANSWER_TIMEOUT_MS = 500;
 /** Then, and after an answer that settles nothing, it is asked again after this. */
 const ASK_AGAIN_MS = 100;
 
-interface Export {
-  readonly move: SlotMove;
-  phase: ExportPhase;
-  progress: Progress;
-  error: string | null;
-}
+type Export = KnownMove<ExportPhase>;
 
 /** What became of exports by a topology. */
 export interface EndedExports {
@@ -125,19 +129,16 @@ export class OutgoingMoves {
     const moved = this.exports.get(moveId);
     if (moved === undefined || moved.phase !== 'handing') return false;
     this.askAtMs.delete(moveId);
-    switch (state) {
-      case 'importing':
-        this.sendHandover(moved.move, nowMs);
-        return false;
-      case 'handed':
-        moved.phase = 'handed';
-        this.output.add({ type: 'endMove', moveId, outcome: 'handed' });
-        this.output.log('info', `handed ${slotCountText(moved.move)} over to node ${shortId(moved.move.to)}`);
-        return true;
-      case 'unknown':
-        this.fail(moved, 'the target has given the move up');
-        return true;
+    if (state === 'importing') {
+      this.sendHandover(moved.move, nowMs);
+      return false;
     }
+    if (state === 'handed') {
+      moved.phase = 'handed';
+      this.output.add({ type: 'endMove', moveId, outcome: 'handed' });
+      this.output.log('info', `handed ${slotCountText(moved.move)} over to node ${shortId(moved.move.to)}`);
+    } else this.fail(moved, 'the target has given the move up');
+    return true;
   }
 
   /** The target of `moveId` did not answer, or not usefully: it is asked again and again. */
@@ -189,24 +190,11 @@ export class OutgoingMoves {
   }
 
   progress(): readonly MoveProgress[] {
-    return [...this.exports.values()].map(({ move, phase, progress, error }) => ({
-      id: move.id,
-      state: phase === 'handed' || phase === 'failed' ? phase : 'copying',
-      ...progress,
-      error,
-    }));
+    return [...this.exports.values()].map(toldProgress);
   }
 
   snapshot(): readonly MoveSnapshot[] {
-    return [...this.exports.values()].map(({ move, phase, progress, error }) => ({
-      id: move.id,
-      role: 'source',
-      peer: move.to,
-      slotCount: move.slots.length,
-      phase,
-      ...progress,
-      error,
-    }));
+    return [...this.exports.values()].map((known) => moveSnapshot(known, 'source'));
   }
 
   private endDoubts(selfId: string): SlotMove[] {
@@ -242,7 +230,10 @@ export class OutgoingMoves {
     moved.phase = 'failed';
     moved.error = error;
     this.output.add({ type: 'endMove', moveId: moved.move.id, outcome: 'cancelled' });
-    this.output.log('warn', `the move of ${slotCountText(moved.move)} to node ${shortId(moved.move.to)} failed: ${error}`);
+    this.output.log(
+      'warn',
+      `the move of ${slotCountText(moved.move)} to node ${shortId(moved.move.to)} failed: ${error}`,
+    );
   }
 
   private sendHandover(move: SlotMove, nowMs: number): void {

@@ -69,7 +69,9 @@ export class PromiseTalk {
         nowMs,
       ),
     );
-    const names = others.filter(({ id }) => missing.has(id)).map(({ id, host, peerPort }) => `${shortId(id)} (${host}:${peerPort})`);
+    const names = others
+      .filter(({ id }) => missing.has(id))
+      .map(({ id, host, peerPort }) => `${shortId(id)} (${host}:${peerPort})`);
     return `not promised by ${names.join(', ')}`;
   }
 }

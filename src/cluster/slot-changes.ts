@@ -68,15 +68,18 @@ export function raiseFences(
     const index = before.indexOf(nodeId);
     if (index === NO_NODE) continue;
     const afterIndex = after.node(nodeId) === null ? -1 : after.indexOf(nodeId);
+    const raise = (slot: number): void => {
+      if (after.ownerIndex(slot) !== afterIndex) fences.raise(slot, nodeId);
+    };
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const word = words[slot]!;
-      if ((word & OWNED) !== 0 || (word & OWNER_MASK) !== index) continue;
-      if (after.ownerIndex(slot) !== afterIndex) fences.raise(slot, nodeId);
+      if ((word & OWNED) === 0 && (word & OWNER_MASK) === index) raise(slot);
     }
-    for (const { to, slots } of unsure) {
-      if (to !== nodeId) continue;
-      for (const slot of slots) if (after.ownerIndex(slot) !== afterIndex) fences.raise(slot, nodeId);
+    // A move's target may have taken over, which only its source knows for certain.
+    for (const { to, slots } of before.moves) {
+      if (to === nodeId) for (const slot of slots) if ((words[slot]! & OWNED) === 0) raise(slot);
     }
+    for (const { to, slots } of unsure) if (to === nodeId) for (const slot of slots) raise(slot);
   }
 }
 

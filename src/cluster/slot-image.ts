@@ -6,6 +6,7 @@
  * gives this node are OWNED; a mark `taken` adds those whose source has let go of them, `away` takes those that
  * this node has let go of.
  */
+import { unreachable } from '../base/assert.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import { NO_NODE, type Topology } from '../topology/topology.ts';
 import { HANDED, IMPORTING, MOVING, OWNED, PAUSED, type SlotImage } from './slot-table.ts';
@@ -59,5 +60,7 @@ function markedWord(word: number, mark: MoveMark, targetIndex: number): number {
       return word | IMPORTING;
     case 'taken':
       return targetIndex | OWNED;
+    default:
+      return unreachable(mark);
   }
 }
