@@ -21,6 +21,15 @@ export interface CampaignAnswer {
   readonly state: StoredState;
 }
 
+export interface StateServiceOptions {
+  /** The service's own; null for a file. */
+  readonly process: SimProcess | null;
+  /** A value was stored. */
+  readonly onStored: (value: Uint8Array) => void;
+  /** Planted: who is elected reads what was stored before the last write, and so makes its next topology under an epoch that was used. */
+  readonly readsOld: boolean;
+}
+
 export class StateService {
   private state: StoredState = { revision: 0, value: new Uint8Array(0) };
   private term = 0;
@@ -28,11 +37,17 @@ export class StateService {
   private holderAddress: string | null = null;
   private heldUntilMs = 0;
   private revision = 0;
-  /** Null for a file, which needs no election. */
-  private readonly process: SimProcess | null;
+  /** What was stored before. */
+  private previous = this.state;
+  private readonly options: StateServiceOptions;
 
-  constructor(process: SimProcess | null) {
-    this.process = process;
+  constructor(options: StateServiceOptions) {
+    this.options = options;
+  }
+
+  /** Null for a file, which needs no election. */
+  private get process(): SimProcess | null {
+    return this.options.process;
   }
 
   /** The stored state, as an operator would see it. */
@@ -50,7 +65,11 @@ export class StateService {
     }
     if (this.holder !== candidate) return { term: null, leader: this.holderAddress, state: this.state };
     this.heldUntilMs = this.process === null ? Number.POSITIVE_INFINITY : nowMs + ELECTION_MS;
-    return { term: this.term, leader: address, state: this.state };
+    return { term: this.term, leader: address, state: this.options.readsOld ? this.oldState : this.state };
+  }
+
+  private get oldState(): StoredState {
+    return { revision: this.state.revision, value: this.previous.value };
   }
 
   /** Gives the election up, where `holder` has it. */
@@ -63,7 +82,9 @@ export class StateService {
     if (this.holder === null || !isHeld || term !== this.term) return { kind: 'notElected' };
     if (expectedRevision !== this.state.revision) return { kind: 'conflict', state: this.state };
     this.revision += 1 + (this.revision % 3);
+    this.previous = this.state;
     this.state = { revision: this.revision, value: value.slice() };
+    this.options.onStored(this.state.value);
     return { kind: 'written', revision: this.revision };
   }
 }

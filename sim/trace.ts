@@ -22,7 +22,8 @@ export class Trace {
   note(who: string, text: () => string): void {
     if (!this.isOn) return;
     const { nowMs, step } = this.scheduler;
-    this.lines[this.next % TRACE_LINES] = `${nowMs.toFixed(2).padStart(10)} ${String(step).padStart(7)}  ${who.padEnd(4)} ${text()}`;
+    this.lines[this.next % TRACE_LINES] =
+      `${nowMs.toFixed(2).padStart(10)} ${String(step).padStart(7)}  ${who.padEnd(4)} ${text()}`;
     this.next += 1;
   }
 

@@ -79,7 +79,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-const files = [...sourceFiles('src'), ...sourceFiles('test')];
+const files = [...sourceFiles('src'), ...sourceFiles('sim'), ...sourceFiles('test')];
 
 describe.each(RULES)('$name', ({ problem, example }) => {
   test('holds for every file', () => {

@@ -1,0 +1,36 @@
+/**
+ * Bugs that can be planted into a run, each by a wrapper around a real part: they show that the checks find what they are for. No run has one unless
+ * it is asked for.
+ */
+import { type ChangeConsumer, type ChangeLog, ChangeReading } from '../src/changes/change-log.ts';
+import type { SlotTable } from '../src/cluster/slot-table.ts';
+
+export const PLANTED_BUGS = ['skipFence', 'dropTail', 'reuseEpoch', 'fastClock'] as const;
+
+/**
+ * `skipFence`: a node serves on when its lease has ended. `dropTail`: what is written during a move is not sent to the target.
+ * `reuseEpoch`: a coordinator that is elected reads an old state, so its first topology has an epoch that another one had. `fastClock`: not a bug but a machine whose clock is slower by more than
+ * leases allow for, which shows what their bound is for.
+ */
+export type PlantedBug = (typeof PLANTED_BUGS)[number];
+
+/** A table that lets its node serve although its right has ended. */
+export function withoutFence(slots: SlotTable): SlotTable {
+  return Object.create(slots, { mayAnswer: { value: () => true }, mayServe: { value: () => true } }) as SlotTable;
+}
+
+/** A change log that never has any news. */
+export function withoutTail(log: ChangeLog): ChangeLog {
+  const open = (slots: readonly number[] | null): ChangeConsumer | null => {
+    const consumer = log.open(slots);
+    if (consumer === null) return null;
+    const nothing = { value: 0 };
+    return Object.create(consumer, {
+      read: { value: () => ChangeReading.none },
+      isLost: { value: false },
+      lag: nothing,
+      lagShare: nothing,
+    }) as ChangeConsumer;
+  };
+  return Object.create(log, { open: { value: open } }) as ChangeLog;
+}

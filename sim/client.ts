@@ -1,0 +1,171 @@
+/**
+ * A client of a run: writes and reads a few keys, one call at a time, and keeps record of what it was told. It goes by a topology as the real client
+ * does (`KnownTopology`, `SlotRoutes`), or knows none and lets any node forward.
+ *
+ * It prefers keys whose slot is on its way: that is where things go wrong.
+ */
+import { KnownTopology } from '../src/client/known-topology.ts';
+import { SlotRoutes } from '../src/client/slot-routes.ts';
+import { NO_NODE } from '../src/topology/topology.ts';
+import type { Calls } from './calls.ts';
+import type { DataAnswer, DataRequest } from './data-plane.ts';
+import type { History, OperationKind } from './history.ts';
+import { ABSENT } from './history.ts';
+import type { SimProcess } from './process.ts';
+import type { Chance } from './randomness.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Trace } from './trace.ts';
+
+/** What a client may ask a node: a command, or its topology. */
+export type ClientRequest = DataRequest | { readonly kind: 'topology' };
+export type ClientAnswer = DataAnswer | { readonly kind: 'topology'; readonly bytes: Uint8Array };
+
+export interface KeyOfRun {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly slot: number;
+}
+
+export interface ClientSetting {
+  readonly process: SimProcess;
+  readonly scheduler: Scheduler;
+  readonly chance: Chance;
+  readonly calls: Calls<ClientRequest, ClientAnswer>;
+  readonly history: History;
+  readonly trace: Trace;
+  readonly keys: readonly KeyOfRun[];
+  /** Addresses to begin with. */
+  readonly seeds: readonly string[];
+  readonly knowsSlots: boolean;
+  /** A value that nobody has written yet. */
+  readonly newValue: () => number;
+}
+
+const THINK_MS_MEAN = 8;
+const CALL_TIMEOUT_MS = 400;
+/** A call is tried again until it has taken this long. */
+const DEADLINE_MS = 1500;
+const RETRY_MS_MEAN = 15;
+const TOPOLOGY_EVERY_MS = 500;
+const HOT_KEY_PROBABILITY = 0.6;
+const WRITE_PROBABILITY = 0.5;
+/** Writes of one key whose outcome is open; then it is only read. */
+const OPEN_WRITES_MAX = 4;
+
+interface Job {
+  readonly kind: OperationKind & ('read' | 'write');
+  readonly key: KeyOfRun;
+  readonly value: number;
+  readonly deadlineMs: number;
+}
+
+export class SimClient {
+  answeredCount = 0;
+  failedCount = 0;
+  private readonly setting: ClientSetting;
+  private readonly known = new KnownTopology();
+  private stopped = false;
+
+  constructor(setting: ClientSetting) {
+    this.setting = setting;
+  }
+
+  start(): void {
+    this.next();
+    if (this.setting.knowsSlots) this.poll();
+  }
+
+  /** No new calls are made. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private next(): void {
+    const { process, chance, history, newValue } = this.setting;
+    process.after(chance.exponential(THINK_MS_MEAN), () => {
+      if (this.stopped) return;
+      const key = this.pickKey();
+      const mayWrite = history.openWrites(key.name) < OPEN_WRITES_MAX;
+      const kind = mayWrite && chance.happens(WRITE_PROBABILITY) ? 'write' : 'read';
+      const deadlineMs = process.monotonicMs + DEADLINE_MS;
+      this.attempt({ kind, key, value: kind === 'write' ? newValue() : ABSENT, deadlineMs }, null);
+    });
+  }
+
+  private pickKey(): KeyOfRun {
+    const { keys, chance } = this.setting;
+    const { topology } = this.known;
+    if (topology !== null && topology.moves.length > 0 && chance.happens(HOT_KEY_PROBABILITY)) {
+      const hot = keys.filter(({ slot }) => topology.moveOf(slot) !== null);
+      if (hot.length > 0) return chance.pick(hot);
+    }
+    return chance.pick(keys);
+  }
+
+  /** Tries `job` at `address`, or where the topology says. */
+  private attempt(job: Job, address: string | null): void {
+    const { process, scheduler, calls, history, trace, knowsSlots, seeds, chance } = this.setting;
+    const { kind, key, value } = job;
+    const { name } = key;
+    const target = address ?? this.route(key) ?? chance.pick(seeds);
+    const operation = history.call(name, kind, value, scheduler.nowMs, process.name);
+    const request: DataRequest = { kind, key: name, value, forward: !knowsSlots };
+    calls.call({ from: process, address: target, request, timeoutMs: CALL_TIMEOUT_MS }, (answer) => {
+      trace.note(process.name, () => `${kind} ${name} ${value === ABSENT ? '' : value} at ${target}: ${tell(answer)}`);
+      if (answer?.kind === 'done') {
+        this.answeredCount += 1;
+        history.answer(operation, answer.value, scheduler.nowMs, scheduler.step);
+        this.next();
+        return;
+      }
+      if (answer !== null && answer.kind !== 'closed') history.refuse(operation);
+      if (process.monotonicMs >= job.deadlineMs || (kind === 'write' && history.openWrites(name) > OPEN_WRITES_MAX)) {
+        this.failedCount += 1;
+        this.next();
+        return;
+      }
+      if (answer?.kind === 'moved') {
+        if (answer.epoch > this.known.epoch && knowsSlots) this.askTopology(target);
+        this.attempt(job, answer.address);
+        return;
+      }
+      process.after(chance.exponential(RETRY_MS_MEAN), () => this.attempt(job, null));
+    });
+  }
+
+  private route({ bytes }: KeyOfRun): string | null {
+    const { topology } = this.known;
+    if (topology === null) return null;
+    const index = new SlotRoutes(topology).ownerOf(bytes, 0, bytes.length);
+    const node = index === NO_NODE ? undefined : topology.nodes[index];
+    return node === undefined ? null : `${node.host}:${node.port}`;
+  }
+
+  private poll(): void {
+    const { process, chance, seeds } = this.setting;
+    const nodes = this.known.topology?.nodes ?? [];
+    const addresses = [...nodes.map(({ host, port }) => `${host}:${port}`), ...seeds];
+    this.askTopology(chance.pick(addresses));
+    process.after(chance.exponential(TOPOLOGY_EVERY_MS), () => this.poll());
+  }
+
+  private askTopology(address: string): void {
+    const { process, calls } = this.setting;
+    const request = { kind: 'topology' } as const;
+    calls.call({ from: process, address, request, timeoutMs: CALL_TIMEOUT_MS }, (answer) => {
+      if (answer?.kind !== 'topology' || answer.bytes.length === 0) return;
+      try {
+        this.known.take(answer.bytes, false);
+      } catch {
+        // A node that is behind: what is known is newer.
+      }
+    });
+  }
+}
+
+function tell(answer: ClientAnswer | null): string {
+  if (answer === null) return 'no answer';
+  if (answer.kind === 'done') return answer.value === ABSENT ? 'absent' : `= ${answer.value}`;
+  if (answer.kind === 'moved') return `moved to ${answer.address} (epoch ${answer.epoch})`;
+  return answer.kind;
+}

@@ -1,0 +1,54 @@
+/**
+ * The connection of a move, from its source to its target: frames go as calls, each answered or not. Where one is not answered in time the connection
+ * counts as lost, and a new one stands a little later, as the real link does it.
+ */
+import type { MoveLink, MoveLinkEvents } from '../src/cluster/store-mover.ts';
+import type { ClusterNode } from '../src/topology/topology.ts';
+import type { SimProcess } from './process.ts';
+import type { Chance } from './randomness.ts';
+import type { World } from './world.ts';
+
+const CONNECT_MS_MEAN = 2;
+const FRAME_TIMEOUT_MS = 600;
+const RECONNECT_MS = 50;
+
+export interface MoveLinkSetting {
+  readonly world: World;
+  readonly process: SimProcess;
+  readonly chance: Chance;
+  readonly target: ClusterNode;
+  readonly events: MoveLinkEvents;
+}
+
+export function openMoveLink({ world, process, chance, target, events }: MoveLinkSetting): MoveLink {
+  const address = `${target.host}:${target.peerPort}`;
+  let isClosed = false;
+  let isUp = false;
+  const connect = (delayMs: number): void => {
+    process.after(delayMs + chance.exponential(CONNECT_MS_MEAN), () => {
+      if (isClosed) return;
+      isUp = true;
+      events.up();
+    });
+  };
+  connect(0);
+  return {
+    send(frame) {
+      if (!isUp) return;
+      world.moves.call({ from: process, address, request: frame, timeoutMs: FRAME_TIMEOUT_MS }, (reply) => {
+        if (isClosed) return;
+        if (reply !== null) {
+          events.replied(reply);
+          return;
+        }
+        if (!isUp) return;
+        isUp = false;
+        events.down();
+        connect(RECONNECT_MS);
+      });
+    },
+    close() {
+      isClosed = true;
+    },
+  };
+}

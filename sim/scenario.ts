@@ -1,0 +1,139 @@
+/**
+ * What happens to the cluster of a run, drawn from its seed before it begins: a list of actions with their times. Which node an action is about is
+ * a number that is resolved when its time has come, so a scenario with some actions left out is a scenario too: that is how a failing one is
+ * made shorter.
+ */
+import { Chance } from './randomness.ts';
+import type { StateStoreKind } from './state-service.ts';
+
+/** Of all runs. */
+export const CLUSTER_NAME = 'simulated';
+
+/**
+ * `planned`: nodes join, leave, are drained and weighed while nothing fails: no key may be lost. `coordinator`: the same, while coordinators and
+ * their state store fail: no key may be lost either. `faults`: everything at once.
+ */
+export const PROFILES = ['planned', 'coordinator', 'faults'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+export type ActionKind =
+  | 'join'
+  | 'drain'
+  | 'undrain'
+  | 'weight'
+  | 'leave'
+  | 'crashNode'
+  | 'pauseNode'
+  | 'pauseInside'
+  | 'cutOneWay'
+  | 'cutBothWays'
+  | 'isolateNode'
+  | 'flap'
+  | 'storm'
+  | 'crashCoordinator'
+  | 'pauseCoordinator'
+  | 'cutCoordinator'
+  | 'cutState'
+  | 'slowState'
+  | 'refuseState';
+
+export interface Action {
+  /** Its place in the whole scenario: the name by which it is left out or kept. */
+  readonly number: number;
+  /** True ms since the cluster came to rest for the first time. */
+  readonly atMs: number;
+  readonly kind: ActionKind;
+  /** Which node, coordinator or link, in [0, 1). */
+  readonly which: number;
+  /** Another one. */
+  readonly other: number;
+  /** How long a fault lasts, or a node stays away; true ms. */
+  readonly forMs: number;
+  /** A weight, or another small number. */
+  readonly amount: number;
+}
+
+export interface Scenario {
+  readonly profile: Profile;
+  readonly nodeCount: number;
+  readonly coordinatorCount: number;
+  readonly stateStore: StateStoreKind;
+  readonly clientCount: number;
+  readonly actions: readonly Action[];
+}
+
+/** Actions happen within this time. */
+export const ACTIONS_MS = 12_000;
+const ACTION_COUNT_MIN = 2;
+const ACTION_COUNT_MAX = 9;
+
+const CHANGES: readonly ActionKind[] = ['join', 'join', 'drain', 'drain', 'weight', 'weight', 'undrain', 'leave'];
+const COORDINATOR_FAULTS: readonly ActionKind[] = [
+  'crashCoordinator',
+  'crashCoordinator',
+  'pauseCoordinator',
+  'cutState',
+  'slowState',
+  'refuseState',
+];
+const NODE_FAULTS: readonly ActionKind[] = [
+  'crashNode',
+  'crashNode',
+  'pauseNode',
+  'pauseInside',
+  'cutOneWay',
+  'cutBothWays',
+  'isolateNode',
+  'flap',
+  'storm',
+  'cutCoordinator',
+];
+
+const FAULTS_OF: Readonly<Record<Profile, readonly ActionKind[]>> = {
+  planned: [],
+  coordinator: COORDINATOR_FAULTS,
+  faults: [...COORDINATOR_FAULTS.slice(0, 4), ...NODE_FAULTS],
+};
+/** Share of an action of a profile with faults that is a planned change. */
+const CHANGE_PROBABILITY = 0.4;
+
+export function drawScenario(seed: number): Scenario {
+  const chance = new Chance(seed, 'scenario');
+  const profile = chance.pick(PROFILES);
+  const stateStore = chance.happens(0.6) ? 'etcd' : 'file';
+  const faults = FAULTS_OF[profile];
+  const count = ACTION_COUNT_MIN + chance.below(ACTION_COUNT_MAX - ACTION_COUNT_MIN + 1);
+  const actions: Omit<Action, 'number'>[] = [];
+  for (let drawn = 0; drawn < count; drawn += 1) {
+    const isChange = faults.length === 0 || chance.happens(CHANGE_PROBABILITY);
+    actions.push({
+      atMs: chance.between(0, ACTIONS_MS),
+      kind: chance.pick(isChange ? CHANGES : faults),
+      which: chance.fraction(),
+      other: chance.fraction(),
+      // Most faults are shorter than a lease or around it; some are much longer.
+      forMs: chance.happens(0.7) ? chance.between(50, 3500) : chance.between(3500, 9000),
+      amount: 1 + chance.below(4),
+    });
+  }
+  actions.sort((left, right) => left.atMs - right.atMs);
+  return {
+    profile,
+    nodeCount: 1 + chance.below(5),
+    // A file is one coordinator's alone.
+    coordinatorCount: stateStore === 'file' ? 1 : 1 + chance.below(3),
+    stateStore,
+    clientCount: 2 + chance.below(3),
+    actions: actions.map((action, number) => ({ ...action, number })),
+  };
+}
+
+/** The scenario with the actions whose number `keep` has. */
+export function keepActions(scenario: Scenario, keep: ReadonlySet<number>): Scenario {
+  return { ...scenario, actions: scenario.actions.filter(({ number }) => keep.has(number)) };
+}
+
+export function describeAction({ number, atMs, kind, which, other, forMs, amount }: Action): string {
+  const numbers = `which ${which.toFixed(2)}, other ${other.toFixed(2)}, for ${forMs.toFixed(0)} ms, amount ${amount}`;
+  return `${String(number).padStart(2)}  at ${atMs.toFixed(0).padStart(6)} ms  ${kind.padEnd(16)} ${numbers}`;
+}

@@ -1,0 +1,91 @@
+/**
+ * The simulator over a hundred seeds: any of them that fails prints how to replay it. And that it finds what it is for: bugs that are planted on
+ * purpose, each within a stated number of seeds.
+ */
+import { describe, expect, test } from 'bun:test';
+import type { PlantedBug } from '../sim/bugs.ts';
+import type { FailureKind } from '../sim/failure.ts';
+import { runSeed } from '../sim/run.ts';
+import { type Action, drawScenario, PROFILES } from '../sim/scenario.ts';
+import { shrinkScenario } from '../sim/shrink.ts';
+
+const SEED_COUNT = 100;
+/** Seeds of one test: small enough for a slow machine's time limit. */
+const SEEDS_AT_ONCE = 10;
+
+describe('the cluster keeps its promises', () => {
+  const profiles = new Set<string>();
+  for (let first = 1; first <= SEED_COUNT; first += SEEDS_AT_ONCE) {
+    const last = first + SEEDS_AT_ONCE - 1;
+    test(`seeds ${first} to ${last}`, () => {
+      for (let seed = first; seed <= last; seed += 1) {
+        const { failure, figures, scenario } = runSeed({ seed, bug: null, keep: null, trace: false });
+        profiles.add(scenario.profile);
+        const told = failure === null ? null : `${failure.kind}: ${failure.message}; npm run sim -- --seed ${seed}`;
+        expect(told).toBeNull();
+        expect(figures.answeredCount).toBeGreaterThan(100);
+      }
+    });
+  }
+
+  test('in runs of all kinds', () => {
+    expect([...profiles].toSorted()).toEqual(PROFILES.toSorted());
+  });
+});
+
+interface Plant {
+  readonly bug: PlantedBug;
+  /** It is found within so many seeds. */
+  readonly within: number;
+  readonly kinds: readonly FailureKind[];
+}
+
+const PLANTS: readonly Plant[] = [
+  { bug: 'skipFence', within: 20, kinds: ['twoServe', 'notLinearizable'] },
+  { bug: 'dropTail', within: 20, kinds: ['notLinearizable'] },
+  { bug: 'reuseEpoch', within: 20, kinds: ['twoServe', 'notLinearizable', 'notConverged', 'notAtRest'] },
+  { bug: 'fastClock', within: 60, kinds: ['twoServe', 'notLinearizable'] },
+];
+
+describe('a planted bug is found', () => {
+  test.each(PLANTS)('$bug within $within seeds', ({ bug, within, kinds }) => {
+    for (let seed = 1; seed <= within; seed += 1) {
+      const { failure } = runSeed({ seed, bug, keep: null, trace: false });
+      if (failure === null) continue;
+      expect(kinds).toContain(failure.kind);
+      return;
+    }
+    expect(`found within ${within} seeds`).toBe('not found');
+  });
+});
+
+test('a seed takes the same path again, with a trace too', () => {
+  const run = (trace: boolean) => runSeed({ seed: 5, bug: null, keep: null, trace });
+  const first = run(false);
+  const again = run(true);
+  expect(again.figures).toEqual(first.figures);
+  expect(first.trace).toEqual([]);
+  expect(again.trace.length).toBeGreaterThan(100);
+});
+
+const ACTION: Action = { number: 0, atMs: 0, kind: 'join', which: 0, other: 0, forMs: 0, amount: 1 };
+
+describe('a scenario that fails', () => {
+  const scenario = {
+    ...drawScenario(1),
+    actions: Array.from({ length: 5 }, (_unused, number) => ({ ...ACTION, number })),
+  };
+
+  test('is made as short as it can be', () => {
+    const needed = new Set([1, 3]);
+    const kept = shrinkScenario(scenario, 'twoServe', (keep) =>
+      [...needed].every((one) => keep.has(one)) ? 'twoServe' : null,
+    );
+    expect(kept).toEqual(needed);
+  });
+
+  test('is not exchanged for another failure', () => {
+    const kept = shrinkScenario(scenario, 'twoServe', (keep) => (keep.has(2) ? 'twoServe' : 'crash'));
+    expect(kept).toEqual(new Set([2]));
+  });
+});
