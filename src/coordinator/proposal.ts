@@ -184,7 +184,7 @@ function beginMoves(
     return !busy.has(pairOf(from, to)) && membership.isHeard(from, nowMs) && membership.isHeard(to, nowMs);
   };
   let waits = false;
-  for (const [{ from, to }, slots] of byPair(planOwners(topology, { tight: settings.tight }))) {
+  for (const [{ from, to }, slots] of plannedPairs(topology, settings.tight)) {
     if (from === null) {
       for (const slot of slots) owners.set(slot, to);
     } else if (topology.moves.length + moves.length < settings.concurrentMoves && isReady(from, to)) {
@@ -197,15 +197,29 @@ function beginMoves(
   return { owners, moves, waits };
 }
 
-function byPair(transfers: readonly SlotTransfer[]): Iterable<[SlotTransfer, number[]]> {
-  const pairs = new Map<string, [SlotTransfer, number[]]>();
+type PairedSlots = readonly [SlotTransfer, readonly number[]];
+
+/** The plan of each topology, loose and tight: while moves wait for their turn it is asked for with every heartbeat. */
+const plans = new WeakMap<Topology, Map<boolean, readonly PairedSlots[]>>();
+
+/** What is to be moved, by source and target. */
+function plannedPairs(topology: Topology, tight: boolean): readonly PairedSlots[] {
+  let known = plans.get(topology);
+  if (known === undefined) plans.set(topology, (known = new Map<boolean, readonly PairedSlots[]>()));
+  let pairs = known.get(tight);
+  if (pairs === undefined) known.set(tight, (pairs = byPair(planOwners(topology, { tight }))));
+  return pairs;
+}
+
+function byPair(transfers: readonly SlotTransfer[]): readonly PairedSlots[] {
+  const pairs = new Map<string, readonly [SlotTransfer, number[]]>();
   for (const transfer of transfers) {
     const key = pairOf(transfer.from ?? '', transfer.to);
     const pair = pairs.get(key);
     if (pair === undefined) pairs.set(key, [transfer, [transfer.slot]]);
     else pair[1].push(transfer.slot);
   }
-  return pairs.values();
+  return [...pairs.values()];
 }
 
 /** What the source says of a move, or null. */

@@ -62,7 +62,9 @@ export function planReplicas(topology: Topology): Uint16Array {
 /** The slots that go from nodes with a surplus, and from nobody, to those that lack some. Uses `surplus` up. */
 function transfers(topology: Topology, surplus: number[]): readonly SlotTransfer[] {
   const { nodes } = topology;
-  const lacking = nodes.map(({ id, weight }, index) => ({ id, weight, index })).filter(({ index }) => surplus[index]! < 0);
+  const lacking = nodes
+    .map(({ id, weight }, index) => ({ id, weight, index }))
+    .filter(({ index }) => surplus[index]! < 0);
   const ring = SlotRing.of(lacking);
   const walk = new RingWalk(ring, (index) => surplus[index]! < 0);
   const targets = new Uint16Array(SLOT_COUNT).fill(NO_NODE);
@@ -96,7 +98,10 @@ function nearestFirst(topology: Topology, ring: SlotRing, surplus: readonly numb
     keys[count] = distances[slot]! * SLOT_COUNT + slot;
     count += 1;
   }
-  return Uint32Array.from(keys.subarray(0, count).sort(), (key) => key % SLOT_COUNT);
+  keys.subarray(0, count).sort();
+  const slots = new Uint32Array(count);
+  for (let at = 0; at < count; at += 1) slots[at] = keys[at]! % SLOT_COUNT;
+  return slots;
 }
 
 /** Walks on a ring on which nodes fill up and never empty, so what was found full once is skipped from then on. */

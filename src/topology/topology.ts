@@ -92,7 +92,9 @@ export class Topology {
     this.indexes = new Map(nodes.map(({ id }, index) => [id, index]));
     this.slotCounts = new Uint16Array(nodes.length);
     let ownedCount = 0;
-    for (const index of owners) {
+    // Not for … of, which takes ten times as long over a typed array.
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      const index = owners[slot]!;
       if (index === NO_NODE) continue;
       this.slotCounts[index]! += 1;
       ownedCount += 1;
@@ -120,7 +122,15 @@ export class Topology {
   /** Of a cluster that has no nodes yet: epoch 0. Throws `InvalidTopology` for a name that cannot be. */
   static empty(cluster: string): Topology {
     const owners = new Uint16Array(SLOT_COUNT).fill(NO_NODE);
-    return Topology.of({ cluster, epoch: 0, nodes: [], owners, replicaCount: 0, replicas: new Uint16Array(0), moves: [] });
+    return Topology.of({
+      cluster,
+      epoch: 0,
+      nodes: [],
+      owners,
+      replicaCount: 0,
+      replicas: new Uint16Array(0),
+      moves: [],
+    });
   }
 
   /** Null where nobody owns `slot`, and where it is no slot. */
