@@ -1,13 +1,16 @@
 /**
- * What the ring costs and how well it shares: time of a lookup, time to make a ring, and the worst of many random clusters. Only ratios
- * within one run mean anything; the worst deviations follow from the seed alone.
+ * What the ring costs and how well it shares: time of a lookup, time to make a ring, and the worst of many random clusters; and beside it what
+ * it costs to find a key by its slot, as in a cluster. Only ratios within one run mean anything; the worst deviations follow from the seed alone.
  *
  *     bun bench/ring.ts [--clusters 200] [--seed 1] [--rounds 5]
  */
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/base/random.ts';
+import { SlotRoutes } from '../src/client/slot-routes.ts';
 import { mix32 } from '../src/topology/murmur3.ts';
 import { Ring, type RingNode } from '../src/topology/ring.ts';
+import { SLOT_COUNT } from '../src/topology/slots.ts';
+import { Topology } from '../src/topology/topology.ts';
 import { movementOfLast, randomCluster, worstDeviation } from '../test/support/ring-clusters.ts';
 
 const { values: flags } = parseArgs({
@@ -35,6 +38,24 @@ const CLUSTERS: Readonly<Record<string, RingNode[]>> = {
   '50 nodes, weights 1 to 16': clusterOf(Array.from({ length: 50 }, (_, index) => 1 + ((index * 7) % 16))),
 };
 
+/** A cluster whose slots are dealt out one by one. */
+function routesOf(nodes: readonly RingNode[]): SlotRoutes {
+  const parts = nodes.map(({ weight }, index) => ({
+    id: index.toString(16).padStart(40, '0'),
+    host: `10.0.0.${index}`,
+    port: 7600,
+    peerPort: 17_600,
+    zone: '',
+    weight,
+    state: 'active' as const,
+  }));
+  const owners = Uint16Array.from({ length: SLOT_COUNT }, (_, slot) => slot % nodes.length);
+  const none = new Uint16Array(0);
+  return new SlotRoutes(
+    Topology.of({ cluster: 'bench', epoch: 1, nodes: parts, owners, replicaCount: 0, replicas: none, moves: [] }),
+  );
+}
+
 /** The median time of `task` in ns, after one run to warm up. */
 function medianNs(task: () => void): number {
   const samples: number[] = [];
@@ -51,18 +72,23 @@ for (let key = 0; key < KEY_COUNT; key += 1) keys.write(String(key).padStart(12,
 let found = 0;
 
 console.log(process.versions.bun === undefined ? `node ${process.versions.node}` : `bun ${process.versions.bun}`);
-console.log(`${''.padEnd(28)} lookup, 32-byte key    hash alone     make a ring    furthest share`);
+console.log(`${''.padEnd(28)} lookup, 32-byte key    by its slot    hash alone     make a ring    furthest share`);
 for (const [name, nodes] of Object.entries(CLUSTERS)) {
   const buildNs = medianNs(() => Ring.of(nodes));
   const ring = Ring.of(nodes);
   const lookupNs = medianNs(() => {
     for (let key = 0; key < KEY_COUNT; key += 1) found += ring.ownerOf(keys, key * KEY_BYTES, KEY_BYTES);
   });
+  const routes = routesOf(nodes);
+  const slotNs = medianNs(() => {
+    for (let key = 0; key < KEY_COUNT; key += 1) found += routes.ownerOf(keys, key * KEY_BYTES, KEY_BYTES);
+  });
   const hashNs = medianNs(() => {
     for (let key = 0; key < KEY_COUNT; key += 1) found += ring.ownerOfHash(mix32(key));
   });
   const columns = [
     `${(lookupNs / KEY_COUNT).toFixed(0)} ns`.padStart(19),
+    `${(slotNs / KEY_COUNT).toFixed(0)} ns`.padStart(14),
     `${(hashNs / KEY_COUNT).toFixed(0)} ns`.padStart(13),
     `${(buildNs / 1e6).toFixed(1)} ms`.padStart(15),
     `${(worstDeviation(ring) * 100).toFixed(2)}%`.padStart(17),

@@ -13,12 +13,12 @@
  */
 import { ShoalError } from '../base/errors.ts';
 import { Flag, Opcode } from '../protocol/shoal/frame.ts';
+import type { Topology } from '../topology/topology.ts';
 import { type NodeAddress, resolveAddress } from './address.ts';
 import {
   bigSumAnswer,
   type CompareAndSetResult,
   compareAndSetAnswer,
-  doneAnswer,
   foundAnswer,
   storedAnswer,
   sumAnswer,
@@ -42,13 +42,14 @@ import { Events } from './events.ts';
 import { GetOrSet } from './get-or-set.ts';
 import { Many } from './many.ts';
 import { type ClientEvents, healthOf, type NodeHealth } from './node-health.ts';
-import type { NodePool } from './node-pool.ts';
-import { type ClientOptions, resolveOptions } from './options.ts';
+import { type ClientOptions, poolOptionsOf, resolveOptions } from './options.ts';
+import { closedError, pingRequest, reachAny } from './reach.ts';
 import { type Key, Request } from './request.ts';
-import { type Member, Router } from './router.ts';
+import { Router } from './router.ts';
 import { type ClientRuntime, SYSTEM_RUNTIME } from './runtime.ts';
 import { newRequest, ONCE, REPEATABLE, Sender } from './sender.ts';
 import { type OpenSocket, openTcpSocket } from './tcp-socket.ts';
+import { topologyRequest } from './topology-request.ts';
 import { type Entry, ValueAnswers } from './value-answers.ts';
 import { ValueDecoder } from './values/decoder.ts';
 import { ValueEncoder } from './values/encoder.ts';
@@ -65,40 +66,36 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   private readonly answers: ValueAnswers<V>;
   private readonly events = new Events<ClientEvents>();
   private readonly makers: GetOrSet<V>;
+  private readonly timeoutMs: number;
   private closing: Promise<void> | null = null;
 
   private constructor(options: ClientOptions<V>, parts: ClientParts) {
     const resolved = resolveOptions(options as ClientOptions<never>);
     this.answers = new ValueAnswers(new ValueDecoder<V>(options));
+    this.timeoutMs = resolved.requestTimeoutMs;
     this.router = new Router(resolved.nodes, {
       runtime: parts.runtime ?? SYSTEM_RUNTIME,
       open: parts.open ?? openTcpSocket,
-      pool: {
-        credentials: resolved,
-        connectTimeoutMs: resolved.connectTimeoutMs,
-        connectionCountMax: resolved.connectionsPerNode,
-        backoff: { firstMs: resolved.backoffFirstMs, longestMs: resolved.backoffLongestMs },
-        breakerFailureCount: resolved.breakerFailures,
-        pendingCountMax: resolved.pendingMax,
-        unsentBytesMax: resolved.unsentBytesMax,
-        sendCountMax: resolved.attempts,
-      },
+      topology: resolved.topology,
+      pool: poolOptionsOf(resolved),
       onStateChanged: (member, state) => {
         this.events.emit(state === 'up' ? 'nodeUp' : 'nodeDown', healthOf(member));
       },
+      onTopologyChanged: (topology, previous) => this.events.emit('topologyChanged', { topology, previous }),
+      onTopologyIgnored: (node, error) => this.events.emit('topologyIgnored', { node, error }),
     });
     this.sender = new Sender(this.router, new ValueEncoder<V>(options), resolved.requestTimeoutMs);
     this.makers = new GetOrSet<V>(this, (key, error) => this.events.emit('cacheError', { key, error }));
   }
 
   /**
-   * Connects to the nodes; resolves once one of them answers. Rejects with `InvalidOption`, `Unauthenticated` or
+   * Connects to the nodes; resolves once one of them answers, and in a cluster once its topology is known. Rejects with `InvalidOption`, `Unauthenticated` or
    * `NoAvailableNodes`, whose `cause` says why the node could not be reached.
    */
   static async connect<V = unknown>(options: ClientOptions<V>, parts: ClientParts = {}): Promise<ShoalClient<V>> {
     const client = ShoalClient.lazy(options, parts);
     try {
-      await client.reachAny();
+      await reachAny(client.router, client.sender, client.timeoutMs);
       return client;
     } catch (error) {
       await client.router.destroy(closedError());
@@ -287,7 +284,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   async ping(options: RequestOptions & { readonly node?: string } = NO_OPTIONS): Promise<void> {
     try {
       this.router.checkOpen();
-      const members = options.node === undefined ? this.router.all : [this.memberOf(options.node)];
+      const members = options.node === undefined ? this.router.all : [this.router.memberOf(options.node)];
       if (members.length === 0) throw new ShoalError('NoAvailableNodes', 'the list of nodes is empty');
       await Promise.all(members.map(({ pool }) => this.sender.send(pingRequest(), options, pool)));
     } catch (error) {
@@ -297,7 +294,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
 
   /**
    * Any command of the node, as words: `call(['INFO', 'server'])`. It goes to the node `node`, or to that of `key`; neither is needed
-   * where there is one node. Texts come as strings, or as bytes where `texts` says so. Sent once only.
+   * where there is one node. Texts come as strings, or as bytes where `texts` says so. Executed once only.
    */
   async call(
     words: readonly (Key | number)[],
@@ -309,22 +306,34 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
         decodeCallReply(reply.bytes, reply.valueStart, reply.valueEnd, texts),
       );
       request.bytes = encodeCall(words);
-      return (await this.sender.send(request, options, this.poolForCall(options.node, options.key))) as CallReply;
+      const { node, key } = options;
+      if (node === undefined && key !== undefined) {
+        checkKey(key);
+        request.routeKey = key;
+        return (await this.sender.send(request, options)) as CallReply;
+      }
+      if (node === undefined && this.router.all.length > 1) {
+        throw invalid('with several nodes, say which: give node or key');
+      }
+      const { pool } = node === undefined ? this.router.memberFor('') : this.router.memberOf(node);
+      return (await this.sender.send(request, options, pool)) as CallReply;
     } catch (error) {
       throw callersError(error);
     }
   }
 
-  /** Adds a node: its part of the keys is its own from now on. Throws `InvalidOption` for a node that is there. */
+  /**
+   * Adds a node: its part of the keys is its own from now on. In a cluster, which says itself what nodes there are: one more address to ask
+   * where none of them can be reached. Throws `InvalidOption` for a node that is there.
+   */
   addNode(address: string | NodeAddress): void {
-    const resolved = resolveAddress(address);
-    if (this.router.all.some((member) => member.address.id === resolved.id)) {
-      throw new ShoalError('InvalidOption', `the node ${resolved.id} is there already`);
-    }
-    this.router.add(resolved);
+    this.router.add(resolveAddress(address));
   }
 
-  /** Removes the node of this id: its keys belong to the others from now on; what is in flight is still answered. Whether there was one. */
+  /**
+   * Removes the node of this id: its keys belong to the others from now on; what is in flight is still answered. In a cluster: the address
+   * that was given. Whether there was one.
+   */
   removeNode(id: string): boolean {
     return this.router.remove(id);
   }
@@ -336,7 +345,30 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   /** Which node has `key`, by its id. */
   nodeOf(key: Key): string {
     checkKey(key);
-    return this.router.all[this.router.ownerOf(key)]!.address.id;
+    return this.router.memberFor(key).address.id;
+  }
+
+  /** The topology of the cluster, as this client knows it; null outside a cluster, and until one is known. */
+  get topology(): Topology | null {
+    return this.router.topology;
+  }
+
+  /**
+   * The topology of the cluster, at least as new as that of the node `node`; null outside a cluster. Connects first, where that is still to be
+   * done.
+   */
+  async syncTopology(options: RequestOptions & { readonly node?: string } = NO_OPTIONS): Promise<Topology | null> {
+    try {
+      if (this.router.isUndecided) await reachAny(this.router, this.sender, this.timeoutMs);
+      const { node } = options;
+      if (node === undefined || this.topology === null) return this.topology;
+      const { pool } = this.router.memberOf(node);
+      const bytes = await this.sender.send(topologyRequest(this.topology.epoch, 0), options, pool);
+      if (bytes !== null) this.router.hear(bytes as Uint8Array, pool.node);
+      return this.topology;
+    } catch (error) {
+      throw callersError(error);
+    }
   }
 
   /** Calls `listener` at each such event; returns what undoes it. */
@@ -353,42 +385,6 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  private memberOf(id: string): Member {
-    this.router.checkOpen();
-    const member = this.router.all.find(({ address }) => address.id === id);
-    if (member === undefined) throw invalid(`there is no node ${id}`);
-    return member;
-  }
-
-  private poolForCall(node: string | undefined, key: Key | undefined): NodePool {
-    if (node !== undefined) return this.memberOf(node).pool;
-    if (key !== undefined) checkKey(key);
-    else if (this.router.all.length > 1) throw invalid('with several nodes, say which: give node or key');
-    return this.router.all[this.router.ownerOf(key ?? '')]!.pool;
-  }
-
-  private async reachAny(): Promise<void> {
-    const attempts = this.router.all.map(({ pool }) => this.sender.send(pingRequest(), undefined, pool));
-    if (attempts.length > 0) await firstFulfilled(attempts);
-  }
-}
-
-/** The first that succeeds; where none does, the first one's error. */
-async function firstFulfilled(attempts: readonly Promise<unknown>[]): Promise<void> {
-  try {
-    await Promise.any(attempts);
-  } catch (error) {
-    throw error instanceof AggregateError ? error.errors[0] : error;
-  }
-}
-
-function pingRequest(): Request {
-  return new Request(Opcode.ping, '', REPEATABLE, doneAnswer);
-}
-
-function closedError(): ShoalError {
-  return new ShoalError('ClientClosed', 'the client was closed');
 }
 
 const NO_OPTIONS = {};

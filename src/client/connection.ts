@@ -9,7 +9,7 @@
  */
 import { ShoalError } from '../base/errors.ts';
 import { HEADER_BYTES, Opcode, FIELD_BYTES } from '../protocol/shoal/frame.ts';
-import { errorOfReply } from './reply-errors.ts';
+import { errorOfReply, isNotServed } from './reply-errors.ts';
 import { type Credentials, decodeGreeting, encodeHello, type Greeting } from './hello.ts';
 import type { ReplyFrame } from './reply-frame.ts';
 import { ReplyReader } from './reply-reader.ts';
@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   readonly credentials: Credentials;
   /** From opening the socket to the node's greeting. */
   readonly connectTimeoutMs: number;
+  /** What the client knows when it sends a request, which says so. */
+  readonly topology: { readonly epoch: number };
 }
 
 export interface ConnectionOwner {
@@ -31,6 +33,10 @@ export interface ConnectionOwner {
   onReady(connection: Connection): void;
   /** It ended, or never came to be. `lost`: the requests that were in flight, none settled. */
   onClosed(connection: Connection, error: ShoalError, lost: readonly Request[]): void;
+  /**
+   * The node did nothing, because the slot is not its own or not for now. Whether the owner takes the request over; else it fails.
+   */
+  onNotServed(request: Request, reply: ReplyFrame): boolean;
 }
 
 export class Connection implements SocketHandler {
@@ -49,6 +55,7 @@ export class Connection implements SocketHandler {
   private readonly writer = new RequestWriter();
   private readonly reader: ReplyReader;
   private readonly credentials: Credentials;
+  private readonly topology: { readonly epoch: number };
   private readonly flushTask: () => void = () => this.flush();
   private connectTimer: Timer | null;
   private slots: (Request | null)[] = new Array<Request | null>(SLOTS_INITIAL).fill(null);
@@ -64,6 +71,7 @@ export class Connection implements SocketHandler {
     this.owner = owner;
     this.runtime = runtime;
     this.credentials = options.credentials;
+    this.topology = options.topology;
     this.node = `${options.host}:${options.port}`;
     this.reader = new ReplyReader(REPLY_FRAME_BYTES_MAX, (id, reply) => this.take(id, reply));
     const { connectTimeoutMs } = options;
@@ -176,7 +184,7 @@ export class Connection implements SocketHandler {
     const mask = this.slots.length - 1;
     let id = this.nextId;
     while (this.slots[id & mask] !== null || id === NO_REQUEST) id = (id + 1) >>> 0;
-    this.writer.append(request, id, version, limits);
+    this.writer.append(request, id, version, limits, this.topology.epoch);
     this.nextId = (id + 1) >>> 0;
     request.id = id;
     request.sendCount += 1;
@@ -212,6 +220,7 @@ export class Connection implements SocketHandler {
     if (this.greeting !== null) this.hasAnswered = true;
     if (request.settled) return true;
     if (reply.isError) {
+      if (this.greeting !== null && isNotServed(reply.status) && this.owner.onNotServed(request, reply)) return true;
       request.fail(errorOfReply(reply, this.node));
       return true;
     }

@@ -1,6 +1,7 @@
 /** `shoal/client`: what the package shows of the client, and nothing else of it is public. */
 export type { ErrorCode } from '../base/errors.ts';
 export { ShoalError } from '../base/errors.ts';
+export type { ClusterNode, SlotMove, Topology } from '../topology/topology.ts';
 export type { NodeAddress } from './address.ts';
 export type { CompareAndSetResult, Version } from './answers.ts';
 export type { ExpiryOptions, RequestOptions, SetManyOptions, SetOptions } from './call-options.ts';

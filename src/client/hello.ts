@@ -2,6 +2,7 @@
 import { ShoalError } from '../base/errors.ts';
 import {
   HELLO_FIXED_BYTES,
+  HELLO_REPLY_EPOCH_BYTES,
   HELLO_REPLY_AT_KEY_BYTES_MAX,
   HELLO_REPLY_AT_VALUE_BYTES_MAX,
   HELLO_REPLY_AT_VERSION,
@@ -31,6 +32,8 @@ export interface Greeting extends ItemLimits {
   /** New for each start of the node. */
   readonly nodeId: string;
   readonly softwareVersion: string;
+  /** Of the topology that it has, 0 for none; null: it is in no cluster. */
+  readonly epoch: number | null;
 }
 
 /** The value of the `hello` request. */
@@ -70,6 +73,7 @@ export function decodeGreeting(reply: ReplyFrame): Greeting {
     valueBytesMax: bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_VALUE_BYTES_MAX),
     nodeId: bytes.toString('utf8', idStart, idEnd),
     softwareVersion: bytes.toString('utf8', versionStart, versionEnd),
+    epoch: versionEnd + HELLO_REPLY_EPOCH_BYTES <= valueEnd ? bytes.readUInt32LE(versionEnd) : null,
   };
 }
 

@@ -1,8 +1,9 @@
 /** What a client tells of its nodes: on request, and as events. */
 import type { ShoalError } from '../base/errors.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { NodeState } from './node-pool.ts';
 import type { Key } from './request.ts';
-import type { Member } from './router.ts';
+import type { Member } from './node-list.ts';
 
 /** How a node is, as this client sees it. */
 export interface NodeHealth {
@@ -27,6 +28,10 @@ export type ClientEvents = {
   nodeDown: NodeHealth;
   /** `getOrSet` could not read or write the cache and went on without it. */
   cacheError: { readonly key: Key; readonly error: ShoalError };
+  /** The cluster has another topology: a node came or went, or slots changed their owner. Requests go by it from now on. */
+  topologyChanged: { readonly topology: Topology /** Null: it is the first. */; readonly previous: Topology | null };
+  /** A node, `host:port`, told a topology that this client does not take, and `error` says why: nothing has changed. */
+  topologyIgnored: { readonly node: string; readonly error: ShoalError };
 };
 
 export function healthOf({ address, pool }: Member): NodeHealth {

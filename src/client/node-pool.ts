@@ -14,6 +14,7 @@ import { Backoff, type BackoffOptions } from './backoff.ts';
 import { Breaker } from './breaker.ts';
 import { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.ts';
 import type { Greeting } from './hello.ts';
+import type { ReplyFrame } from './reply-frame.ts';
 import type { Request } from './request.ts';
 import type { ClientRuntime, Timer } from './runtime.ts';
 import type { OpenSocket } from './tcp-socket.ts';
@@ -36,6 +37,12 @@ export interface PoolOwner {
   /** Finds the pool for a request again: it was lost with its connection to `pool`, or the node of `pool` was removed. */
   resubmit(request: Request, pool: NodePool): void;
   onStateChanged(pool: NodePool, state: NodeState, error: ShoalError | null): void;
+  /** The node has let us in: what waits for it is sent next. */
+  onGreeted(pool: NodePool, greeting: Greeting): void;
+  /** The node is down: `waiting` are the requests that waited for it, each of which must settle or come back. */
+  onDown(pool: NodePool, waiting: readonly Request[], error: ShoalError): void;
+  /** See ConnectionOwner. */
+  onNotServed(pool: NodePool, request: Request, reply: ReplyFrame): boolean;
   /** A retired pool has closed its last connection. */
   onEmpty(pool: NodePool): void;
 }
@@ -46,6 +53,10 @@ export class NodePool implements ConnectionOwner {
   lastError: ShoalError | null = null;
   /** What the node said of itself last. */
   greeting: Greeting | null = null;
+  /** Which node this is in its cluster: another one that answers at its address is not let in. Null: whoever answers. */
+  expectedId: string | null = null;
+  /** Since when it is `down`. */
+  downSinceMs = 0;
   private readonly options: PoolOptions;
   private readonly owner: PoolOwner;
   private readonly runtime: ClientRuntime;
@@ -61,6 +72,8 @@ export class NodePool implements ConnectionOwner {
   /** From when on a full connection is looked through again. */
   private lookFromMs = 0;
   private retired = false;
+  /** When connections of a retired pool are closed, answered or not. */
+  private closeAtMs = Number.POSITIVE_INFINITY;
 
   constructor(options: PoolOptions, owner: PoolOwner, runtime: ClientRuntime, open: OpenSocket) {
     this.options = options;
@@ -107,6 +120,10 @@ export class NodePool implements ConnectionOwner {
 
   /** Fails what is over its deadline. */
   expire(nowMs: number): void {
+    if (nowMs >= this.closeAtMs) {
+      for (const connection of this.connections)
+        connection.end(this.error('ConnectionLost', `${this.node} has left the cluster, and does not answer`));
+    }
     for (const connection of this.connections) {
       connection.expire(nowMs, (request) => request.fail(this.timeout(request)));
       if (connection.isReady && connection.silentTimeoutCount >= this.options.breakerFailureCount) {
@@ -120,10 +137,14 @@ export class NodePool implements ConnectionOwner {
     this.waiting = this.waiting.filter((request) => !request.settled);
   }
 
-  /** Takes no more requests; closes once those in flight are answered. What waits finds another pool. */
-  retire(): void {
+  /**
+   * Takes no more requests; closes once those in flight are answered, or at `closeAtMs`, when they count as lost. What waits finds another
+   * pool.
+   */
+  retire(closeAtMs: number): void {
     if (this.retired) return;
     this.retired = true;
+    this.closeAtMs = closeAtMs;
     this.reconnect?.cancel();
     this.reconnect = null;
     const { waiting } = this;
@@ -152,10 +173,24 @@ export class NodePool implements ConnectionOwner {
     if (this.connections.length === 0) this.owner.onEmpty(this);
   }
 
+  /** Takes the requests away that wait for a connection, but for those that are for this node alone. */
+  takeWaiting(): readonly Request[] {
+    const { waiting } = this;
+    if (waiting.length === 0) return waiting;
+    this.waiting = waiting.filter(({ isForNode }) => isForNode);
+    return waiting.filter(({ isForNode }) => !isForNode);
+  }
+
   onReady(connection: Connection): void {
-    this.greeting = connection.greeting;
+    const greeting = connection.greeting!;
+    if (this.expectedId !== null && greeting.nodeId !== this.expectedId) {
+      connection.end(this.error('ConnectFailed', `another node answers at ${this.node}`));
+      return;
+    }
+    this.greeting = greeting;
     this.ready.push(connection);
     this.breaker.succeeded();
+    this.owner.onGreeted(this, greeting);
     this.sendWaiting();
     // A listener may send too, or remove us: what waited comes first.
     this.change('up', null);
@@ -183,6 +218,10 @@ export class NodePool implements ConnectionOwner {
     else if (!wasReady) this.spareFromMs = this.runtime.nowMs() + this.backoff.nextMs();
     for (const request of lost) this.repeatOrFail(request, error);
     if (this.retired && this.connections.length === 0) this.owner.onEmpty(this);
+  }
+
+  onNotServed(request: Request, reply: ReplyFrame): boolean {
+    return this.owner.onNotServed(this, request, reply);
   }
 
   private pick(): Connection | null {
@@ -242,7 +281,10 @@ export class NodePool implements ConnectionOwner {
     this.lastError = error;
     this.breaker.trip();
     this.change('down', error);
-    this.failWaiting(error.code === 'Unauthenticated' ? error : this.unavailable());
+    const { waiting } = this;
+    this.waiting = [];
+    if (waiting.length > 0)
+      this.owner.onDown(this, waiting, error.code === 'Unauthenticated' ? error : this.unavailable());
   }
 
   private repeatOrFail(request: Request, error: ShoalError): void {
@@ -262,12 +304,14 @@ export class NodePool implements ConnectionOwner {
     if (error !== null) this.lastError = error;
     if (this.state === state) return;
     this.state = state;
+    if (state === 'down') this.downSinceMs = this.runtime.nowMs();
     this.owner.onStateChanged(this, state, error);
   }
 
   private timeout(request: Request): ShoalError {
     const progress = request.sendCount === 0 ? 'it was never sent' : 'it was sent and may have been executed';
-    return this.error('Timeout', `no answer from ${this.node} within ${request.timeoutMs} ms; ${progress}`);
+    const before = request.refusal === null ? '' : `; before that ${request.refusal}`;
+    return this.error('Timeout', `no answer from ${this.node} within ${request.timeoutMs} ms; ${progress}${before}`);
   }
 
   private unavailable(): ShoalError {
@@ -280,7 +324,7 @@ export class NodePool implements ConnectionOwner {
   }
 
   private error(
-    code: 'Timeout' | 'NoAvailableNodes' | 'QueueFull' | 'ConnectionLost',
+    code: 'Timeout' | 'NoAvailableNodes' | 'QueueFull' | 'ConnectionLost' | 'ConnectFailed',
     message: string,
     cause: ShoalError | null = null,
   ): ShoalError {

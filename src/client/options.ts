@@ -1,6 +1,7 @@
 /** Every option of the client: default, unit, range and reason in one table, and their validation. */
 import { ShoalError } from '../base/errors.ts';
 import { type NodeAddress, type ResolvedAddress, resolveAddress } from './address.ts';
+import type { PoolOptions } from './node-pool.ts';
 import type { CompressionOptions, NamedCodec, ValueCodec } from './values/codec.ts';
 
 export interface ClientOptions<V = unknown> {
@@ -30,6 +31,11 @@ export interface ClientOptions<V = unknown> {
   readonly pendingMax?: number;
   /** Bytes of requests that may wait to be sent, per node. */
   readonly unsentBytesMax?: number;
+  /**
+   * `auto` (default): where a node says that it is in a cluster, the cluster says which nodes there are and who has each key, and `nodes` are
+   * where to ask first. `off`: keys are shared among `nodes`, whatever they are.
+   */
+  readonly topology?: 'auto' | 'off';
 }
 
 interface NumberRow {
@@ -90,13 +96,14 @@ export const NUMBER_OPTIONS = {
 type NumberName = keyof typeof NUMBER_OPTIONS;
 export type NumberOptions = { readonly [N in NumberName]: number };
 
-const OTHER_OPTIONS = ['nodes', 'codec', 'compression', 'user', 'password', 'name'] as const;
+const OTHER_OPTIONS = ['nodes', 'codec', 'compression', 'user', 'password', 'name', 'topology'] as const;
 
 export interface ResolvedOptions extends NumberOptions {
   readonly nodes: readonly ResolvedAddress[];
   readonly user: string;
   readonly password: string;
   readonly name: string;
+  readonly topology: 'auto' | 'off';
 }
 
 /** Validates what does not concern values. Throws `InvalidOption` with every problem, a line each. */
@@ -121,8 +128,24 @@ export function resolveOptions(given: ClientOptions<never>): ResolvedOptions {
   if (/[^!-~]/.test(name)) problems.push('name: only printable ASCII without spaces can be shown');
   if (numbers.backoffFirstMs > numbers.backoffLongestMs)
     problems.push('backoffFirstMs is longer than backoffLongestMs');
+  const { topology = 'auto' } = given;
+  if (topology !== 'auto' && topology !== 'off') problems.push(`topology: ${shown(topology)} is not "auto" or "off"`);
   if (problems.length > 0) throw invalid(problems);
-  return { ...numbers, nodes, user, password, name };
+  return { ...numbers, nodes, user, password, name, topology };
+}
+
+/** What of the options concerns the connections to a node. */
+export function poolOptionsOf(options: ResolvedOptions): Omit<PoolOptions, 'host' | 'port' | 'topology'> {
+  return {
+    credentials: options,
+    connectTimeoutMs: options.connectTimeoutMs,
+    connectionCountMax: options.connectionsPerNode,
+    backoff: { firstMs: options.backoffFirstMs, longestMs: options.backoffLongestMs },
+    breakerFailureCount: options.breakerFailures,
+    pendingCountMax: options.pendingMax,
+    unsentBytesMax: options.unsentBytesMax,
+    sendCountMax: options.attempts,
+  };
 }
 
 function resolveNodes(given: unknown): readonly ResolvedAddress[] {

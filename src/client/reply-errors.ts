@@ -14,7 +14,15 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   [Status.notAnInteger]: 'NotAnInteger',
   [Status.overflow]: 'Overflow',
   [Status.refused]: 'ServerError',
+  [Status.moved]: 'ServerError',
+  [Status.tryAgain]: 'NoAvailableNodes',
+  [Status.clusterDown]: 'NoAvailableNodes',
 };
+
+/** Whether the node did nothing because the slot is not its own, or not for now: the request may be sent again, whatever it is. */
+export function isNotServed(status: number): boolean {
+  return status === Status.moved || status === Status.tryAgain || status === Status.clusterDown;
+}
 
 /** The error of a reply whose `isError` is true. Its message is the node's text. */
 export function errorOfReply(reply: ReplyFrame, node: string): ShoalError {

@@ -2,7 +2,15 @@
  * One reply of the Shoal protocol, as a view of the bytes that were received: where its parts are. One object is used again for
  * every reply; what it says is valid until its reader is called again.
  */
-import { AT_FLAGS, AT_STATUS, FIELD_BYTES, FIRST_ERROR_STATUS, Flag, HEADER_BYTES } from '../protocol/shoal/frame.ts';
+import {
+  AT_EPOCH,
+  AT_FLAGS,
+  AT_STATUS,
+  FIELD_BYTES,
+  FIRST_ERROR_STATUS,
+  Flag,
+  HEADER_BYTES,
+} from '../protocol/shoal/frame.ts';
 
 export class ReplyFrame {
   /** Must be copied from, not kept. */
@@ -18,6 +26,11 @@ export class ReplyFrame {
 
   get isError(): boolean {
     return this.status >= FIRST_ERROR_STATUS;
+  }
+
+  /** Of the topology that the node has; 0: none. */
+  get epoch(): number {
+    return this.bytes.readUInt32LE(this.start + AT_EPOCH);
   }
 
   get valueLength(): number {

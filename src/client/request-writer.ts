@@ -35,10 +35,10 @@ export class RequestWriter {
   length = 0;
 
   /**
-   * Appends the frame of `request` under the number `id`, in a version of the protocol. Throws a ShoalError `TooLarge` where its key or value passes `limits`; then
+   * Appends the frame of `request` under the number `id`, in a version of the protocol, with the epoch that the client knows. Throws a ShoalError `TooLarge` where its key or value passes `limits`; then
    * nothing was appended.
    */
-  append(request: Request, id: number, version: number, limits: ItemLimits): void {
+  append(request: Request, id: number, version: number, limits: ItemLimits, epoch: number): void {
     const start = this.length;
     const { key, text, prefix, bytes: valueBytes } = request;
     const keySizeMax = sizeMax(key);
@@ -53,7 +53,7 @@ export class RequestWriter {
     bytes[start + AT_OPCODE] = request.opcode;
     bytes[start + AT_FLAGS] = request.flags;
     writeU32(bytes, start + AT_REQUEST_ID, id);
-    writeU32(bytes, start + AT_EPOCH, NO_EPOCH);
+    writeU32(bytes, start + AT_EPOCH, epoch);
     const keyStart = this.appendFields(request, start);
     writeU16(bytes, start + AT_FIELDS_BYTES, keyStart - start - HEADER_BYTES);
     const valueStart =
@@ -156,5 +156,3 @@ const SHORT_TEXT = 48;
 const COUNTED_TEXT = 1024;
 const FIELD_FLAGS = Flag.ttl | Flag.version;
 const TWO_TO_32 = 2 ** 32;
-/** This client knows no topology. */
-const NO_EPOCH = 0;

@@ -4,7 +4,7 @@
  *
  *     new ──► waiting for a connection ──► in flight ──► settled
  *                      ▲                       │
- *                      └── connection lost, may be repeated
+ *                      └── connection lost, may be repeated; or not this node's, nothing was done
  *
  * It settles exactly once: by its reply, its deadline, its signal, or the loss of its connection. A request that settled while in flight
  * keeps its id on that connection until the reply comes, so that no later request is taken for it.
@@ -33,6 +33,8 @@ export interface PendingCounter {
 export class Request {
   readonly opcode: Opcode;
   readonly key: Key;
+  /** Decides which node it is for: its key, or that of the command inside it. */
+  routeKey: Key;
   /** Whether it may be sent again after a connection was lost on which it was sent: doing it twice is doing it once. */
   readonly repeatable: boolean;
   readonly answer: Answer;
@@ -61,8 +63,11 @@ export class Request {
 
   /** Its number on the connection that it is in flight on. */
   id = 0;
-  /** How often it was sent. */
+  /** How often it was sent, but for the times that the node refused it as not its own. */
   sendCount = 0;
+  /** How often no node took it, and what the last one said; see HeldRequests. */
+  refusalCount = 0;
+  refusal: string | null = null;
   settled = false;
   /** Undoes the listening to the caller's signal. */
   unlisten: (() => void) | null = null;
@@ -70,6 +75,7 @@ export class Request {
   constructor(opcode: Opcode, key: Key, repeatable: boolean, answer: Answer) {
     this.opcode = opcode;
     this.key = key;
+    this.routeKey = key;
     this.repeatable = repeatable;
     this.answer = answer;
   }
