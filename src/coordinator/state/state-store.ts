@@ -33,6 +33,10 @@ export type WriteOutcome =
   | { readonly kind: 'written'; readonly revision: number }
   /** Another revision than the expected one is stored; nothing was written. */
   | { readonly kind: 'conflict'; readonly state: StoredState }
+  /**
+   * Nothing was written, unless the answer to a first attempt was lost and another process was elected since: then that one
+   * has read the value, written or not.
+   */
   | { readonly kind: 'notElected' };
 
 /** Bytes of the largest value that a store takes; etcd takes 1.5 MiB a request, which holds this one in base64. */
@@ -55,7 +59,8 @@ export interface StateStore {
   /**
    * Compare-and-swap under the election; one at a time. Rejects `StateStoreUnavailable` where the outcome is still unknown
    * at its deadline (the value may have been written), `StateStoreFailed` where the store refuses (disk full, read-only) and
-   * nothing was written, `InvalidArgument` on a value above `STATE_BYTES_MAX`.
+   * nothing was written, `InvalidArgument` on a value above `STATE_BYTES_MAX`. After a rejection the same call again, or one
+   * with another value, is right: it writes, or its `conflict` says what is stored.
    */
   write(value: Uint8Array, expectedRevision: number): Promise<WriteOutcome>;
   /** Gives the election up, so that another is elected at once, and lets go of files and sockets. Never rejects. */
