@@ -18,10 +18,21 @@ export interface RealTime {
 
 const { setInterval: startInterval, clearInterval: stopInterval, performance, Date: RealDate } = globalThis;
 
-/** The runtime's own, as they were when this module was loaded. */
+const threadMs = performance.now.bind(performance);
+/** Added to `threadMs`, gives the same time in all threads; null until it is asked for. */
+let sharedOffsetMs: number | null = null;
+
+/**
+ * The runtime's own, as they were when this module was loaded. All threads of a process have the same `monotonicMs`: what one thread
+ * may do until a moment, another says. Bun counts from the start of each thread, so there the difference to the machine's clock is
+ * measured once.
+ */
 export const RUNTIME_TIME: RealTime = {
   nowMs: RealDate.now.bind(RealDate),
-  monotonicMs: performance.now.bind(performance),
+  monotonicMs(): number {
+    sharedOffsetMs ??= process.versions['bun'] === undefined ? 0 : offsetToMachineClock();
+    return threadMs() + sharedOffsetMs;
+  },
   every(intervalMs, callback) {
     const timer = startInterval(callback, intervalMs);
     timer.unref();
@@ -55,18 +66,32 @@ const WALL_CLOCK = 0;
 
 function bunTime(): RealTime {
   const every = typeof atomics.waitAsync === 'function' ? everyWait : RUNTIME_TIME.every;
-  const platform = C_LIBRARIES[process.platform];
+  const monotonic = C_LIBRARIES[process.platform]?.monotonic ?? 0;
+  const clock = openClock();
+  if (clock === null) return { ...RUNTIME_TIME, every };
+  return { nowMs: () => Math.floor(clock(WALL_CLOCK)), monotonicMs: () => clock(monotonic), every };
+}
+
+/** Reads a clock of the C library by its number, in ms; null where there is none. */
+function openClock(): ((clock: number) => number) | null {
   // Asked for at run time: no bundler and no Node has this module.
   const foreign = process.getBuiltinModule?.('bun:ffi') as ForeignFunctions | undefined;
-  for (const name of foreign === undefined ? [] : (platform?.names ?? [])) {
+  if (foreign === undefined) return null;
+  for (const name of C_LIBRARIES[process.platform]?.names ?? []) {
     try {
-      const clock = clockOf(foreign as ForeignFunctions, name);
-      return { nowMs: () => Math.floor(clock(WALL_CLOCK)), monotonicMs: () => clock(platform?.monotonic ?? 0), every };
+      return clockOf(foreign, name);
     } catch {
       // Another name, or the runtime's own clock.
     }
   }
-  return { ...RUNTIME_TIME, every };
+  return null;
+}
+
+/** Without the library, what the runtime says of its start: right as long as nobody sets the wall clock between the starts of two threads. */
+function offsetToMachineClock(): number {
+  const monotonic = C_LIBRARIES[process.platform]?.monotonic ?? 0;
+  const clock = openClock();
+  return clock === null ? performance.timeOrigin : clock(monotonic) - threadMs();
 }
 
 const NANOSECONDS_PER_MS = 1_000_000;
@@ -85,7 +110,7 @@ function clockOf(foreign: ForeignFunctions, name: string): (clock: number) => nu
     const seconds = (timespec[1] ?? 0) * WORD + (timespec[0] ?? 0);
     return seconds * 1000 + (timespec[2] ?? 0) / NANOSECONDS_PER_MS;
   };
-  const difference = read(WALL_CLOCK) - RUNTIME_TIME.nowMs();
+  const difference = read(WALL_CLOCK) - RealDate.now();
   if (!Number.isFinite(difference)) throw new Error(`clock_gettime of ${name} gives no time`);
   return read;
 }
