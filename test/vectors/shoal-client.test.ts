@@ -4,7 +4,7 @@ import { ReplyReader } from '../../src/client/reply-reader.ts';
 import { Request } from '../../src/client/request.ts';
 import { RequestWriter } from '../../src/client/request-writer.ts';
 import { AT_VERSION, Flag, Opcode, Status } from '../../src/protocol/shoal/frame.ts';
-import { SHOAL_STEPS, type VectorReplyParts, type VectorRequestParts } from './shoal-vectors.ts';
+import { CLIENT_OPCODES, SHOAL_STEPS, type VectorReplyParts, type VectorRequestParts } from './shoal-vectors.ts';
 
 const LIMITS = { keyBytesMax: 0xffff, valueBytesMax: 64 * 1024 * 1024 };
 function encode(parts: VectorRequestParts, version: number): string {
@@ -44,7 +44,7 @@ const sendable = SHOAL_STEPS.filter(
 
 test('there are vectors of every operation', () => {
   const opcodes = new Set(sendable.map(({ requestParts }) => requestParts!.opcode));
-  expect([...opcodes].toSorted()).toEqual(Object.keys(Opcode).toSorted() as never);
+  expect([...opcodes].toSorted()).toEqual(CLIENT_OPCODES.toSorted());
 });
 
 test.each(sendable.map(({ name, request, requestParts }) => [name, request, requestParts!] as const))(

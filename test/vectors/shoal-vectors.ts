@@ -1,5 +1,6 @@
 /** The vectors of shoal.json, which says itself what is in it. */
 import type { FlagName, OpcodeName, StatusName } from '../support/shoal-frames.ts';
+import { Opcode } from '../../src/protocol/shoal/frame.ts';
 import json from './shoal.json' with { type: 'json' };
 
 export interface VectorRequestParts {
@@ -38,8 +39,13 @@ export interface VectorStep {
 export interface VectorConversation {
   readonly name: string;
   readonly password?: string;
+  /** The node is in a cluster. */
+  readonly cluster?: boolean;
   readonly steps: readonly VectorStep[];
 }
 
 export const SHOAL_CONVERSATIONS = json.conversations as readonly VectorConversation[];
+/** What clients may send; the others are between nodes. */
+const BETWEEN_NODES: readonly string[] = ['forward', 'moveItems', 'control'];
+export const CLIENT_OPCODES = (Object.keys(Opcode) as OpcodeName[]).filter((name) => !BETWEEN_NODES.includes(name));
 export const SHOAL_STEPS: readonly VectorStep[] = SHOAL_CONVERSATIONS.flatMap(({ steps }) => steps);
