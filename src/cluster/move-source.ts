@@ -305,26 +305,21 @@ export class MoveSource {
     let bytesLeft = STEP_BYTES;
     let bucketsLeft = STEP_BUCKETS;
     for (;;) {
-      const tailDue =
-        this.changed.count > 0 && (this.isScanned || this.changed.share > EARLY_SHARE || this.phase === 'rest');
-      const isCopying = !this.isScanned;
-      if (!this.shipper.isInPieces && !tailDue && !isCopying) return;
-      if (!this.window.isOpen || bytesLeft <= 0 || bucketsLeft <= 0) {
-        this.hasMore = this.window.isOpen;
-        return;
+      const { isInPieces } = this.shipper;
+      const isTailDue = this.changed.count > 0 && (this.isScanned || this.changed.share > EARLY_SHARE);
+      if (!isInPieces && !isTailDue && this.isScanned) return;
+      this.hasMore = this.window.isOpen;
+      if (!this.window.isOpen || bytesLeft <= 0 || bucketsLeft <= 0) return;
+      if (isTailDue && !isInPieces) {
+        bytesLeft -= this.shipChanged(wallMs);
+        continue;
       }
-      let bytes = 0;
-      if (this.shipper.isInPieces) bytes = this.shipper.sendPiece();
-      else if (tailDue) bytes = this.shipChanged(wallMs);
-      else if (!this.pace.allows(nowMs)) {
-        this.hasMore = true;
-        return;
-      } else {
-        bytes = this.copyNext(wallMs);
-        if (bytes === 0) bucketsLeft -= 1;
-        this.pace.spend(bytes);
-      }
+      const isPaced = !this.isScanned;
+      if (isPaced && !this.pace.allows(nowMs)) return;
+      const bytes = isInPieces ? this.shipper.sendPiece() : this.copyNext(wallMs);
+      if (isPaced) this.pace.spend(bytes);
       bytesLeft -= bytes;
+      if (bytes === 0) bucketsLeft -= 1;
     }
   }
 

@@ -39,8 +39,8 @@ function open(seed: number, options: ConstructorParameters<typeof TwoMovers>[0] 
 function expectMoved({ movers, model, storeOf }: Run): void {
   expect(movers.error).toBeNull();
   expect(movers.isHanded).toBe(true);
-  movers.leftMover.purge(7, MOVED);
-  movers.run(() => movers.purged.includes(7));
+  movers.leftMover.purge(777, MOVED);
+  movers.run(() => movers.purged.includes(777));
   expect(model.differences((slot) => storeOf(slot)!, movers.wallMs)).toEqual([]);
   for (const slot of MOVED) expect(movers.left.slotCount(slot)).toBe(0);
   expect(auditStore(movers.left.parts)).toEqual([]);
@@ -56,8 +56,11 @@ describe('a move', () => {
     movers.begin(1, MOVED);
     movers.run(() => {
       for (let count = Math.floor(random() * 60); count > 0; count -= 1) model.operate(storeOf, movers.wallMs);
-      if (random() < 0.01)
-        model.flush(movers.left, Math.floor(random() * 4) - 1, () => !movers.isHanded, movers.wallMs);
+      // A node holds a flush while slots of its are paused.
+      if (random() < 0.04 && !movers.isPaused) {
+        const isThere = (slot: number): boolean => !movers.isHanded || !isMoved.has(slot);
+        model.flush(movers.left, Math.floor(random() * 4) - 1, isThere, movers.wallMs);
+      }
       return movers.isHanded;
     });
     expectMoved(run);
@@ -142,24 +145,66 @@ describe('a move', () => {
 
   test('comes to an end though more is written than goes over', () => {
     const run = open(51);
-    const { movers, model, storeOf } = run;
-    // The target takes a frame every 20 ms, so the tail would never be short by itself.
-    let takenAtMs = 0;
-    movers.tamper = (frame) => {
-      if (movers.nowMs - takenAtMs < 20) return null;
-      takenAtMs = movers.nowMs;
-      return frame;
-    };
+    const { movers, storeOf } = run;
+    movers.frameEveryMs = 20;
     movers.begin(1, MOVED);
+    const driver = new StoreDriver(movers.left);
+    const last = new Map<string, string>();
+    let writes = 0;
+    let waited = 0;
     movers.run(
       () => {
-        for (let count = 0; count < 300; count += 1) model.operate(storeOf, movers.wallMs);
+        // Some ten times what the target takes, in keys that are all different.
+        for (const key of KEYS) {
+          if (storeOf(slotOf(key)) !== movers.left) {
+            waited += 1;
+            continue;
+          }
+          const value = `${(writes += 1)}.${'v'.repeat(8000)}`;
+          movers.left.enter();
+          driver.set(key, value, movers.wallMs);
+          movers.left.leave();
+          last.set(key, value);
+        }
         return movers.isHanded || movers.error !== null;
       },
-      { ms: 10, ticksMax: 5000 },
+      { ms: 10, ticksMax: 2000 },
     );
-    expect(movers.isHanded).toBe(true);
-    expectMoved(run);
+    expect(movers.error).toBeNull();
+    expect(waited).toBeGreaterThan(KEYS.length);
+    // One is told to look again when those who wait may go on.
+    expect(movers.writersResumed).toBeGreaterThan(0);
+    const target = new StoreDriver(movers.right);
+    movers.right.enter();
+    for (const [key, value] of last) if (isMoved.has(slotOf(key))) expect(target.get(key, movers.wallMs)).toBe(value);
+    movers.right.leave();
+    expect(MOVED.some((slot) => movers.left.writersWait(slot))).toBe(false);
+  });
+
+  test('waits, before the rest, for those who are in the middle of a batch', () => {
+    const { movers } = open(55);
+    movers.pausesAtOnce = false;
+    movers.begin(1, MOVED);
+    movers.run(() => movers.last?.state === 'ready');
+    const key = KEYS.find((each) => isMoved.has(slotOf(each)))!;
+    const { wait } = Atomics;
+    movers.left.enter();
+    // The source waits for the batch, which writes once more before it ends.
+    Atomics.wait = ((): 'ok' => {
+      Atomics.wait = wait;
+      new StoreDriver(movers.left).set(key, 'the last one', movers.wallMs);
+      movers.left.leave();
+      return 'ok';
+    }) as unknown as typeof wait;
+    try {
+      movers.leftMover.shipRest(1);
+      movers.run(() => movers.isHanded);
+    } finally {
+      Atomics.wait = wait;
+    }
+    movers.right.enter();
+    expect(new StoreDriver(movers.right).get(key, movers.wallMs)).toBe('the last one');
+    movers.right.leave();
   });
 
   test('lets nothing come back that was deleted while evictions go on', () => {

@@ -70,6 +70,9 @@ export class TwoMovers {
   onPause: (paused: boolean) => void = () => {};
   /** Looks at, and may change or drop (null), each frame before it comes in. */
   tamper: (frame: Uint8Array) => Uint8Array | null = (frame) => frame;
+  /** The target takes one frame in so many ms; 0: as they come. */
+  frameEveryMs = 0;
+  private frameAtMs = 0;
   private links: Link[] = [];
 
   constructor(options: TwoMoversOptions = {}) {
@@ -174,7 +177,7 @@ export class TwoMovers {
   private deliver(): void {
     for (const link of this.links) {
       if (link.isClosed) continue;
-      for (const frame of link.requests.splice(0)) {
+      for (const frame of this.arriving(link)) {
         const { connection } = link;
         const arrived = this.tamper(frame);
         if (arrived === null) continue;
@@ -184,6 +187,13 @@ export class TwoMovers {
       }
       for (const reply of link.replies.splice(0)) link.events.replied(reply);
     }
+  }
+
+  private arriving(link: Link): Uint8Array[] {
+    if (this.frameEveryMs === 0) return link.requests.splice(0);
+    if (link.requests.length === 0 || this.nowMs < this.frameAtMs) return [];
+    this.frameAtMs = this.nowMs + this.frameEveryMs;
+    return link.requests.splice(0, 1);
   }
 
   private pause(paused: boolean): void {
