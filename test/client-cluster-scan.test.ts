@@ -9,6 +9,8 @@ import { slotOf, VirtualCluster } from './support/virtual-cluster.ts';
 import { VirtualMoves } from './support/virtual-moves.ts';
 import { VirtualNetwork } from './support/virtual-network.ts';
 
+/** As in the tests of load. */
+const SEED_COUNT = Number(process.env['SHOAL_TEST_SEEDS'] ?? 8);
 const KEYS = Array.from({ length: 300 }, (_, index) => `key:${index}`);
 
 function start(seed: number) {
@@ -58,7 +60,7 @@ test('a node that was scanned before slots came to it is scanned again for those
 });
 
 describe('slots that move all the time', () => {
-  test.each(Array.from({ length: 8 }, (_, index) => index + 1))('hide no key, seed %i', async (seed) => {
+  test.each(Array.from({ length: SEED_COUNT }, (_, index) => index + 1))('hide no key, seed %i', async (seed) => {
     const { network, cluster, client, scan } = start(seed);
     await network.until(client.syncTopology(), 1000);
     const moves = new VirtualMoves(cluster, {

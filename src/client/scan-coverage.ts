@@ -59,7 +59,6 @@ export class ScanCoverage {
     }
     this.node = chosen;
     if (chosen === null) return null;
-    this.scanCounts.set(chosen, least + 1);
     if (least < SCANS_MAX) return chosen;
     throw new ShoalError(
       'NoAvailableNodes',
@@ -114,6 +113,7 @@ export class ScanCoverage {
     const { node } = this;
     this.node = null;
     if (node === null) return;
+    this.scanCounts.set(node, (this.scanCounts.get(node) ?? 0) + 1);
     if (outcome === 'failed') this.failed.add(node);
     if (outcome !== 'complete') return;
     for (const slot of this.taken) this.cover(slot);
