@@ -8,7 +8,7 @@ import { Request } from './request.ts';
 function start(countMax = 100) {
   const network = new ScriptedNetwork();
   const tried: Request[] = [];
-  const held = new HeldRequests(network.runtime, countMax, (request) => tried.push(request));
+  const held = new HeldRequests(network.runtime, countMax, (one) => tried.push(one));
   return { network, held, tried };
 }
 

@@ -72,7 +72,7 @@ test('each node is scanned once where nothing moves, and its keys count there al
 test('a key is not wanted again once its slot was covered, whoever has it then', () => {
   const story = new Story();
   const order = [story.scan(), story.scan(), story.scan()].map((scan) => scan.node);
-  expect(order.toSorted()).toEqual([A, B, C]);
+  expect(new Set(order)).toEqual(new Set([A, B, C]));
   story.see(story.own(B));
   expect(story.scan().node).toBeNull();
 });
