@@ -20,6 +20,8 @@ const WATCH_WAIT_MS = 10_000;
 const WATCH_AGAIN_MS = 100;
 /** A watch that has not brought the epoch that a lease tells of for so long is made anew. */
 const WATCH_STALE_MS = 300;
+/** A coordinator that has refused so many heartbeats gives way to the next of the list. */
+const REFUSALS_MAX = 2;
 
 export type HeartbeatContent = Omit<Heartbeat, 'type' | 'cluster'>;
 
@@ -46,6 +48,8 @@ export class CoordinatorTalk {
   private heartbeatsPending = 0;
   private watch: { readonly requestId: number; readonly address: string; readonly sentMs: number } | null = null;
   private nextWatchMs = Number.NEGATIVE_INFINITY;
+  /** Heartbeats refused since the last lease. */
+  private refusals = 0;
   private refusalLogged = '';
   private silenceLogged = false;
 
@@ -148,11 +152,13 @@ export class CoordinatorTalk {
     }
     if (answer.type !== 'lease') {
       this.refused(address, answer, nowMs);
-      // The reason may be in a topology that this node has missed.
+      // The reason may be in a topology that this node has missed: the watch has to get there before the line moves on.
       this.renewWatch(address, true, nowMs);
-      this.line.failed(address, nowMs);
+      this.refusals += 1;
+      if (this.refusals % REFUSALS_MAX === 0) this.line.failed(address, nowMs);
       return NOTHING;
     }
+    this.refusals = 0;
     this.line.answered(address);
     this.leaseMs = answer.leaseMs;
     this.coordinator = answer.coordinator;
