@@ -80,7 +80,8 @@ function checkHeader(bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(LENGTH_OFFSET);
   if (length !== bytes.length) throw invalid(`it has ${bytes.length} bytes instead of ${length}`);
-  if (view.getUint32(CHECKSUM_OFFSET) !== checksumOf(bytes)) throw invalid('its bytes are damaged, the checksum is wrong');
+  if (view.getUint32(CHECKSUM_OFFSET) !== checksumOf(bytes))
+    throw invalid('its bytes are damaged, the checksum is wrong');
   const version = bytes[VERSION_OFFSET]!;
   if (version !== VERSION) throw invalid(`its encoding has version ${version}; this program knows version ${VERSION}`);
 }

@@ -14,6 +14,12 @@ import { targetCounts } from './slot-shares.ts';
 import { SLOT_COUNT } from './slots.ts';
 import { NO_NODE, type Topology } from './topology.ts';
 
+/**
+ * As few as can be, for long ranges: on other rings more points make shares more even and spread what a node loses over all others, but here the numbers do
+ * both.
+ */
+const OWNER_POINTS_PER_WEIGHT = 1;
+
 /** A slot that shall belong to another node, by ids; `from: null`: nobody owns it. */
 export interface SlotTransfer {
   readonly slot: number;
@@ -65,7 +71,7 @@ function transfers(topology: Topology, surplus: number[]): readonly SlotTransfer
   const lacking = nodes
     .map(({ id, weight }, index) => ({ id, weight, index }))
     .filter(({ index }) => surplus[index]! < 0);
-  const ring = SlotRing.of(lacking);
+  const ring = SlotRing.of(lacking, OWNER_POINTS_PER_WEIGHT);
   const walk = new RingWalk(ring, (index) => surplus[index]! < 0);
   const targets = new Uint16Array(SLOT_COUNT).fill(NO_NODE);
   for (const slot of nearestFirst(topology, ring, surplus)) {

@@ -13,7 +13,10 @@ import { SlotRing } from './slot-ring.ts';
 import { upperBound } from './slot-shares.ts';
 import { SLOT_COUNT } from './slots.ts';
 import { NO_NODE, type Topology } from './topology.ts';
+import { NO_ZONE, ZoneSpread } from './zone-spread.ts';
 
+/** Enough that the replicas of a node's slots are on many others, which share what it did if it dies. */
+const REPLICA_POINTS_PER_WEIGHT = 8;
 /** How far a slot walks before it takes, of all nodes that may have it, the one with the fewest replicas for its weight. */
 const WALK_POINTS_MAX = 256;
 
@@ -22,14 +25,13 @@ export class ReplicaPlan {
   readonly replicas: Uint16Array;
   private readonly topology: Topology;
   private readonly isActive: readonly boolean[];
-  private readonly zones: Zones;
+  /** The slot that is looked at: its owner first, then its replicas. */
+  private readonly spread: ZoneSpread;
   private readonly weights: readonly number[];
   /** Replicas that each node has, and those that it should have at most. */
   private readonly loads: Int32Array;
   private readonly bounds: Int32Array;
   private ring: SlotRing | null = null;
-  /** The owner and the replicas of the slot that is looked at. */
-  private readonly chosen: number[] = [];
 
   constructor(topology: Topology) {
     this.topology = topology;
@@ -37,7 +39,7 @@ export class ReplicaPlan {
     this.replicas = new Uint16Array(SLOT_COUNT * replicaCount).fill(NO_NODE);
     this.isActive = nodes.map(({ state }) => state === 'active');
     this.weights = nodes.map(({ weight }) => weight);
-    this.zones = new Zones(topology);
+    this.spread = new ZoneSpread(nodes);
     this.loads = new Int32Array(nodes.length);
     const active = nodes.filter((_, index) => this.isActive[index]);
     const weightSum = active.reduce((sum, { weight }) => sum + weight, 0);
@@ -50,65 +52,76 @@ export class ReplicaPlan {
   }
 
   private keep(): void {
-    const { topology, chosen } = this;
+    const { topology, spread } = this;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (!this.choose(slot)) continue;
+      if (!this.look(slot)) continue;
       for (let n = 0; n < topology.replicaCount; n += 1) {
         const index = topology.replicaIndex(slot, n);
         if (index === NO_NODE) break;
-        if (!this.mayHave(index, this.zones.fewest(chosen))) continue;
-        this.put(slot, chosen.length - 1, index);
-        chosen.push(index);
+        if (this.isActive[index] === true && !spread.has(index)) spread.add(index);
       }
+      // The zones of all decide together, so that it does not matter which was there first.
+      for (let place = spread.count - 1; place > 0; ) {
+        const index = spread.removeAt(place);
+        if (spread.usesOf(index) > spread.fewest()) {
+          place = spread.count - 1;
+        } else {
+          spread.add(index, place);
+          place -= 1;
+        }
+      }
+      for (let place = 1; place < spread.count; place += 1) this.put(slot, place - 1, spread.at(place));
     }
   }
 
   private fill(): void {
-    const { topology, chosen } = this;
+    const { topology, spread } = this;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (!this.choose(slot)) continue;
-      while (chosen.length <= topology.replicaCount) {
-        const uses = this.zones.fewest(chosen);
+      if (!this.look(slot)) continue;
+      while (spread.count <= topology.replicaCount) {
+        const uses = spread.fewest();
         if (uses === NO_ZONE) break;
-        const index = this.nextWithRoom(slot, uses) ?? this.leastLoaded(uses);
-        this.put(slot, chosen.length - 1, index);
-        chosen.push(index);
+        const index = this.nextWithRoom(slot, uses) ?? this.leastLoaded(uses, false);
+        this.put(slot, spread.count - 1, index);
+        spread.add(index);
       }
     }
   }
 
   /** Replicas of nodes that have too many go to nodes that have room, if they may. */
   private relieve(): void {
-    const { topology, chosen, loads, bounds } = this;
+    const { loads, bounds } = this;
     if (!loads.some((load, index) => load > bounds[index]!)) return;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (!this.choose(slot)) continue;
-      for (let n = 0; n < topology.replicaCount; n += 1) {
-        const index = this.replicas[slot * topology.replicaCount + n]!;
-        if (index === NO_NODE || loads[index]! <= bounds[index]!) continue;
-        chosen.splice(n + 1, 1);
-        const uses = this.zones.fewest(chosen);
-        const other = this.nextWithRoom(slot, uses) ?? this.leastLoaded(uses);
-        const isBetter = other !== index && loads[other]! < bounds[other]!;
-        if (isBetter) {
-          loads[index]! -= 1;
-          this.put(slot, n, other);
-        }
-        chosen.splice(n + 1, 0, isBetter ? other : index);
-      }
+      if (!this.look(slot)) continue;
+      // One that goes may leave a zone to another, which is looked at again.
+      for (let place = 1; place < this.spread.count; ) place = this.movedElsewhere(slot, place) ? 1 : place + 1;
     }
   }
 
-  /** Makes the owner and the replicas of `slot` the chosen ones; false where nobody owns it, so that there is nothing to copy. */
-  private choose(slot: number): boolean {
-    const { topology, chosen } = this;
+  /** Whether the slot's node at `place` had too many and gave this slot to another. */
+  private movedElsewhere(slot: number, place: number): boolean {
+    const { spread, loads, bounds } = this;
+    const index = spread.at(place);
+    if (loads[index]! <= bounds[index]!) return false;
+    spread.removeAt(place);
+    const other = this.nextWithRoom(slot, spread.fewest());
+    spread.add(other ?? index, place);
+    if (other === null) return false;
+    loads[index]! -= 1;
+    this.put(slot, place - 1, other);
+    return true;
+  }
+
+  /** Looks at `slot`, with the replicas that it has so far; false where nobody owns it, so that there is nothing to copy. */
+  private look(slot: number): boolean {
+    const { topology, spread, replicas } = this;
     const owner = topology.ownerIndex(slot);
-    chosen.length = 0;
     if (owner === NO_NODE) return false;
-    chosen.push(owner);
-    for (let n = 0; n < topology.replicaCount; n += 1) {
-      const index = this.replicas[slot * topology.replicaCount + n]!;
-      if (index !== NO_NODE) chosen.push(index);
+    spread.clear();
+    spread.add(owner);
+    for (let at = slot * topology.replicaCount; at < (slot + 1) * topology.replicaCount; at += 1) {
+      if (replicas[at] !== NO_NODE) spread.add(replicas[at]!);
     }
     return true;
   }
@@ -116,36 +129,42 @@ export class ReplicaPlan {
   private put(slot: number, n: number, index: number): void {
     this.replicas[slot * this.topology.replicaCount + n] = index;
     this.loads[index]! += 1;
+    if (this.loads[index] === this.bounds[index]) this.spread.noteFull(index);
   }
 
+  /** Whether the slot may have the active node `index` too, which is in a zone with `uses` of its nodes. */
   private mayHave(index: number, uses: number): boolean {
-    return (
-      this.isActive[index] === true && !this.chosen.includes(index) && this.zones.usesOf(index, this.chosen) === uses
-    );
+    return !this.spread.has(index) && this.spread.usesOf(index) === uses;
   }
 
-  /** The next node clockwise that may have `slot` and has room; null where there is none near. */
+  /** The next node clockwise that `slot` may have and that has room; if none is near, the one with the fewest replicas for its weight. Null where none has room. */
   private nextWithRoom(slot: number, uses: number): number | null {
+    if (!this.spread.haveRoom(uses)) return null;
     this.ring ??= this.makeRing();
     const { owners } = this.ring;
     const steps = Math.min(owners.length, WALK_POINTS_MAX);
     let point = this.ring.firstPoint(slot);
     for (let step = 0; step < steps; step += 1) {
       const index = owners[point]!;
-      if (this.loads[index]! < this.bounds[index]! && this.mayHave(index, uses)) return index;
+      if (this.hasRoom(index) && this.mayHave(index, uses)) return index;
       point = point + 1 === owners.length ? 0 : point + 1;
     }
-    return null;
+    return this.leastLoaded(uses, true);
   }
 
-  /** Of all nodes that may have the slot. There is one. */
-  private leastLoaded(uses: number): number {
-    const { loads, weights } = this;
+  private hasRoom(index: number): boolean {
+    return this.loads[index]! < this.bounds[index]!;
+  }
+
+  /** Of all active nodes that the slot may have, or of those that have room, the one with the fewest replicas for its weight. There is one. */
+  private leastLoaded(uses: number, withRoom: boolean): number {
+    const { loads, weights, isActive } = this;
     let least = -1;
     for (let index = 0; index < loads.length; index += 1) {
       // Most others are no better than the least so far, which takes less time to see.
       if (least >= 0 && loads[index]! * weights[least]! >= loads[least]! * weights[index]!) continue;
-      if (this.mayHave(index, uses)) least = index;
+      if (withRoom && !this.hasRoom(index)) continue;
+      if (isActive[index] === true && this.mayHave(index, uses)) least = index;
     }
     return least;
   }
@@ -154,61 +173,6 @@ export class ReplicaPlan {
     const active = this.topology.nodes.flatMap(({ id, weight }, index) =>
       this.isActive[index] === true ? [{ id, weight, index }] : [],
     );
-    return SlotRing.of(active);
-  }
-}
-
-/** `Zones.fewest`: every active node has the slot. */
-const NO_ZONE = -1;
-
-/** How a slot's nodes are spread over zones. */
-class Zones {
-  private readonly zoneOf: Uint16Array;
-  private readonly isActive: readonly boolean[];
-  /** Active nodes in each zone. */
-  private readonly activeCounts: Uint16Array;
-  private readonly activeZoneCount: number;
-
-  constructor({ nodes }: Topology) {
-    const numbers = new Map<string, number>();
-    for (const { zone } of nodes) if (!numbers.has(zone)) numbers.set(zone, numbers.size);
-    this.zoneOf = Uint16Array.from(nodes, ({ zone }) => numbers.get(zone)!);
-    this.isActive = nodes.map(({ state }) => state === 'active');
-    this.activeCounts = new Uint16Array(numbers.size);
-    nodes.forEach((_, index) => {
-      if (this.isActive[index] === true) this.activeCounts[this.zoneOf[index]!]! += 1;
-    });
-    this.activeZoneCount = this.activeCounts.reduce((sum, count) => sum + Math.min(1, count), 0);
-  }
-
-  /** How many of `chosen` are in the zone of the node `index`. */
-  usesOf(index: number, chosen: readonly number[]): number {
-    const { zoneOf } = this;
-    let uses = 0;
-    for (const other of chosen) if (zoneOf[other] === zoneOf[index]) uses += 1;
-    return uses;
-  }
-
-  /** The fewest of `chosen` that a zone has which has an active node besides them; NO_ZONE where none has. */
-  fewest(chosen: readonly number[]): number {
-    const { zoneOf, activeCounts } = this;
-    let used = 0;
-    let fewest = NO_ZONE;
-    for (let at = 0; at < chosen.length; at += 1) {
-      const zone = zoneOf[chosen[at]!]!;
-      let uses = 0;
-      let activeUses = 0;
-      let isFirst = true;
-      for (let other = 0; other < chosen.length; other += 1) {
-        if (zoneOf[chosen[other]!] !== zone) continue;
-        if (other < at) isFirst = false;
-        uses += 1;
-        if (this.isActive[chosen[other]!] === true) activeUses += 1;
-      }
-      if (!isFirst || activeCounts[zone] === 0) continue;
-      used += 1;
-      if (activeCounts[zone]! > activeUses && (fewest === NO_ZONE || uses < fewest)) fewest = uses;
-    }
-    return used < this.activeZoneCount ? 0 : fewest;
+    return SlotRing.of(active, REPLICA_POINTS_PER_WEIGHT);
   }
 }

@@ -11,9 +11,6 @@
 import { mix32, murmur3 } from './murmur3.ts';
 import { SLOT_COUNT } from './slots.ts';
 
-/** Of a node with weight 1. */
-export const POINTS_PER_WEIGHT = 8;
-
 /** A node on the ring. */
 export interface SlotRingNode {
   readonly id: string;
@@ -35,9 +32,9 @@ export class SlotRing {
     this.firsts = firsts;
   }
 
-  /** One node at least. */
-  static of(nodes: readonly SlotRingNode[]): SlotRing {
-    const pointCount = nodes.reduce((sum, { weight }) => sum + weight * POINTS_PER_WEIGHT, 0);
+  /** One node at least, and `pointsPerWeight` points for each unit of weight. */
+  static of(nodes: readonly SlotRingNode[], pointsPerWeight: number): SlotRing {
+    const pointCount = nodes.reduce((sum, { weight }) => sum + weight * pointsPerWeight, 0);
     const unsorted = new Uint32Array(pointCount);
     const unsortedOwners = new Uint16Array(pointCount);
     let at = 0;
@@ -45,7 +42,7 @@ export class SlotRing {
       const bytes = Buffer.from(id, 'utf8');
       const step = murmur3(bytes, 0, bytes.length, STEP_SEED) | 1;
       let value = murmur3(bytes, 0, bytes.length, 0);
-      for (const end = at + weight * POINTS_PER_WEIGHT; at < end; at += 1) {
+      for (const end = at + weight * pointsPerWeight; at < end; at += 1) {
         unsorted[at] = mix32(value);
         unsortedOwners[at] = index;
         value = (value + step) | 0;

@@ -29,7 +29,7 @@ export function checkedNodes(given: readonly ClusterNode[]): {
 } {
   if (given.length > NODE_COUNT_MAX) throw invalid(`${given.length} nodes are more than ${NODE_COUNT_MAX}`);
   for (const node of given) checkNode(node);
-  const order = Array.from(given, (_, index) => index).sort((a, b) => (given[a]!.id < given[b]!.id ? -1 : 1));
+  const order = Array.from(given, (_, index) => index).toSorted((a, b) => (given[a]!.id < given[b]!.id ? -1 : 1));
   const newIndexes = new Uint16Array(given.length);
   const nodes = order.map((before, index) => {
     newIndexes[before] = index;
@@ -54,7 +54,8 @@ function checkNode({ id, host, port, peerPort, zone, weight, state }: ClusterNod
   for (const [what, value] of [['port', port] as const, ['peer port', peerPort] as const]) {
     if (!isBetween(value, 1, 65_535)) throw invalid(`the ${what} of ${id} is ${value} instead of 1 to 65535`);
   }
-  if (!isBetween(weight, 1, WEIGHT_MAX)) throw invalid(`the weight of ${id} is ${weight} instead of 1 to ${WEIGHT_MAX}`);
+  if (!isBetween(weight, 1, WEIGHT_MAX))
+    throw invalid(`the weight of ${id} is ${weight} instead of 1 to ${WEIGHT_MAX}`);
   if (!NODE_STATES.includes(state)) throw invalid(`the state of ${id} is ${JSON.stringify(state)}`);
 }
 
