@@ -27,6 +27,8 @@ export interface CommandEntry {
 export interface ServedNode extends ReadyNode {
   /** Resolves where the node cannot go on: a bug. */
   readonly failure: Promise<Error>;
+  /** Has what it serves in a cluster moved to other nodes. */
+  leave(): Promise<void>;
   stop(): Promise<void>;
 }
 

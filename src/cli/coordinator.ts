@@ -137,7 +137,7 @@ async function coordinator(args: readonly string[], context: CommandContext): Pr
   const { startCoordinator } = await import('../coordinator/start-coordinator.ts');
   const { openStateStore } = await import('../coordinator/state/open-state-store.ts');
   const { state, ...settings } = values;
-  const store = openStateStore(state, { environment: context.environment });
+  const store = openStateStore(state, { environment: context.environment, cluster: settings.cluster });
   const running = await startCoordinator(settings, {
     store,
     log: (level, message) => {

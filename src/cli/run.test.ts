@@ -56,7 +56,14 @@ class FakeProcess implements CommandContext {
     const failure = new Promise<Error>((resolve) => {
       this.failNode = resolve;
     });
-    return Promise.resolve({ host: options.host, port: options.port || 4321, description: 'a test', failure, stop });
+    return Promise.resolve({
+      host: options.host,
+      port: options.port || 4321,
+      description: 'a test',
+      failure,
+      leave: () => Promise.resolve(),
+      stop,
+    });
   };
 
   signal(signal: StopSignal): void {

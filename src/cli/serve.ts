@@ -36,6 +36,10 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
   if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);
 
   const failure = await Promise.race([stopAsked, node.failure]);
+  if (failure === undefined && options.cluster.coordinators !== '') {
+    context.writeOut('leaving the cluster…\n');
+    await node.leave();
+  }
   context.writeOut('stopping…\n');
   await node.stop();
   if (failure instanceof Error) throw failure;

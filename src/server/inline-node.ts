@@ -2,7 +2,9 @@
 import { newTransport, type StreamTransportName } from '../io/select-transport.ts';
 import type { Listener, Transport } from '../io/transport.ts';
 import { Store } from '../store/store.ts';
+import { SlotTable } from '../cluster/slot-table.ts';
 import { assembleDataThread, type Assembly } from './assembly.ts';
+import type { ClusterMembership } from './cluster/cluster-membership.ts';
 import { TICK_INTERVAL_MS } from './connection-sweep.ts';
 import { runtimeText, type NodeStart, type RunningNode } from './running-node.ts';
 import { InlineJanitor, startStoreHost } from './store-host.ts';
@@ -17,12 +19,14 @@ export async function startInlineNode(
   const network = typeof transport === 'string' ? newTransport(transport) : transport;
   const host = startStoreHost(options, 1, environment.log);
   const janitor = host.wantsInlineJanitor ? new InlineJanitor(host.handle, null) : null;
+  const slots = options.cluster.coordinators === '' ? null : SlotTable.create();
   const assembly: Assembly = assembleDataThread({
     ...start,
     store: Store.attach(host.handle, 0),
     shared: SharedState.create(1),
     threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
     mail: null,
+    slots,
   });
   let listener: Listener;
   try {
@@ -33,6 +37,34 @@ export async function startInlineNode(
   }
   identity.host = listener.host;
   identity.port = listener.port;
+  let membership: ClusterMembership | null = null;
+  if (slots !== null) {
+    const { thread } = assembly;
+    try {
+      // Loaded only here: most nodes inside applications are in no cluster.
+      const { joinCluster } = await import('./cluster/cluster-membership.ts');
+      membership = await joinCluster({
+        options,
+        environment,
+        host: listener.host,
+        port: listener.port,
+        store: host.handle,
+        slots,
+        onNews: (news) => {
+          thread.clusterNews(news);
+          thread.mailArrived();
+        },
+        onSlotsChanged: () => {
+          thread.resumePaused();
+          thread.mailArrived();
+        },
+      });
+    } catch (error) {
+      await listener.close();
+      await host.stop();
+      throw error;
+    }
+  }
   const timer = environment.timers.every(TICK_INTERVAL_MS, () => {
     assembly.sweep.tick();
     janitor?.tick(environment.clock.nowMs());
@@ -41,6 +73,7 @@ export async function startInlineNode(
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       timer.stop();
+      await membership?.stop();
       await listener.close();
       await host.stop();
     })();
@@ -54,6 +87,7 @@ export async function startInlineNode(
     failure: new Promise(() => {
       // A fault of this thread is the caller's own.
     }),
+    leave: () => membership?.leave() ?? Promise.resolve(),
     stop,
     [Symbol.asyncDispose]: stop,
   };

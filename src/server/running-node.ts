@@ -15,6 +15,8 @@ export interface RunningNode extends AsyncDisposable {
   readonly store: StoreHandle;
   /** Resolves where a data thread has died, which is a bug: the node does not serve any more, and is to be stopped. */
   readonly failure: Promise<Error>;
+  /** Has the slots of a node in a cluster moved to others, while it serves. Resolves when it has none, when that cannot be had, or at once where it is in no cluster. */
+  leave(): Promise<void>;
   /** Stops accepting, closes every connection, stops all threads. Resolves when the port is free; safe to call again. */
   stop(): Promise<void>;
 }

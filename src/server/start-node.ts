@@ -53,7 +53,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
       host: options.host,
       port: options.port,
     },
-    itemVersionSeed: [randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE()],
+    itemVersionSeed: await itemVersionSeed(options),
   };
   warnOfDescriptorLimit(options, environment);
   if (parts.transport !== undefined) return startInlineNode(start, parts.transport);
@@ -61,4 +61,11 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
   // Loaded only here: most nodes inside applications have no thread of their own.
   const { startThreadedNode } = await import('./threads/threaded-node.ts');
   return startThreadedNode(start, placement);
+}
+
+/** A node by itself has a key of its own; those of a cluster have one in common. */
+async function itemVersionSeed(options: NodeOptions): Promise<readonly [number, number]> {
+  if (options.cluster.coordinators === '') return [randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE()];
+  const { clusterVersionSeed } = await import('./cluster/cluster-membership.ts');
+  return clusterVersionSeed(options);
 }

@@ -44,6 +44,7 @@ export class SocketlessThread {
       shared: SharedState.create(1),
       threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
       mail: null,
+      slots: null,
       itemVersionSeed: [3, 4],
     });
     this.handler = assembly.thread;

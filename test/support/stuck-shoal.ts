@@ -19,7 +19,14 @@ const exitCode = await run(process.argv.slice(2), {
     // Keeps the process alive, as an open port would.
     setInterval(() => undefined, 60_000);
     const failure = Promise.withResolvers<never>().promise;
-    return Promise.resolve({ host: options.host, port: options.port, description: 'stuck', failure, stop });
+    return Promise.resolve({
+      host: options.host,
+      port: options.port,
+      description: 'stuck',
+      failure,
+      leave: () => Promise.resolve(),
+      stop,
+    });
   },
 });
 process.exit(exitCode);

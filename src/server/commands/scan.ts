@@ -109,7 +109,7 @@ function addMatching(batch: KeyBatch, command: Command, patternIndex: number, fo
     const length = batch.lengths[index]!;
     if (!all && !globMatches(command.bytes, patternStart, patternLength, batch.bytes, start, length)) continue;
     while (!found.fits(length)) found.grow(length);
-    found.bytes.set(batch.bytes.subarray(start, start + length), found.add(length));
+    found.bytes.set(batch.bytes.subarray(start, start + length), found.add(length, batch.namespaces[index]!));
   }
 }
 

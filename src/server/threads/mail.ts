@@ -15,8 +15,10 @@ export type Mail =
   | { readonly kind: 'connection'; readonly descriptor: number }
   | { readonly kind: 'question'; readonly from: number; readonly id: number; readonly question: AnyQuestion }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
-  /** From the control thread: the slot table has changed, or what stands beside it. */
+  /** From the control thread: what stands beside the slot table has changed. */
   | { readonly kind: 'cluster'; readonly news: ClusterNews }
+  /** From the control thread: the slot table has changed, so what waits for a slot is to be looked at again. */
+  | { readonly kind: 'slots' }
   /** From the control thread: close everything and end. */
   | { readonly kind: 'stop' };
 

@@ -128,6 +128,9 @@ export class PeerThreads implements Threads {
       case 'cluster':
         answering.control.clusterNews(mail.news);
         break;
+      case 'slots':
+        answering.control.resumePaused();
+        break;
       case 'stop':
         this.stopping = true;
         target.stop();

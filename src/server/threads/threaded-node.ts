@@ -1,12 +1,15 @@
 /**
  * The control thread of a node whose data threads are threads of their own: it makes the shared memory, starts the threads, hears what
- * they report, and stops them. It does no data work.
+ * they report, and stops them. Of a node in a cluster it is the side that talks to coordinators and other nodes. It serves no client.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
+import { SlotTable } from '../../cluster/slot-table.ts';
 import type { StoreHandle } from '../../store/memory.ts';
+import type { ClusterMembership } from '../cluster/cluster-membership.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
 import { startStoreHost, type StoreHost } from '../store-host.ts';
+import type { Mail } from './mail.ts';
 import { connectAll, Mailbox } from './mailbox.ts';
 import type { OwnThreads } from './placement.ts';
 import { SharedState } from './shared-state.ts';
@@ -40,6 +43,9 @@ class ControlThread implements RunningNode {
   private readonly mailbox: Mailbox;
   private readonly threads: RunningThread[] = [];
   private readonly failed: (error: Error) => void;
+  /** Of a node in a cluster. */
+  private readonly slots: SlotTable | null;
+  private membership: ClusterMembership | null = null;
   private stopping: Promise<void> | null = null;
 
   constructor(start: NodeStart, placement: OwnThreads, storeHost: StoreHost) {
@@ -48,6 +54,7 @@ class ControlThread implements RunningNode {
     this.placement = placement;
     this.store = storeHost.handle;
     this.storeHost = storeHost;
+    this.slots = start.options.cluster.coordinators === '' ? null : SlotTable.create();
     this.shared = SharedState.create(threadCount);
     this.ports = connectAll(threadCount + 1);
     this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeReactor);
@@ -70,6 +77,11 @@ class ControlThread implements RunningNode {
     for (let thread = 1; thread < threadCount; thread += 1)
       others.push(this.startThread(thread, 'joining', first.port));
     await Promise.all(others);
+    await this.joinCluster();
+  }
+
+  leave(): Promise<void> {
+    return this.membership?.leave() ?? Promise.resolve();
   }
 
   stop(): Promise<void> {
@@ -93,6 +105,7 @@ class ControlThread implements RunningNode {
       identity,
       itemVersionSeed,
       store: this.store,
+      slots: this.slots?.memory ?? null,
       runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
       shared: this.shared.buffer,
       ports,
@@ -104,7 +117,29 @@ class ControlThread implements RunningNode {
     return running.listening;
   }
 
+  private async joinCluster(): Promise<void> {
+    const { slots, host, port, store } = this;
+    if (slots === null) return;
+    const { joinCluster } = await import('../cluster/cluster-membership.ts');
+    const { options, environment } = this.start;
+    this.membership = await joinCluster({
+      options,
+      environment,
+      host,
+      port,
+      store,
+      slots,
+      onNews: (news) => this.postToAll({ kind: 'cluster', news }),
+      onSlotsChanged: () => this.postToAll({ kind: 'slots' }),
+    });
+  }
+
+  private postToAll(mail: Mail): void {
+    for (const { number } of this.threads) this.mailbox.post(number, mail);
+  }
+
   private async stopAll(): Promise<void> {
+    await this.membership?.stop();
     await Promise.all(
       this.threads.map((running) => {
         this.mailbox.post(running.number, { kind: 'stop' });

@@ -1,0 +1,118 @@
+/** A node's membership in its cluster: what its control thread runs beside the data threads, and how these hear of it. */
+import { createHmac } from 'node:crypto';
+import { ChangeLog } from '../../changes/change-log.ts';
+import { type ClusterHost, startClusterHost } from '../../cluster/cluster-host.ts';
+import type { SlotTable } from '../../cluster/slot-table.ts';
+import { StoreMover } from '../../cluster/store-mover.ts';
+import type { NodeOptions } from '../../config/node-options.ts';
+import { reachableHost, splitAddress } from '../../io/address.ts';
+import { currentRuntime, newTransport } from '../../io/select-transport.ts';
+import { controlRow, type StoreHandle } from '../../store/memory.ts';
+import { Store } from '../../store/store.ts';
+import type { NodeEnvironment } from '../environment.ts';
+import type { ClusterNews } from './thread-cluster.ts';
+
+/** How long a node that leaves waits for its slots to be moved away. */
+const LEAVE_MS_MAX = 60_000;
+/** A node that leaves waits no longer where no coordinator answers for this long. */
+const LEAVE_SILENCE_MS_MAX = 3000;
+const LEAVE_LOOK_MS = 100;
+
+export interface MembershipParts {
+  readonly options: NodeOptions;
+  readonly environment: NodeEnvironment;
+  /** What clients are listened for at. */
+  readonly host: string;
+  readonly port: number;
+  readonly store: StoreHandle;
+  readonly slots: SlotTable;
+  /** For all data threads. */
+  readonly onNews: (news: ClusterNews) => void;
+  /** For all data threads: what is held is to be looked at again. */
+  readonly onSlotsChanged: () => void;
+}
+
+export interface ClusterMembership {
+  /** Has the node's slots moved to others. Resolves when it owns none, or when that cannot be had. */
+  leave(): Promise<void>;
+  /** Serves nothing from now on. */
+  stop(): Promise<void>;
+}
+
+/** Rejects with a ShoalError where an option is wrong or the port for other nodes cannot be listened on. */
+export async function joinCluster(parts: MembershipParts): Promise<ClusterMembership> {
+  const { options, environment, store: handle, slots, onNews, onSlotsChanged } = parts;
+  const { cluster } = options;
+  const store = Store.attach(handle, controlRow(handle));
+  const announced = announcedAddress(cluster.announce, parts.host, parts.port);
+  const host = await startClusterHost(
+    {
+      cluster: cluster.name,
+      coordinators: cluster.coordinators.split(',').map((address) => address.trim()),
+      password: options.password,
+      announcedHost: announced.host,
+      announcedPort: announced.port,
+      peerHost: options.host,
+      peerPort: cluster.peerPort,
+      zone: cluster.zone,
+      weight: cluster.weight,
+    },
+    {
+      transport: newTransport(currentRuntime()),
+      clock: environment.clock,
+      timers: environment.timers,
+      random01: environment.random01,
+      log: environment.log,
+      slots,
+      createMover: (port, reports) =>
+        new StoreMover({
+          store,
+          log: new ChangeLog(handle),
+          port: { ...port, writersResumed: onSlotsChanged },
+          reports,
+          bytesPerSecond: Number.POSITIVE_INFINITY,
+        }),
+      figures: () => {
+        const { itemCount, liveBytes, memoryBytes } = store.stats();
+        return { items: itemCount, bytes: liveBytes, memoryBytes };
+      },
+      onNews,
+      onSlotsChanged,
+    },
+  );
+  return { leave: () => leaveCluster(host, environment), stop: () => host.stop() };
+}
+
+/**
+ * The key of item versions of a whole cluster: nodes must agree on it, since versions travel with the items, and others must not know it,
+ * where there is a password.
+ */
+export function clusterVersionSeed({ password, cluster }: NodeOptions): readonly [number, number] {
+  const digest = createHmac('sha256', password).update(`shoal item versions of ${cluster.name}`).digest();
+  return [digest.readInt32LE(0), digest.readInt32LE(4)];
+}
+
+function leaveCluster(host: ClusterHost, { clock, timers, log }: NodeEnvironment): Promise<void> {
+  const startMs = clock.monotonicMs();
+  return new Promise((resolve) => {
+    const end = (why: string | null): void => {
+      timer.stop();
+      if (why !== null) log('warn', `leaving the cluster without giving all slots away: ${why}`);
+      resolve();
+    };
+    const timer = timers.every(LEAVE_LOOK_MS, () => {
+      if (host.snapshot().coordinatorSilentMs > LEAVE_SILENCE_MS_MAX) end('no coordinator answers');
+      else if (clock.monotonicMs() - startMs > LEAVE_MS_MAX) end(`that takes longer than ${LEAVE_MS_MAX / 1000} s`);
+    });
+    void host.leave().then(() => end(null));
+  });
+}
+
+function announcedAddress(
+  announce: string,
+  host: string,
+  port: number,
+): { readonly host: string; readonly port: number } {
+  if (announce === '') return { host: reachableHost(host), port };
+  return splitAddress(announce) ?? { host: announce, port };
+}
