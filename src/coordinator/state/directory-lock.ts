@@ -29,6 +29,7 @@ const COUNTER_MAX = 10 ** COUNTER_DIGITS;
 /** A lock file is two short lines; what is longer is none. */
 const LOCK_BYTES_MAX = 4096;
 const LOOK_AGAIN_MS = 50;
+const CLAIMS_MAX = 5;
 
 export interface LockOptions {
   readonly folder: string;
@@ -72,6 +73,7 @@ export class DirectoryLock {
       await lock.waitForOthers();
       lock.holding = true;
       if (!(await lock.renew())) throw new Error('the lock file was taken away at once');
+      await lock.removeUnfinished();
       return lock;
     } catch (error) {
       await lock.release();
@@ -117,13 +119,29 @@ export class DirectoryLock {
 
   private async claim(): Promise<void> {
     const { files, identity } = this.options;
-    const file = await files.create(this.path + ASIDE_ENDING);
-    try {
-      await writeAll(file, Buffer.from(`${this.firstLine()}${JSON.stringify(identity)}\n`));
-    } finally {
-      await file.close();
+    for (let attempt = 1; ; attempt += 1) {
+      const file = await files.create(this.path + ASIDE_ENDING);
+      try {
+        await writeAll(file, Buffer.from(`${this.firstLine()}${JSON.stringify(identity)}\n`));
+      } finally {
+        await file.close();
+      }
+      try {
+        await files.rename(this.path + ASIDE_ENDING, this.path);
+        return;
+      } catch (error) {
+        // A new holder has just tidied up; the next attempt is in time for seeing it.
+        if (codeOf(error) !== 'ENOENT' || attempt === CLAIMS_MAX) throw error;
+      }
     }
-    await files.rename(this.path + ASIDE_ENDING, this.path);
+  }
+
+  /** Removes what processes left that ended within their claim. One that is about to claim does so again. */
+  private async removeUnfinished(): Promise<void> {
+    const { files, folder } = this.options;
+    for (const name of await files.list(folder)) {
+      if (name.startsWith(PREFIX) && name.endsWith(ASIDE_ENDING)) await files.remove(join(folder, name));
+    }
   }
 
   /** Resolves once no other file is there. Rejects where one is of a process that goes first. */

@@ -12,7 +12,7 @@ import { ShoalError } from '../../base/errors.ts';
 import { Announcer } from './announcer.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { reasonOf, type StateFileSystem, SYSTEM_FILES } from './file-system.ts';
-import { ownIdentity } from './process-identity.ts';
+import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
 import { pause, type StateClock, SYSTEM_CLOCK } from './state-clock.ts';
 import { asFailure, StateFile } from './state-file.ts';
 import { STATE_BYTES_MAX, type StateStore, type StateStoreListener, type WriteOutcome } from './state-store.ts';
@@ -25,6 +25,8 @@ export interface FileStateStoreOptions {
   readonly renewMs?: number;
   /** After how long without a renewal a process elsewhere may take the folder; 6 s by default, at least 3 `renewMs`. */
   readonly silentMs?: number;
+  /** Who holds the folder, for the coordinator with this address; this process by default. */
+  readonly identify?: (address: string) => ProcessIdentity;
 }
 
 const RENEW_MS = 1000;
@@ -39,8 +41,8 @@ export class FileStateStore implements StateStore {
   private readonly clock: StateClock;
   private readonly renewMs: number;
   private readonly silentMs: number;
+  private readonly identify: (address: string) => ProcessIdentity;
   private readonly closing = new AbortController();
-  private address = '';
   private announcer: Announcer | null = null;
   private lock: DirectoryLock | null = null;
   private file: StateFile | null = null;
@@ -56,18 +58,20 @@ export class FileStateStore implements StateStore {
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.renewMs = options.renewMs ?? RENEW_MS;
     this.silentMs = options.silentMs ?? SILENT_MS;
+    this.identify = options.identify ?? ownIdentity;
   }
 
   async start(address: string, listener: StateStoreListener): Promise<void> {
-    this.address = address;
+    // One for all times that this store takes the folder: a lock that it could not remove is never taken for another's.
+    const identity = this.identify(address);
     this.announcer = new Announcer(listener);
     try {
       await this.files.makeFolder(this.folder);
     } catch (error) {
       throw asFailure(error, `cannot make the folder ${this.folder}`);
     }
-    await this.inTurn(() => this.takeFolder());
-    this.loop = this.keepFolder();
+    await this.inTurn(() => this.takeFolder(identity));
+    this.loop = this.keepFolder(identity);
   }
 
   electedUntilMs(): number {
@@ -79,6 +83,8 @@ export class FileStateStore implements StateStore {
       const text = `the state has ${value.length} bytes; at most ${STATE_BYTES_MAX} can be stored`;
       return Promise.reject(new ShoalError('InvalidArgument', text));
     }
+    // The caller may use the bytes again while this write waits for its turn.
+    const copy = value.slice();
     return this.inTurn(async () => {
       const { file, lock } = this;
       if (file === null || lock === null || !(await this.holds(lock))) return { kind: 'notElected' };
@@ -86,7 +92,7 @@ export class FileStateStore implements StateStore {
         const state = await file.latest();
         const outcome: WriteOutcome =
           state.revision === expectedRevision
-            ? { kind: 'written', revision: await file.replace(value) }
+            ? { kind: 'written', revision: await file.replace(copy) }
             : { kind: 'conflict', state };
         this.announcer?.troubleIsOver();
         return outcome;
@@ -116,14 +122,14 @@ export class FileStateStore implements StateStore {
   }
 
   /** Rejects where the folder is another's, or what is in it cannot be used. */
-  private async takeFolder(): Promise<void> {
+  private async takeFolder(identity: ProcessIdentity): Promise<void> {
     if (this.closing.signal.aborted) throw new ShoalError('StateStoreFailed', 'the state store was closed');
     const sentMs = this.clock.monotonicMs();
     const lock = await DirectoryLock.acquire({
       folder: this.folder,
       files: this.files,
       clock: this.clock,
-      identity: ownIdentity(this.address),
+      identity,
       silentMs: this.silentMs,
       signal: this.closing.signal,
       onWait: (text) => this.announcer?.trouble(text),
@@ -146,14 +152,14 @@ export class FileStateStore implements StateStore {
     }
   }
 
-  private async keepFolder(): Promise<void> {
+  private async keepFolder(identity: ProcessIdentity): Promise<void> {
     const { signal } = this.closing;
     for (;;) {
       await pause(this.clock, this.renewMs, signal);
       if (signal.aborted) return;
       await this.inTurn(async () => {
         try {
-          if (this.lock === null) await this.takeFolder();
+          if (this.lock === null) await this.takeFolder(identity);
           else await this.renewOrDepose(this.lock);
         } catch (error) {
           this.announcer?.trouble(asFailure(error, `cannot use the folder ${this.folder}`).message);

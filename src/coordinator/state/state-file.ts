@@ -115,12 +115,12 @@ export class StateFile {
   }
 
   /**
-   * Replaces the value and resolves with the new revision. Rejects `StateStoreFailed` where the old value is still there
+   * Replaces the value, whose bytes are kept, and resolves with the new revision. Rejects `StateStoreFailed` where the old value is still there
    * (disk full, read-only), `StateStoreUnavailable` where either may be.
    */
   async replace(value: Uint8Array): Promise<number> {
     const revision = (await this.latest()).revision + 1;
-    const state = { revision, value: value.slice() };
+    const state = { revision, value };
     await this.put(state);
     this.current = state;
     return revision;
@@ -161,6 +161,7 @@ export class StateFile {
     try {
       await this.files.rename(aside, this.path);
     } catch (error) {
+      await this.files.remove(aside).catch(() => undefined);
       throw new ShoalError(
         'StateStoreUnavailable',
         `cannot put ${aside} in the place of ${this.path}: ${reasonOf(error)}`,

@@ -63,6 +63,9 @@ export interface StateStore {
    * with another value, is right: it writes, or its `conflict` says what is stored.
    */
   write(value: Uint8Array, expectedRevision: number): Promise<WriteOutcome>;
-  /** Gives the election up, so that another is elected at once, and lets go of files and sockets. Never rejects. */
+  /**
+   * Gives the election up, so that another is elected at once, and lets go of files and sockets. A write in progress may
+   * reject. Never rejects itself.
+   */
   close(): Promise<void>;
 }
