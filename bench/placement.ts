@@ -35,6 +35,7 @@ const NODE_COUNTS = [10, 100, 1000];
 const ZONE_COUNT = 3;
 /** Of each time the median of so many, after as many to warm up. */
 const ROUNDS = 5;
+const CHANGE_COUNT = 100;
 
 function newNode(): ClusterNode {
   return randomNode(random, { weight: 1 + below(random, 16), zone: `zone-${below(random, ZONE_COUNT)}` });
@@ -104,6 +105,19 @@ function overall(outcomes: readonly Outcome[]): Outcome {
   };
 }
 
+/** What is left of long ranges when nodes have come and gone `CHANGE_COUNT` times. */
+function aged(topology: Topology): Topology {
+  let after = topology;
+  for (let change = 0; change < CHANGE_COUNT; change += 1) {
+    const { nodes } = after;
+    const gone = below(random, nodes.length);
+    const now = change % 2 === 0 ? [...nodes, newNode()] : nodes.filter((_, index) => index !== gone);
+    const changed = nextTopology(after, { nodes: now });
+    after = withTransfers(changed, planOwners(changed));
+  }
+  return after;
+}
+
 console.log(process.versions.bun === undefined ? `node ${process.versions.node}` : `bun ${process.versions.bun}`);
 console.log(`${clusterCount} clusters of each size, weights 1 to 16, ${ZONE_COUNT} zones, seed ${flags.seed}\n`);
 
@@ -118,6 +132,7 @@ const sizes: (string | number)[][] = [
     '1 replica ms',
     'nothing to do ms',
     'ranges',
+    `after ${CHANGE_COUNT} changes`,
     'encoded bytes',
     'with replica',
     'encode ms',
@@ -152,6 +167,7 @@ for (const nodeCount of NODE_COUNTS) {
     replicasMs: medianMs(() => planReplicas(unreplicated)),
     noReplicasMs: medianMs(() => planReplicas(replicated)),
     ranges: rangeCount(topology),
+    agedRanges: rangeCount(aged(topology)),
     bytes: plain.length,
     replicatedBytes: encodeTopology(replicated).length,
     encodeMs: medianMs(() => encodeTopology(topology)),

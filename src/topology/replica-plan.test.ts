@@ -15,7 +15,7 @@ import { type ClusterNode, nextTopology, Topology } from './topology.ts';
 const LIMITS = { nodeCountMin: 2, nodeCountMax: 40, weightMax: 16, zoneCountMax: 5 };
 
 /** Where many topologies are checked, every so many slots. */
-const EACH = 7;
+const EACH = 31;
 
 function withReplicas(topology: Topology): Topology {
   return nextTopology(topology, { replicas: planReplicas(topology) });

@@ -39,7 +39,7 @@ export class ReplicaPlan {
     this.replicas = new Uint16Array(SLOT_COUNT * replicaCount).fill(NO_NODE);
     this.isActive = nodes.map(({ state }) => state === 'active');
     this.weights = nodes.map(({ weight }) => weight);
-    this.spread = new ZoneSpread(nodes);
+    this.spread = new ZoneSpread(nodes, 1 + replicaCount);
     this.loads = new Int32Array(nodes.length);
     const active = nodes.filter((_, index) => this.isActive[index]);
     const weightSum = active.reduce((sum, { weight }) => sum + weight, 0);

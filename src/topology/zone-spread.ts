@@ -18,21 +18,26 @@ export class ZoneSpread {
   private readonly roomCounts: Uint16Array;
   private allRoomCount: number;
 
-  /** The slot's nodes, in the order of `add`. */
-  private readonly nodes: number[] = [];
+  /** How many nodes the slot has, and which. */
+  count = 0;
+  private readonly nodes: Uint16Array;
   private readonly isChosen: Uint8Array;
   /** Of the slot's nodes those in each zone, and the active ones of them. */
   private readonly uses: Uint8Array;
   private readonly activeUses: Uint8Array;
   /** Zones that any of them is in. */
-  private readonly usedZones: number[] = [];
+  private readonly usedZones: Uint16Array;
+  private usedZoneCount = 0;
 
-  constructor(nodes: readonly ClusterNode[]) {
+  /** For slots of at most `countMax` nodes. */
+  constructor(nodes: readonly ClusterNode[], countMax: number) {
     const numbers = new Map<string, number>();
     for (const { zone } of nodes) if (!numbers.has(zone)) numbers.set(zone, numbers.size);
     this.zoneOf = Uint16Array.from(nodes, ({ zone }) => numbers.get(zone)!);
     this.isActive = Uint8Array.from(nodes, ({ state }) => Number(state === 'active'));
     this.isFull = new Uint8Array(nodes.length);
+    this.nodes = new Uint16Array(countMax);
+    this.usedZones = new Uint16Array(countMax);
     this.isChosen = new Uint8Array(nodes.length);
     this.uses = new Uint8Array(numbers.size);
     this.activeUses = new Uint8Array(numbers.size);
@@ -45,10 +50,6 @@ export class ZoneSpread {
     this.allRoomCount = this.isActive.reduce((sum, active) => sum + active, 0);
   }
 
-  get count(): number {
-    return this.nodes.length;
-  }
-
   at(place: number): number {
     return this.nodes[place]!;
   }
@@ -59,18 +60,21 @@ export class ZoneSpread {
 
   /** Begins another slot, which has no nodes yet. */
   clear(): void {
-    while (this.nodes.length > 0) this.removeAt(this.nodes.length - 1);
+    while (this.count > 0) this.removeAt(this.count - 1);
   }
 
   /** Adds the node `index`, which the slot has not, before the one at `place`. */
-  add(index: number, place = this.nodes.length): void {
+  add(index: number, place = this.count): void {
     const { nodes, uses } = this;
     const zone = this.zoneOf[index]!;
-    nodes.push(index);
-    for (let at = nodes.length - 1; at > place; at -= 1) nodes[at] = nodes[at - 1]!;
+    for (let at = this.count; at > place; at -= 1) nodes[at] = nodes[at - 1]!;
     nodes[place] = index;
+    this.count += 1;
     this.isChosen[index] = 1;
-    if (uses[zone] === 0) this.usedZones.push(zone);
+    if (uses[zone] === 0) {
+      this.usedZones[this.usedZoneCount] = zone;
+      this.usedZoneCount += 1;
+    }
     uses[zone]! += 1;
     this.activeUses[zone]! += this.isActive[index]!;
   }
@@ -80,14 +84,15 @@ export class ZoneSpread {
     const { nodes, uses, usedZones } = this;
     const index = nodes[place]!;
     const zone = this.zoneOf[index]!;
-    for (let at = place + 1; at < nodes.length; at += 1) nodes[at - 1] = nodes[at]!;
-    nodes.pop();
+    this.count -= 1;
+    for (let at = place; at < this.count; at += 1) nodes[at] = nodes[at + 1]!;
     this.isChosen[index] = 0;
     uses[zone]! -= 1;
     this.activeUses[zone]! -= this.isActive[index]!;
     if (uses[zone] === 0) {
-      usedZones[usedZones.indexOf(zone)] = usedZones.at(-1)!;
-      usedZones.pop();
+      this.usedZoneCount -= 1;
+      for (let at = 0; at < this.usedZoneCount; at += 1)
+        if (usedZones[at] === zone) usedZones[at] = usedZones[this.usedZoneCount]!;
     }
     return index;
   }
@@ -102,7 +107,8 @@ export class ZoneSpread {
     const { uses, activeUses, activeCounts, usedZones } = this;
     let activeZones = 0;
     let fewest = NO_ZONE;
-    for (const zone of usedZones) {
+    for (let at = 0; at < this.usedZoneCount; at += 1) {
+      const zone = usedZones[at]!;
       if (activeCounts[zone] === 0) continue;
       activeZones += 1;
       if (activeCounts[zone] === activeUses[zone]) continue;
@@ -122,12 +128,14 @@ export class ZoneSpread {
   haveRoom(uses: number): boolean {
     const { roomCounts, usedZones } = this;
     let room = uses === 0 ? this.allRoomCount : 0;
-    for (const zone of usedZones) {
+    for (let at = 0; at < this.usedZoneCount; at += 1) {
+      const zone = usedZones[at]!;
       if (uses === 0) room -= roomCounts[zone]!;
       else if (this.uses[zone] === uses) room += roomCounts[zone]!;
     }
     if (uses === 0 || room === 0) return room > 0;
-    for (const index of this.nodes) {
+    for (let at = 0; at < this.count; at += 1) {
+      const index = this.nodes[at]!;
       if (this.isActive[index] === 1 && this.isFull[index] === 0 && this.usesOf(index) === uses) room -= 1;
     }
     return room > 0;
