@@ -36,7 +36,7 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
   if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);
 
   const failure = await Promise.race([stopAsked, node.failure]);
-  if (failure === undefined && options.cluster.coordinators !== '') {
+  if (failure === undefined && options.cluster.coordinators !== '' && options.cluster.leave === 'drain') {
     context.writeOut('leaving the cluster…\n');
     await node.leave();
   }

@@ -86,4 +86,15 @@ export const CLUSTER_ROWS = {
       "What a command gets whose keys another node has: that node's address (moved), its answer (forward), or the address where the client has asked about the cluster and the answer otherwise (auto).",
     reason: 'Any client works through any node, and those that know clusters take the short way.',
   },
+  'cluster.leave': {
+    flag: 'leave',
+    kind: 'choice',
+    group: 'Cluster',
+    default: 'drain',
+    choices: ['drain', 'at-once'],
+    changeable: false,
+    summary:
+      'What a node that is stopped does with its slots: moves them to the others first, for a minute at most (drain), or leaves them to be missed (at-once).',
+    reason: 'Who stops one node of a cluster wants nothing to be lost.',
+  },
 } as const satisfies ClusterTable;

@@ -39,6 +39,8 @@ export interface ClusterOptions {
   readonly weight: number;
   /** What a command gets whose keys another node has: the address of that node, its answer, or what suits the client. */
   readonly redirect: 'auto' | 'moved' | 'forward';
+  /** What becomes of the node's slots when it is stopped in order. */
+  readonly leave: 'drain' | 'at-once';
 }
 
 export type EvictionPolicy = 's3fifo' | 'noeviction';

@@ -48,6 +48,8 @@ export interface NodeSettings {
   readonly weight?: number | undefined;
   /** What a command gets whose keys another node has: its address (`moved`), its answer (`forward`), or what suits the client (`auto`, the default). */
   readonly redirect?: 'auto' | 'moved' | 'forward' | undefined;
+  /** What a node that leaves in order does with its slots: moves them to the others first (`drain`, the default), or not (`at-once`). */
+  readonly leave?: 'drain' | 'at-once' | undefined;
   readonly limits?: LimitSettings | undefined;
   /**
    * The node's wall clock: ms since 1970. Expiries follow it, so a test that gives its own clock decides when they come:
