@@ -1,15 +1,24 @@
 /**
  * `Bun.listen`: the server's own transport. Each chunk that arrives is a fresh Buffer of Bun's; a write hands to the kernel
  * what it takes at once and queues nothing, so a buffer is always free after `write` and WRITE_RETAINED never comes.
+ * Connections to others are `node:net`'s, because an attempt of `Bun.connect` cannot be given up: its descriptor would stay
+ * until the kernel gives up, minutes later.
  *
  * This module touches `Bun` when it listens, not when it is loaded: Node may import it.
  */
 import type { Socket, SocketHandler, TCPSocketListener } from 'bun';
 import { addressText, listenFailed } from './address.ts';
+import { NetAttempt } from './net-attempt.ts';
+import { OutgoingConnections } from './outgoing-connections.ts';
 import { type ConnectionGroup, KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT, StreamConnection } from './stream-connection.ts';
 import { StreamListener } from './stream-listener.ts';
 import {
+  CONNECT_MS_MAX_DEFAULT,
+  type ConnectAddress,
+  type ConnectAttempt,
+  type ConnectHandler,
   type ConnectionHandler,
+  type ConnectOptions,
   type Listener,
   type ListenOptions,
   type Transport,
@@ -114,6 +123,12 @@ export class BunTransport implements Transport {
     }
     listener.bound(server.port, async () => server.stop());
     return listener;
+  }
+
+  connect(address: ConnectAddress, handler: ConnectHandler, options: ConnectOptions = {}): ConnectAttempt {
+    const attempt = new NetAttempt(new OutgoingConnections(handler, this.lingerMsMax), handler, address);
+    attempt.start(options.timeoutMs ?? CONNECT_MS_MAX_DEFAULT);
+    return attempt;
   }
 }
 

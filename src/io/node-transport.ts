@@ -8,89 +8,31 @@
  * `net.Socket` queues what the kernel does not take and goes on reading the caller's buffer: hence WRITE_RETAINED, and
  * at most one write is in flight.
  */
-import { createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
-import { addressText, listenFailed } from './address.ts';
-import { type ConnectionGroup, KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT, StreamConnection } from './stream-connection.ts';
+import { createServer, type Server, Socket } from 'node:net';
+import { listenFailed } from './address.ts';
+import { NetAttempt } from './net-attempt.ts';
+import { HAS_HANDLES, NodeConnection, RECEIVE_BUFFER_BYTES, type ReadingOptions } from './net-connection.ts';
+import { OutgoingConnections } from './outgoing-connections.ts';
+import { type ConnectionGroup, KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT } from './stream-connection.ts';
 import { StreamListener } from './stream-listener.ts';
 import {
+  CONNECT_MS_MAX_DEFAULT,
+  type ConnectAddress,
+  type ConnectAttempt,
+  type ConnectHandler,
   type ConnectionHandler,
+  type ConnectOptions,
   type Listener,
   type ListenOptions,
   type Transport,
-  WRITE_CLOSED,
-  WRITE_RETAINED,
 } from './transport.ts';
-
-/** What libuv asks for by itself. Two to eight times as much gave no gain that stood out of the noise on bulk uploads. */
-const RECEIVE_BUFFER_BYTES = 64 * 1024;
-
-const NOTHING = new Uint8Array(0);
-
-const HAS_HANDLES = process.versions['bun'] === undefined;
 
 /** The member of `net.Socket` that owns the descriptor, and the constructor's option that takes one over. */
 interface HandleOwner {
   _handle: object | null;
 }
-interface TakeOverOptions extends SocketConstructorOpts {
+interface TakeOverOptions extends ReadingOptions {
   readonly handle: object;
-  readonly onread: {
-    readonly buffer: Uint8Array;
-    /** Returns whether to go on reading. */
-    callback(length: number, bytes: Uint8Array): boolean;
-  };
-}
-
-class NodeConnection extends StreamConnection {
-  private readonly socket: Socket;
-  private readonly onWritten = (failure?: Error | null): void => {
-    if (!failure) this.drained();
-  };
-
-  constructor(group: ConnectionGroup, socket: Socket) {
-    super(
-      group,
-      addressText(socket.remoteAddress, socket.remotePort),
-      addressText(socket.localAddress, socket.localPort),
-    );
-    this.socket = socket;
-    let error: Error | null = null;
-    socket.on('error', (cause) => {
-      error ??= cause;
-    });
-    socket.on('end', () => this.peerFinished());
-    socket.on('finish', () => this.startLinger());
-    socket.on('close', () => this.socketClosed(error));
-  }
-
-  protected override offer(bytes: Uint8Array, start: number, end: number): number {
-    const socket = this.socket;
-    if (!socket.writable) return WRITE_CLOSED;
-    if (socket.writableLength > 0) return 0;
-    socket.write(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start));
-    if (socket.writableLength === 0) return end - start;
-    // 'drain' comes only after writes above the high-water mark; an empty write behind this one tells of any, and costs
-    // nothing where all is taken at once, which is nearly always.
-    socket.write(NOTHING, this.onWritten);
-    return WRITE_RETAINED;
-  }
-
-  protected override stopReading(): void {
-    this.socket.pause();
-  }
-
-  protected override startReading(): void {
-    this.socket.resume();
-  }
-
-  /** The socket closes by itself once both sides have ended. */
-  protected override finish(): void {
-    this.socket.end();
-  }
-
-  protected override closeNow(): void {
-    this.socket.destroy();
-  }
 }
 
 /** Accepts with a receive buffer of one's own for each listener. */
@@ -157,6 +99,12 @@ export class NodeTransport implements Transport {
     const port = await bind(server, options);
     listener.bound(port, () => new Promise((resolve) => server.close(() => resolve())));
     return listener;
+  }
+
+  connect(address: ConnectAddress, handler: ConnectHandler, options: ConnectOptions = {}): ConnectAttempt {
+    const attempt = new NetAttempt(new OutgoingConnections(handler, this.lingerMsMax), handler, address);
+    attempt.start(options.timeoutMs ?? CONNECT_MS_MAX_DEFAULT);
+    return attempt;
   }
 }
 

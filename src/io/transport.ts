@@ -1,15 +1,16 @@
 /**
- * Bytes in and bytes out, whatever moves them: epoll, `Bun.listen`, `node:net`. One contract suite
+ * Bytes in and bytes out, whatever moves them: epoll, Bun's sockets, `node:net`. One contract suite
  * (test/contracts) runs over each implementation.
  *
- * A transport owns the sockets; the handler owns what the bytes mean. All callbacks of a listener come on the thread that
- * called `listen`, never inside a call that the handler makes to the connection, except `onClose`
+ * A transport owns the sockets; the handler owns what the bytes mean. All callbacks come on the thread that
+ * called `listen` or `connect`, never inside that call, and never inside a call that the handler makes to the connection, except `onClose`
  * from `destroy` (which may come at once). After `onClose` no callback comes for that connection and every call on it is
  * a no-op.
  *
  * A handler that throws loses that connection only: it is destroyed, and what was thrown is `onClose`'s error. `onClose`
  * itself must not throw; what it throws becomes an uncaught exception.
  */
+import type { ShoalError } from '../base/errors.ts';
 
 /** `Connection.write`: the connection is closed, nothing was taken. */
 export const WRITE_CLOSED = -1;
@@ -60,6 +61,33 @@ export interface ConnectionHandler {
   onClose(connection: Connection, error: Error | null): void;
 }
 
+/** Of a connection that this side opens. */
+export interface ConnectHandler extends ConnectionHandler {
+  /** No connection came about, for the reason in `error` (`ConnectFailed`). It is the only callback of that attempt. */
+  onConnectFailed(error: ShoalError): void;
+}
+
+export interface ConnectAddress {
+  /** A numeric address or a name; a transport whose thread has no event loop takes numeric ones alone. */
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+export interface ConnectOptions {
+  /** How long to wait for the other side, in ms, 1 to 2^31 - 1; CONNECT_MS_MAX_DEFAULT where not given. */
+  readonly timeoutMs?: number;
+}
+
+/** As long as a packet that was lost twice needs on a slow way; then another attempt is worth more than waiting. */
+export const CONNECT_MS_MAX_DEFAULT = 5000;
+
+/** A connection that is being opened. */
+export interface ConnectAttempt {
+  /** Gives it up: no callback comes any more. Nothing where the attempt has ended, well or badly. */
+  cancel(): void;
+}
+
 export interface ListenOptions {
   readonly host: string;
   /** 0: any free port; see `Listener.port`. */
@@ -84,4 +112,6 @@ export interface Transport {
   readonly name: string;
   /** Rejects with a ShoalError `ListenFailed` that names host, port and reason. */
   listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener>;
+  /** Opens a connection: `handler.onOpen` or `handler.onConnectFailed` follows, then a life as that of an accepted one. */
+  connect(address: ConnectAddress, handler: ConnectHandler, options?: ConnectOptions): ConnectAttempt;
 }

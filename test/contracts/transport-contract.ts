@@ -5,6 +5,7 @@
 import { TransportFixture, type TransportFactory } from '../support/transport-fixture.ts';
 import { byteCases } from './transport-contract-bytes.ts';
 import { closingCases } from './transport-contract-closing.ts';
+import { connectingCases } from './transport-contract-connecting.ts';
 import { listeningCases } from './transport-contract-listening.ts';
 
 export interface ContractCase {
@@ -16,7 +17,7 @@ export interface ContractCase {
 export type TestApi = (name: string, body: () => Promise<void>) => void;
 
 export function defineTransportContract(makeTransport: TransportFactory, test: TestApi): void {
-  for (const contractCase of [...byteCases, ...closingCases, ...listeningCases]) {
+  for (const contractCase of [...byteCases, ...closingCases, ...listeningCases, ...connectingCases]) {
     test(contractCase.name, async () => {
       const fixture = new TransportFixture(makeTransport);
       try {

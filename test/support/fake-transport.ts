@@ -2,7 +2,14 @@
  * A transport without sockets: a test opens connections, hands bytes to the node and sees what it writes, pauses and closes. What a
  * connection takes can be limited, like a socket whose peer does not read.
  */
-import type { Connection, ConnectionHandler, Listener, ListenOptions, Transport } from '../../src/io/transport.ts';
+import type {
+  ConnectAttempt,
+  Connection,
+  ConnectionHandler,
+  Listener,
+  ListenOptions,
+  Transport,
+} from '../../src/io/transport.ts';
 import { WRITE_CLOSED, WRITE_RETAINED } from '../../src/io/transport.ts';
 
 export class FakeTransport implements Transport {
@@ -13,6 +20,10 @@ export class FakeTransport implements Transport {
   async listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener> {
     this.handler = handler;
     return { host: options.host, port: 7600, stopAccepting: () => {}, close: async () => {} };
+  }
+
+  connect(): ConnectAttempt {
+    throw new Error('a fake transport leads nowhere');
   }
 
   /** A new connection, as if a peer had connected. */

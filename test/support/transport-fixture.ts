@@ -3,7 +3,7 @@
  * at the end, when every callback must have come in order.
  */
 import assert from 'node:assert/strict';
-import type { Listener, ListenOptions, Transport } from '../../src/io/transport.ts';
+import type { ConnectAttempt, Listener, ListenOptions, Transport } from '../../src/io/transport.ts';
 import { TcpPeer } from './tcp-peer.ts';
 import { type Behaviour, RecordingHandler } from './transport-handlers.ts';
 
@@ -15,10 +15,16 @@ export interface Served {
   readonly listener: Listener;
 }
 
+export interface Dialled {
+  readonly handler: RecordingHandler;
+  readonly attempt: ConnectAttempt;
+}
+
 export class TransportFixture {
   readonly makeTransport: TransportFactory;
   private readonly served: Served[] = [];
   private readonly peers: TcpPeer[] = [];
+  private readonly dialled: Dialled[] = [];
 
   constructor(makeTransport: TransportFactory) {
     this.makeTransport = makeTransport;
@@ -34,6 +40,21 @@ export class TransportFixture {
     const served = { handler, listener: await transport.listen({ host, port, ...sharing }, handler) };
     this.served.push(served);
     return served;
+  }
+
+  /** Opens a connection with the transport under test. */
+  dial(
+    port: number,
+    behaviour: Behaviour = {},
+    options: { readonly host?: string; readonly timeoutMs?: number } = {},
+  ): Dialled {
+    const { host = '127.0.0.1', ...others } = options;
+    const handler = new RecordingHandler(behaviour);
+    const attempt = this.makeTransport().connect({ host, port }, handler, others);
+    assert.equal(handler.opened.length + handler.failures.length, 0, 'no callback inside connect');
+    const dialled = { handler, attempt };
+    this.dialled.push(dialled);
+    return dialled;
   }
 
   async connect(listener: Listener, host?: string): Promise<TcpPeer> {
@@ -56,6 +77,13 @@ export class TransportFixture {
 
   async finish(): Promise<void> {
     for (const peer of this.peers) peer.destroy();
+    for (const { handler, attempt } of this.dialled) {
+      attempt.cancel();
+      for (const connection of handler.opened) connection.destroy();
+      await handler.untilClosed(handler.opened.length);
+      assert.deepEqual(handler.violations, []);
+      assert.ok(handler.opened.length + handler.failures.length <= 1, 'an attempt ends once');
+    }
     for (const { handler, listener } of this.served) {
       await listener.close();
       assert.deepEqual(handler.violations, []);

@@ -2,18 +2,27 @@
  * Handlers that the transport contract drives connections with: one that records every callback and lets a test wait
  * for one, and a sender that keeps the rules of `Connection.write` as strictly as they can be kept.
  */
-import { type Connection, type ConnectionHandler, WRITE_CLOSED, WRITE_RETAINED } from '../../src/io/transport.ts';
+import type { ShoalError } from '../../src/base/errors.ts';
+import {
+  type ConnectHandler,
+  type Connection,
+  type ConnectionHandler,
+  WRITE_CLOSED,
+  WRITE_RETAINED,
+} from '../../src/io/transport.ts';
 
 const SCRIBBLE = 0xee;
 
 /** What a test overrides; anything else is recorded only. */
 export type Behaviour = Partial<ConnectionHandler>;
 
-export class RecordingHandler implements ConnectionHandler {
+export class RecordingHandler implements ConnectHandler {
   /** Callbacks that came when they must not have; a test ends by looking that there is none. */
   readonly violations: string[] = [];
   readonly opened: Connection[] = [];
   readonly closed: { readonly connection: Connection; readonly error: Error | null }[] = [];
+  /** Of attempts to connect. */
+  readonly failures: ShoalError[] = [];
   receivedBytes = 0;
   drainCount = 0;
   private readonly behaviour: Behaviour;
@@ -51,6 +60,12 @@ export class RecordingHandler implements ConnectionHandler {
     this.record(() => this.behaviour.onClose?.(connection, error));
   }
 
+  onConnectFailed(error: ShoalError): void {
+    if (this.depth > 0) this.violations.push('onConnectFailed inside another callback');
+    this.failures.push(error);
+    this.record(() => {});
+  }
+
   /** Resolves when `condition` holds, which is looked at after each callback. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
@@ -70,6 +85,10 @@ export class RecordingHandler implements ConnectionHandler {
 
   untilClosed(count = 1): Promise<void> {
     return this.until(() => this.closed.length >= count);
+  }
+
+  untilFailed(count = 1): Promise<void> {
+    return this.until(() => this.failures.length >= count);
   }
 
   private check(callback: string, connection: Connection): void {

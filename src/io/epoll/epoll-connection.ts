@@ -10,15 +10,13 @@ import {
   EPOLLIN,
   EPOLLOUT,
   errorNumber,
-  int32Buffer,
   type Libc,
   loadLibc,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   SHUT_WR,
-  SO_ERROR,
-  SOL_SOCKET,
   systemError,
+  takeSocketError,
 } from './libc.ts';
 import type { DescriptorOwner, EpollReactor } from './reactor.ts';
 
@@ -119,10 +117,7 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
 
   /** What an EPOLLERR was about; null where the connection is just over. */
   private pendingError(): Error | null {
-    const value = int32Buffer(1);
-    const length = int32Buffer(1);
-    length[0] = value.byteLength;
-    this.libc.getsockopt(this.descriptor, SOL_SOCKET, SO_ERROR, addressOf(value), addressOf(length));
-    return value[0] === 0 ? null : systemError(value[0]!, 'connection');
+    const number = takeSocketError(this.descriptor);
+    return number === 0 ? null : systemError(number, 'connection');
   }
 }

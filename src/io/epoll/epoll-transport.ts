@@ -4,12 +4,23 @@
  */
 import { lookup } from 'node:dns/promises';
 import { listenFailed } from '../address.ts';
-import { KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT } from '../stream-connection.ts';
+import { OutgoingConnections } from '../outgoing-connections.ts';
+import { KEEP_ALIVE_MS, LINGER_MS_MAX_DEFAULT, type Scheduler } from '../stream-connection.ts';
 import { StreamListener } from '../stream-listener.ts';
-import type { ConnectionHandler, Listener, ListenOptions, Transport } from '../transport.ts';
+import {
+  CONNECT_MS_MAX_DEFAULT,
+  type ConnectAddress,
+  type ConnectAttempt,
+  type ConnectHandler,
+  type ConnectionHandler,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  type Transport,
+} from '../transport.ts';
+import { EpollAttempt } from './epoll-attempt.ts';
 import { EpollConnection } from './epoll-connection.ts';
 import {
-  addressOf,
   AF_INET6,
   EAGAIN,
   EMFILE,
@@ -18,12 +29,12 @@ import {
   ENOMEM,
   EPOLLIN,
   errorNumber,
-  int32Buffer,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
   type Libc,
   loadLibc,
+  setSocketOption,
   SO_KEEPALIVE,
   SO_REUSEADDR,
   SO_REUSEPORT,
@@ -87,6 +98,25 @@ export class EpollTransport implements Transport {
     }
     return listener;
   }
+
+  /** Names cannot be looked up, because that needs the event loop: they fail as addresses that lead nowhere do. */
+  connect(address: ConnectAddress, handler: ConnectHandler, options: ConnectOptions = {}): ConnectAttempt {
+    const group = new OutgoingConnections(handler, this.lingerMsMax, reactorScheduler(this.reactor));
+    const attempt = new EpollAttempt(this.reactor, group, handler, address);
+    attempt.start(options.timeoutMs ?? CONNECT_MS_MAX_DEFAULT);
+    return attempt;
+  }
+
+  private get lingerMsMax(): number {
+    return this.options.lingerMsMax ?? LINGER_MS_MAX_DEFAULT;
+  }
+}
+
+function reactorScheduler(reactor: EpollReactor): Scheduler {
+  return {
+    afterThis: (callback) => reactor.afterThis(callback),
+    startTimer: (callback, delayMs) => reactor.after(delayMs, callback),
+  };
 }
 
 class ListeningSocket extends StreamListener implements EpollListener, DescriptorOwner {
@@ -94,15 +124,11 @@ class ListeningSocket extends StreamListener implements EpollListener, Descripto
   private readonly reactor: EpollReactor;
   private readonly options: EpollTransportOptions;
   private readonly scratch = new SocketAddress();
-  private readonly flag = int32Buffer(1);
   private descriptor = -1;
   private exhausted = false;
 
   constructor(reactor: EpollReactor, options: EpollTransportOptions, host: string, handler: ConnectionHandler) {
-    super(host, handler, options.lingerMsMax ?? LINGER_MS_MAX_DEFAULT, {
-      afterThis: (callback) => reactor.afterThis(callback),
-      startTimer: (callback, delayMs) => reactor.after(delayMs, callback),
-    });
+    super(host, handler, options.lingerMsMax ?? LINGER_MS_MAX_DEFAULT, reactorScheduler(reactor));
     this.reactor = reactor;
     this.options = options;
   }
@@ -114,17 +140,17 @@ class ListeningSocket extends StreamListener implements EpollListener, Descripto
     const descriptor = libc.socket(scratch.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) throw systemError(errorNumber(), 'socket');
     try {
-      this.set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+      setSocketOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
       // As all runtimes do it: `::` is every address, of IPv4 too.
-      if (scratch.family === AF_INET6) this.set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+      if (scratch.family === AF_INET6) setSocketOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
       // Linux gives these to each socket that is accepted.
-      this.set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
-      this.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-      this.set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_MS / 1000);
-      if (sharing === 'joining') this.set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+      setSocketOption(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+      setSocketOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+      setSocketOption(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_MS / 1000);
+      if (sharing === 'joining') setSocketOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
       this.check(libc.bind(descriptor, scratch.address, scratch.length), 'bind');
       // After bind: sockets that join may share the port, and bind has refused one that somebody else has.
-      if (sharing === 'first') this.set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+      if (sharing === 'first') setSocketOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
       this.check(libc.listen(descriptor, BACKLOG), 'listen');
       this.check(libc.getsockname(descriptor, scratch.clear().address, scratch.lengthAddress), 'getsockname');
       this.reactor.register(descriptor, this, EPOLLIN);
@@ -184,11 +210,6 @@ class ListeningSocket extends StreamListener implements EpollListener, Descripto
     this.reactor.after(ACCEPT_PAUSE_MS, () => {
       if (this.descriptor === descriptor) this.reactor.setInterest(descriptor, EPOLLIN);
     });
-  }
-
-  private set(descriptor: number, level: number, name: number, value: number): void {
-    this.flag[0] = value;
-    this.libc.setsockopt(descriptor, level, name, addressOf(this.flag), this.flag.byteLength);
   }
 
   private check(result: number, call: string): void {

@@ -41,6 +41,7 @@ export const ENFILE = 23;
 export const EMFILE = 24;
 export const ENOBUFS = 105;
 export const ENOMEM = 12;
+export const EINPROGRESS = 115;
 
 /** Words of the kernel's `struct epoll_event`, which is packed on x86-64 only, and where the owner's two words begin. */
 export const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
@@ -58,10 +59,12 @@ const ERROR_NAMES: Readonly<Record<number, string>> = {
   97: 'EAFNOSUPPORT',
   98: 'EADDRINUSE',
   99: 'EADDRNOTAVAIL',
+  101: 'ENETUNREACH',
   103: 'ECONNABORTED',
   104: 'ECONNRESET',
   105: 'ENOBUFS',
   110: 'ETIMEDOUT',
+  111: 'ECONNREFUSED',
   113: 'EHOSTUNREACH',
 };
 
@@ -73,6 +76,7 @@ export interface Libc {
   bind(descriptor: number, address: number, length: number): number;
   listen(descriptor: number, backlog: number): number;
   accept4(descriptor: number, address: number, length: number, flags: number): number;
+  connect(descriptor: number, address: number, length: number): number;
   getsockname(descriptor: number, address: number, length: number): number;
   getpeername(descriptor: number, address: number, length: number): number;
   recv(descriptor: number, bytes: number, length: number, flags: number): number;
@@ -103,6 +107,7 @@ function load(): NonNullable<typeof loaded> {
     bind: { args: [i, p, i], returns: i },
     listen: { args: [i, i], returns: i },
     accept4: { args: [i, p, p, i], returns: i },
+    connect: { args: [i, p, i], returns: i },
     getsockname: { args: [i, p, p], returns: i },
     getpeername: { args: [i, p, p], returns: i },
     recv: { args: [i, p, i, i], returns: i },
@@ -136,6 +141,22 @@ export function errorNumber(): number {
 export function systemError(number: number, call: string): Error & { readonly code: string } {
   const code = ERROR_NAMES[number] ?? `errno ${number}`;
   return Object.assign(new Error(`${call}: ${code}`), { code });
+}
+
+/** The error that waits at a socket, 0 where there is none; asking takes it away. */
+export function takeSocketError(descriptor: number): number {
+  const value = int32Buffer(1);
+  const length = int32Buffer(1);
+  length[0] = value.byteLength;
+  const result = load().libc.getsockopt(descriptor, SOL_SOCKET, SO_ERROR, addressOf(value), addressOf(length));
+  return result < 0 ? errorNumber() : value[0]!;
+}
+
+/** Sets an option that is a number. */
+export function setSocketOption(descriptor: number, level: number, name: number, value: number): void {
+  const flag = int32Buffer(1);
+  flag[0] = value;
+  load().libc.setsockopt(descriptor, level, name, addressOf(flag), flag.byteLength);
 }
 
 export function int32Buffer(length: number): Int32Array {

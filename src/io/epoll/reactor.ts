@@ -155,6 +155,12 @@ export class EpollReactor {
     }
   }
 
+  /** Gives a registered descriptor to another owner. */
+  handOver(descriptor: number, owner: DescriptorOwner, interest: number): void {
+    this.owners[descriptor] = owner;
+    this.setInterest(descriptor, interest);
+  }
+
   setInterest(descriptor: number, interest: number): void {
     this.change(EPOLL_CTL_MOD, descriptor, interest);
   }
