@@ -1,12 +1,13 @@
 /**
  * What a coordinator keeps in its state store: the topology, and what it needs to make the next one. One value, replaced as a whole.
  *
- *     u32 length of the JSON │ JSON: version, settings │ the topology (src/topology/encoding.ts)
+ *     u32 length of the JSON │ JSON: version, settings, … │ the topology (src/topology/encoding.ts)
  */
 import { ShoalError } from '../base/errors.ts';
 import { JsonFields, MessageFault } from '../protocol/cluster/json-fields.ts';
 import { decodeTopology, encodeTopology } from '../topology/encoding.ts';
 import { Topology } from '../topology/topology.ts';
+import type { DepartedNode } from './departed.ts';
 
 /** How fast slots may move, and what an operator said of nodes. */
 export interface ClusterSettings {
@@ -27,25 +28,43 @@ export interface CoordinatorState {
   readonly settings: ClusterSettings;
   /** No move had this id yet. */
   readonly nextMoveId: number;
+  /** Running moves that their sources are to give up. */
+  readonly cancelled: ReadonlySet<number>;
+  /** No node relies on a longer lease. */
+  readonly leaseMs: number;
+  /** Epoch in which a node was removed last; 0: none was. */
+  readonly removalEpoch: number;
+  readonly departed: readonly DepartedNode[];
 }
 
 const STATE_VERSION = 1;
 const LENGTH_BYTES = 4;
 const NODES_MAX = 16_384;
+const MOVES_MAX = 16_384;
+const NUMBER_MAX: number = Number.MAX_SAFE_INTEGER;
 const ADDRESS_LENGTH_MAX = 300;
+const ID_LENGTH = 40;
+/** Weights that are kept; of more, those that were given first go. */
+export const WEIGHTS_MAX = 2048;
 
 export function initialState(
   cluster: string,
-  settings: Pick<ClusterSettings, 'concurrentMoves' | 'moveBytesPerSecond'>,
+  { leaseMs, ...settings }: Pick<ClusterSettings, 'concurrentMoves' | 'moveBytesPerSecond'> & { leaseMs: number },
 ): CoordinatorState {
+  const { concurrentMoves, moveBytesPerSecond } = settings;
   return {
     topology: Topology.empty(cluster),
-    settings: { ...settings, weights: new Map(), drained: new Set(), tight: false },
+    settings: { concurrentMoves, moveBytesPerSecond, weights: new Map(), drained: new Set(), tight: false },
     nextMoveId: 1,
+    cancelled: new Set(),
+    leaseMs,
+    removalEpoch: 0,
+    departed: [],
   };
 }
 
-export function encodeState({ topology, settings, nextMoveId }: CoordinatorState): Uint8Array {
+export function encodeState(state: CoordinatorState): Uint8Array {
+  const { topology, settings, nextMoveId, cancelled, leaseMs, removalEpoch, departed } = state;
   const { concurrentMoves, moveBytesPerSecond, weights, drained, tight } = settings;
   const json = Buffer.from(
     JSON.stringify({
@@ -56,6 +75,10 @@ export function encodeState({ topology, settings, nextMoveId }: CoordinatorState
       tight,
       weights: [...weights].map(([address, weight]) => ({ address, weight })),
       drained: [...drained].map((id) => ({ id })),
+      cancelled: [...cancelled],
+      leaseMs,
+      removalEpoch,
+      departed: departed.map((node) => ({ ...node, witnesses: node.witnesses?.map((id) => ({ id })) ?? null })),
     }),
     'utf8',
   );
@@ -70,16 +93,7 @@ export function decodeState(value: Uint8Array, cluster: string): CoordinatorStat
   if (bytes.length < LENGTH_BYTES) throw invalid('it is too short');
   const jsonEnd = LENGTH_BYTES + bytes.readUInt32LE(0);
   if (jsonEnd > bytes.length) throw invalid('it is too short');
-  let fields: JsonFields;
-  let version: number;
-  try {
-    fields = new JsonFields(JSON.parse(bytes.toString('utf8', LENGTH_BYTES, jsonEnd)));
-    version = fields.count('version', 1, Number.MAX_SAFE_INTEGER);
-  } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error));
-  }
-  if (version > STATE_VERSION)
-    throw invalid(`it is of version ${version}, and this coordinator reads up to ${STATE_VERSION}`);
+  const fields = fieldsOf(bytes.toString('utf8', LENGTH_BYTES, jsonEnd));
   const topology = decodeTopology(bytes.subarray(jsonEnd));
   if (topology.cluster !== cluster) {
     throw invalid(
@@ -89,25 +103,69 @@ export function decodeState(value: Uint8Array, cluster: string): CoordinatorStat
   try {
     return {
       topology,
-      nextMoveId: fields.count('nextMoveId', 1, Number.MAX_SAFE_INTEGER),
-      settings: {
-        concurrentMoves: fields.count('concurrentMoves', 0, NODES_MAX),
-        moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, Number.MAX_SAFE_INTEGER),
-        tight: fields.flag('tight'),
-        weights: new Map(
-          fields.list(
-            'weights',
-            NODES_MAX,
-            (entry) => [entry.text('address', ADDRESS_LENGTH_MAX), entry.count('weight', 1, 100)] as const,
-          ),
-        ),
-        drained: new Set(fields.list('drained', NODES_MAX, (entry) => entry.text('id', 40))),
-      },
+      nextMoveId: fields.count('nextMoveId', 1, NUMBER_MAX),
+      settings: readSettings(fields),
+      cancelled: new Set(fields.counts('cancelled', MOVES_MAX, 0, NUMBER_MAX)),
+      leaseMs: fields.count('leaseMs', 1, NUMBER_MAX),
+      removalEpoch: fields.count('removalEpoch', 0, NUMBER_MAX),
+      departed: fields.list('departed', NODES_MAX, readDeparted),
     };
   } catch (error) {
-    if (error instanceof MessageFault) throw invalid(error.message);
-    throw error;
+    throw asInvalid(error);
   }
+}
+
+/** Throws `InvalidTopology` where it is no JSON, or of a later version. */
+function fieldsOf(json: string): JsonFields {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    throw invalid('it is damaged');
+  }
+  try {
+    const fields = new JsonFields(parsed);
+    const version = fields.count('version', 1, NUMBER_MAX);
+    if (version <= STATE_VERSION) return fields;
+    throw invalid(`it is of version ${version}, and this coordinator reads up to ${STATE_VERSION}`);
+  } catch (error) {
+    throw asInvalid(error);
+  }
+}
+
+function readSettings(fields: JsonFields): ClusterSettings {
+  const weights = fields.list(
+    'weights',
+    NODES_MAX,
+    (entry) => [entry.text('address', ADDRESS_LENGTH_MAX), entry.count('weight', 1, 100)] as const,
+  );
+  return {
+    concurrentMoves: fields.count('concurrentMoves', 0, MOVES_MAX),
+    moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, NUMBER_MAX),
+    tight: fields.flag('tight'),
+    weights: new Map(weights),
+    drained: new Set(fields.list('drained', NODES_MAX, readId)),
+  };
+}
+
+function readDeparted(fields: JsonFields): DepartedNode {
+  return {
+    id: readId(fields),
+    host: fields.text('host', ADDRESS_LENGTH_MAX),
+    port: fields.count('port', 1, 65_535),
+    epoch: fields.count('epoch', 1, NUMBER_MAX),
+    leaseMs: fields.count('leaseMs', 1, NUMBER_MAX),
+    witnesses: fields.has('witnesses') ? fields.list('witnesses', NODES_MAX, readId) : null,
+    isGone: fields.flag('isGone'),
+  };
+}
+
+function readId(fields: JsonFields): string {
+  return fields.text('id', ID_LENGTH);
+}
+
+function asInvalid(error: unknown): unknown {
+  return error instanceof MessageFault ? invalid(error.message) : error;
 }
 
 function invalid(problem: string): ShoalError {

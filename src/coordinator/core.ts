@@ -3,7 +3,7 @@
  * told to nodes once the state store has it, and what an operator asks for is answered then.
  *
  * What safety rests on (docs/adr/0016-coordinator.md):
- *  - leases are granted only while this coordinator's election is valid by its own clock, and only to members of the stored topology;
+ *  - leases are granted only while this coordinator's election is valid by its own clock, and none that is longer than what is stored;
  *  - after its election it waits a whole lease before it calls a node dead, so leases that another granted have ended by then;
  *  - a node that is being removed gets no lease, whatever comes of the write;
  *  - one write is in flight; where its outcome is unknown, the same value is written again until it is known.
@@ -16,18 +16,17 @@ import {
   type Heartbeat,
   refusal,
 } from '../protocol/cluster/messages.ts';
-import type { ClusterNode, Topology } from '../topology/topology.ts';
-import {
-  type ClusterSettings,
-  type CoordinatorState,
-  decodeState,
-  encodeState,
-  initialState,
-} from './coordinator-state.ts';
+import { NODE_COUNT_MAX } from '../topology/ring.ts';
+import type { Topology } from '../topology/topology.ts';
+import { changeFor, CHANGES_MAX, type WantedChange } from './admin.ts';
+import { type CoordinatorState, decodeState, encodeState, initialState } from './coordinator-state.ts';
+import { Departures } from './departed.ts';
 import { Membership } from './membership.ts';
-import { type FailedPairs, propose } from './proposal.ts';
+import { FailedPairs } from './next-moves.ts';
+import { addressOf } from './next-nodes.ts';
+import { propose } from './proposal.ts';
 import type { StoredState, WriteOutcome } from './state/state-store.ts';
-import { planOf, statusOf } from './status.ts';
+import { statusOf } from './status.ts';
 import { Watchers } from './watchers.ts';
 
 export interface CoordinatorOptions {
@@ -62,42 +61,51 @@ export type CoordinatorEvent =
 
 export type CoordinatorEffect =
   | { readonly kind: 'answer'; readonly request: number; readonly answer: CoordinatorAnswer }
+  /** Ends with `written` or `writeFailed`, once. */
   | { readonly kind: 'write'; readonly value: Uint8Array; readonly expectedRevision: number }
-  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string };
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string }
+  /** This coordinator can never work with what is stored: it must not keep others from being elected. */
+  | { readonly kind: 'giveUp'; readonly error: ShoalError };
 
 /** How long after a write that failed the next one is tried. */
 const WRITE_AGAIN_MS = 200;
+/** Of a lease: where nothing was done here for longer, the coordinator itself was stopped, and may not blame nodes for it. */
+const PAUSE_SHARE = 0.25;
+/** In leases: a node that joins and waits for so long is worth a line in the log. */
+const WAIT_LEASES = 3;
 
 interface PendingWrite {
   readonly state: CoordinatorState;
   readonly value: Uint8Array;
   readonly expectedRevision: number;
   readonly reasons: readonly string[];
-  /** Requests of operators that are part of it. */
-  readonly requests: readonly WantedChange[];
-  /** Null while it is in flight; else when it may be tried again. */
-  againAtMs: number | null;
-}
-
-interface WantedChange {
-  readonly request: number;
-  readonly change: (settings: ClusterSettings) => ClusterSettings;
-  /** Once it is stored. */
-  readonly answer: CoordinatorAnswer;
+  /** What operators asked for that is part of it. */
+  readonly changes: readonly WantedChange[];
+  /** While it is not in flight. */
+  againAtMs: number;
 }
 
 export class CoordinatorCore {
   private readonly options: CoordinatorOptions;
   private readonly membership: Membership;
+  private readonly departures = new Departures();
   private readonly watchers = new Watchers();
-  private readonly failedPairs: FailedPairs = new Map();
+  private readonly failedPairs = new FailedPairs();
   /** What is stored, as far as is known; null while this coordinator is not elected. */
   private state: CoordinatorState | null = null;
+  private electedAtMs = 0;
   private revision = 0;
   private pending: PendingWrite | null = null;
+  /** A write has no outcome yet; it may be one from before an election. */
+  private isWriting = false;
   private wanted: WantedChange[] = [];
   private leader: string | null = null;
-  private trouble: string | null = null;
+  private storeTrouble: string | null = null;
+  private writeTrouble: string | null = null;
+  private lastStepMs = Number.NEGATIVE_INFINITY;
+  /** Since when nodes that join wait for one that was removed. */
+  private waitsSinceMs: number | null = null;
+  private waitIsLogged = false;
   private effects: CoordinatorEffect[] = [];
 
   constructor(options: CoordinatorOptions) {
@@ -113,38 +121,47 @@ export class CoordinatorCore {
   /** `nowMs`: monotonic, of the clock of `electedUntilMs`. Never throws on what a peer sent. */
   step(event: CoordinatorEvent, nowMs: number): readonly CoordinatorEffect[] {
     this.effects = [];
+    if (nowMs - this.lastStepMs > this.membership.leaseMs * PAUSE_SHARE) this.membership.resumed(nowMs);
+    this.lastStepMs = nowMs;
+    if (this.take(event, nowMs)) this.write(nowMs);
+    return this.effects;
+  }
+
+  /** Returns whether something may have to be written because of it. */
+  private take(event: CoordinatorEvent, nowMs: number): boolean {
     switch (event.kind) {
       case 'asked':
-        this.asked(event.request, event.message, nowMs);
-        break;
+        return this.asked(event.request, event.message, nowMs);
       case 'gone':
         this.watchers.forget(event.request);
         this.wanted = this.wanted.filter(({ request }) => request !== event.request);
-        return this.effects;
+        return false;
       case 'elected':
         this.elected(event.stored, nowMs);
-        break;
+        return true;
       case 'deposed':
         this.deposed(event.reason, event.leader);
-        break;
+        return false;
       case 'leader':
         this.leader = event.leader;
-        break;
+        return false;
       case 'trouble':
-        this.troubled(event.text);
-        break;
+        this.troubled(event.text, this.writeTrouble);
+        return false;
       case 'written':
+        this.isWriting = false;
         this.written(event.outcome, nowMs);
-        break;
+        return true;
       case 'writeFailed':
-        this.writeFailed(event.text, nowMs);
-        break;
+        this.isWriting = false;
+        if (this.pending === null) return true;
+        this.pending.againAtMs = nowMs + WRITE_AGAIN_MS;
+        this.troubled(this.storeTrouble, event.text);
+        return false;
       case 'tick':
         this.watchers.expire(nowMs, this.answer);
-        break;
+        return true;
     }
-    this.write(nowMs);
-    return this.effects;
   }
 
   private readonly answer = (request: number, answer: CoordinatorAnswer): void => {
@@ -155,100 +172,115 @@ export class CoordinatorCore {
     this.effects.push({ kind: 'log', level, message });
   }
 
-  private isElected(nowMs: number): boolean {
-    return this.state !== null && nowMs < this.options.electedUntilMs();
-  }
-
-  private asked(request: number, message: CoordinatorRequest, nowMs: number): void {
+  private asked(request: number, message: CoordinatorRequest, nowMs: number): boolean {
     const { state } = this;
-    if (state === null || !this.isElected(nowMs)) {
-      this.answer(request, { type: 'notLeader', leader: this.leader });
-      return;
+    if (state === null || nowMs >= this.options.electedUntilMs()) {
+      // Its own address would send the asker in a circle.
+      this.answer(request, { type: 'notLeader', leader: state === null ? this.leader : null });
+      return false;
     }
-    if (message.type === 'heartbeat') {
-      this.answer(request, this.heard(message, state, nowMs));
-    } else if (message.type === 'watch') {
-      const { epoch, waitMs } = message;
-      this.watchers.add(request, { epoch, untilMs: nowMs + waitMs }, state.topology, this.answer);
-    } else {
-      this.administer(request, message, state, nowMs);
-    }
+    if (message.type === 'heartbeat') return this.heard(request, message, state, nowMs);
+    if (message.type !== 'watch') return this.administer(request, message, state, nowMs);
+    const { epoch, waitMs } = message;
+    this.watchers.add(request, { epoch, untilMs: nowMs + waitMs }, state.topology, this.answer);
+    return false;
   }
 
-  private heard(heartbeat: Heartbeat, { topology, settings }: CoordinatorState, nowMs: number): CoordinatorAnswer {
+  private heard(request: number, heartbeat: Heartbeat, state: CoordinatorState, nowMs: number): boolean {
+    const { topology, settings, cancelled } = state;
     const { id } = heartbeat.node;
+    const problem = this.problemOf(heartbeat, topology);
+    if (problem !== null) {
+      this.answer(request, refusal(problem));
+      return false;
+    }
     const isMember = topology.node(id) !== null;
-    if (!isMember && heartbeat.epoch > 0 && !heartbeat.leaving) {
-      return refusal(`node ${id} is not in this cluster any more: it must drop what it has and join under another id`);
-    }
-    if (isMember && this.pending !== null && this.pending.state.topology.node(id) === null && !heartbeat.leaving) {
-      return refusal(`node ${id} is being removed: it was silent for longer than its lease`);
-    }
-    if (isMember || !heartbeat.leaving) this.membership.hear(heartbeat, nowMs);
-    const isIdle = topology.slotCountOf(id) === 0 && !topology.moves.some(({ from, to }) => from === id || to === id);
-    return {
+    const isNews = (isMember || !heartbeat.leaving) && this.membership.hear(heartbeat, nowMs);
+    const cancel = topology.moves.filter((move) => move.from === id && cancelled.has(move.id));
+    this.answer(request, {
       type: 'lease',
-      leaseMs: this.options.leaseMs,
+      leaseMs: Math.min(this.options.leaseMs, state.leaseMs),
       epoch: topology.epoch,
       coordinator: this.options.address,
-      mayGo: heartbeat.leaving && isIdle,
+      // A member that is idle may be about to get slots; once it is removed, it is not.
+      mayGo: heartbeat.leaving && !isMember,
       moveBytesPerSecond: settings.moveBytesPerSecond,
-    };
+      ...(cancel.length > 0 ? { cancel: cancel.map((move) => move.id) } : {}),
+    });
+    return isNews;
   }
 
-  private administer(request: number, message: AdminRequest, state: CoordinatorState, nowMs: number): void {
-    switch (message.type) {
-      case 'status': {
-        const { address, store } = this.options;
-        const facts = { coordinator: address, store, trouble: this.trouble, nowMs };
-        this.answer(request, statusOf(state, this.membership, facts));
-        return;
+  /** Why the node gets no lease; null where it does. */
+  private problemOf({ node, epoch, leaving }: Heartbeat, topology: Topology): string | null {
+    const { id } = node;
+    if (topology.node(id) !== null) {
+      if (epoch > topology.epoch) {
+        return `node ${id} has epoch ${epoch}, and what is stored here is older, ${topology.epoch}: has the coordinator lost its state?`;
       }
-      case 'rebalance':
-        if (message.dryRun) this.answer(request, planOf(state));
-        else this.want(request, (settings) => ({ ...settings, tight: true }), planOf(state));
-        return;
-      case 'limits':
-        this.want(request, (settings) => ({
-          ...settings,
-          concurrentMoves: message.concurrentMoves ?? settings.concurrentMoves,
-          moveBytesPerSecond: message.bytesPerSecond ?? settings.moveBytesPerSecond,
-        }));
-        return;
-      case 'drain':
-      case 'undrain':
-      case 'weight': {
-        const node = state.topology.node(message.node);
-        if (node === null) this.answer(request, refusal(`there is no node ${message.node}`));
-        else this.want(request, changeOfNode(message, node));
-      }
+      if (this.pending === null || this.pending.state.topology.node(id) !== null || leaving) return null;
+      return `node ${id} is being removed: it was silent for longer than its lease`;
     }
+    if (leaving) return null;
+    if (epoch > 0)
+      return `node ${id} is not in this cluster any more: it must drop what it has and join under another id`;
+    if (topology.nodes.length >= NODE_COUNT_MAX || !this.membership.hasRoom(id, topology)) {
+      return `the cluster has ${topology.nodes.length} nodes and others wait: there is no room for one more`;
+    }
+    const before = topology.nodes.find((other) => addressOf(other) === addressOf(node));
+    const heard = this.membership.lastOf(id);
+    const lastOfBefore = before === undefined ? null : this.membership.lastOf(before.id);
+    if (heard === null || lastOfBefore === null) return null;
+    // The one before has spoken long after this one: it is no remainder of a process that has ended.
+    if (lastOfBefore.heardAtMs - heard.firstHeardAtMs < this.options.leaseMs) return null;
+    return `another node, ${before!.id}, is at ${addressOf(node)} and alive: give each an address of its own (--port, --announce)`;
   }
 
-  private want(request: number, change: WantedChange['change'], answer: CoordinatorAnswer = { type: 'done' }): void {
-    this.wanted.push({ request, change, answer });
+  private administer(request: number, message: AdminRequest, state: CoordinatorState, nowMs: number): boolean {
+    if (message.type === 'status') {
+      const { address, store } = this.options;
+      const trouble = this.storeTrouble ?? this.writeTrouble;
+      this.answer(request, statusOf(state, this.membership, { coordinator: address, store, trouble, nowMs }));
+      return false;
+    }
+    const wanted = changeFor(message, state);
+    if ('type' in wanted) {
+      this.answer(request, wanted);
+      return false;
+    }
+    if (this.wanted.length >= CHANGES_MAX) {
+      this.answer(request, refusal(`${CHANGES_MAX} changes wait to be stored: try again later`));
+      return false;
+    }
+    this.wanted.push({ request, ...wanted });
+    return true;
   }
 
   private elected(stored: StoredState, nowMs: number): void {
-    const { cluster, concurrentMoves, moveBytesPerSecond } = this.options;
+    const { cluster, concurrentMoves, moveBytesPerSecond, leaseMs } = this.options;
+    let state: CoordinatorState;
     try {
-      this.state =
+      state =
         stored.value.length === 0
-          ? initialState(cluster, { concurrentMoves, moveBytesPerSecond })
+          ? initialState(cluster, { concurrentMoves, moveBytesPerSecond, leaseMs })
           : decodeState(stored.value, cluster);
     } catch (error) {
       if (!(error instanceof ShoalError)) throw error;
       // Nothing is written over what cannot be read.
       this.deposed(error.message, null);
-      this.log('error', error.message);
+      this.effects.push({ kind: 'giveUp', error });
       return;
     }
+    this.answerChanges({ type: 'notLeader', leader: null });
+    this.state = state;
     this.revision = stored.revision;
-    this.pending = null;
     this.leader = this.options.address;
+    this.electedAtMs = nowMs;
     this.failedPairs.clear();
-    this.membership.elected(this.state.topology, nowMs);
-    const { epoch, nodes } = this.state.topology;
+    this.departures.clear();
+    this.writeTrouble = null;
+    this.membership.leaseMs = state.leaseMs;
+    this.membership.elected(state.topology, nowMs);
+    const { epoch, nodes } = state.topology;
     this.log('info', `elected, at epoch ${epoch} with ${nodes.length} nodes`);
   }
 
@@ -256,16 +288,24 @@ export class CoordinatorCore {
     if (this.state !== null) this.log('warn', `not elected any more: ${reason}`);
     this.state = null;
     this.leader = leader;
-    const requests = [...(this.pending?.requests ?? []), ...this.wanted];
-    this.pending = null;
-    this.wanted = [];
-    for (const { request } of requests) this.answer(request, { type: 'notLeader', leader });
+    this.writeTrouble = null;
+    this.answerChanges({ type: 'notLeader', leader });
     this.watchers.answerAll({ type: 'notLeader', leader }, this.answer);
   }
 
-  private troubled(text: string | null): void {
-    if (text === this.trouble) return;
-    this.trouble = text;
+  /** What operators asked for may be stored or not: they are to look, and ask again. */
+  private answerChanges(answer: CoordinatorAnswer): void {
+    for (const { request } of [...(this.pending?.changes ?? []), ...this.wanted]) this.answer(request, answer);
+    this.pending = null;
+    this.wanted = [];
+  }
+
+  private troubled(storeTrouble: string | null, writeTrouble: string | null): void {
+    const before = this.storeTrouble ?? this.writeTrouble;
+    this.storeTrouble = storeTrouble;
+    this.writeTrouble = writeTrouble;
+    const text = storeTrouble ?? writeTrouble;
+    if ((text === null) === (before === null)) return;
     if (text === null) this.log('info', 'the state store answers again');
     else this.log('warn', `the state store: ${text}; nodes go on as they are, and nothing is changed`);
   }
@@ -278,61 +318,76 @@ export class CoordinatorCore {
       return;
     }
     if (outcome.kind === 'conflict' && !Buffer.from(outcome.state.value).equals(pending.value)) {
-      // Somebody else wrote, who must have been elected since.
-      this.deposed('another coordinator has written', null);
+      // Not what was written here, so it is read as after an election, with all that has to be waited for then.
+      this.log(
+        'warn',
+        `the state was changed by somebody else, at revision ${outcome.state.revision}: it is read again`,
+      );
+      this.elected(outcome.state, nowMs);
       return;
     }
     this.pending = null;
     this.revision = outcome.kind === 'written' ? outcome.revision : outcome.state.revision;
-    const before = this.state.topology;
+    this.troubled(this.storeTrouble, null);
     this.state = pending.state;
-    const { topology } = this.state;
+    const { topology, leaseMs } = this.state;
+    this.membership.leaseMs = leaseMs;
     this.membership.topologyStored(topology);
     for (const reason of pending.reasons) this.log('info', reason);
-    for (const { request, answer } of pending.requests) this.answer(request, answer);
-    if (topology.epoch > before.epoch && this.isElected(nowMs)) this.watchers.announce(topology, this.answer);
-  }
-
-  private writeFailed(text: string, nowMs: number): void {
-    if (this.pending === null) return;
-    this.pending.againAtMs = nowMs + WRITE_AGAIN_MS;
-    this.troubled(text);
+    for (const { request, answer } of pending.changes) this.answer(request, answer);
+    this.watchers.announce(topology, this.answer);
   }
 
   /** Writes what should follow, one value at a time. */
   private write(nowMs: number): void {
-    if (this.state === null || !this.isElected(nowMs)) return;
-    const { pending } = this;
+    const { state, pending } = this;
+    if (state === null || this.isWriting || nowMs >= this.options.electedUntilMs()) return;
     if (pending !== null) {
-      if (pending.againAtMs === null || nowMs < pending.againAtMs) return;
-      pending.againAtMs = null;
-      this.effects.push({ kind: 'write', value: pending.value, expectedRevision: pending.expectedRevision });
+      if (nowMs >= pending.againAtMs) this.send(pending);
       return;
     }
-    const { wanted } = this;
+    const { wanted, membership, departures, failedPairs } = this;
     this.wanted = [];
-    const settings = wanted.reduce((current, { change }) => change(current), this.state.settings);
-    const base = { ...this.state, settings };
-    const proposal = propose(base, this.membership, this.failedPairs, this.options, nowMs);
+    const base = wanted.reduce((current, { change }) => change(current), state);
+    departures.observe(base, membership, nowMs);
+    const { slotsPerMove, leaseMs } = this.options;
+    const oldLeasesEnded = nowMs - this.electedAtMs > state.leaseMs;
+    const input = { membership, departures, failedPairs, slotsPerMove, leaseMs, oldLeasesEnded };
+    const proposal = propose(base, input, nowMs);
+    this.tellWhoWaits(state, nowMs);
     if (proposal === null && wanted.length === 0) return;
-    const state = proposal?.state ?? base;
-    const value = encodeState(state);
-    const reasons = proposal?.reasons ?? [];
-    this.pending = { state, value, expectedRevision: this.revision, reasons, requests: wanted, againAtMs: null };
-    this.effects.push({ kind: 'write', value, expectedRevision: this.revision });
+    const next = proposal?.state ?? base;
+    this.pending = {
+      state: next,
+      value: encodeState(next),
+      expectedRevision: this.revision,
+      reasons: proposal?.reasons ?? [],
+      changes: wanted,
+      againAtMs: nowMs,
+    };
+    this.send(this.pending);
   }
-}
 
-function changeOfNode(
-  message: Extract<AdminRequest, { type: 'drain' | 'undrain' | 'weight' }>,
-  { id, host, port }: ClusterNode,
-): WantedChange['change'] {
-  switch (message.type) {
-    case 'weight':
-      return (settings) => ({ ...settings, weights: new Map(settings.weights).set(`${host}:${port}`, message.weight) });
-    case 'drain':
-      return (settings) => ({ ...settings, drained: new Set(settings.drained).add(id) });
-    case 'undrain':
-      return (settings) => ({ ...settings, drained: new Set([...settings.drained].filter((other) => other !== id)) });
+  private send({ value, expectedRevision }: PendingWrite): void {
+    this.isWriting = true;
+    this.effects.push({ kind: 'write', value, expectedRevision });
+  }
+
+  /** Nodes that join and must wait for one that was removed are a riddle to an operator who is not told why. */
+  private tellWhoWaits({ departed, topology, leaseMs }: CoordinatorState, nowMs: number): void {
+    const unknown = departed.filter(({ isGone }) => !isGone);
+    if (unknown.length === 0 || !topology.nodes.some((node) => node.state === 'joining')) {
+      this.waitsSinceMs = null;
+      this.waitIsLogged = false;
+      return;
+    }
+    this.waitsSinceMs ??= nowMs;
+    if (this.waitIsLogged || nowMs - this.waitsSinceMs < leaseMs * WAIT_LEASES) return;
+    this.waitIsLogged = true;
+    const names = unknown.map(({ id, host, port }) => `${id} at ${host}:${port}`).join(', ');
+    this.log(
+      'warn',
+      `nodes that join wait: ${names} may still serve where this coordinator cannot see it; start nodes at these addresses, or say that they are gone (forget)`,
+    );
   }
 }

@@ -5,16 +5,22 @@
 import type { Heartbeat, NodeDescription } from '../protocol/cluster/messages.ts';
 import type { ClusterNode, Topology } from '../topology/topology.ts';
 
+/** Nodes that are remembered besides those of the topology; others are to wait. */
+const APPLICANTS_MAX = 2048;
+
 /** A node as its last heartbeat tells. */
 export interface HeardNode {
   readonly heartbeat: Heartbeat;
   readonly heardAtMs: number;
+  readonly firstHeardAtMs: number;
 }
 
 export class Membership {
-  private readonly leaseMs: number;
+  /** The longest lease that a node may still rely on. */
+  leaseMs: number;
   private readonly heard = new Map<string, HeardNode>();
-  private electedAtMs = Number.POSITIVE_INFINITY;
+  /** Nobody is called dead before a lease has passed since then. */
+  private floorMs = Number.POSITIVE_INFINITY;
   /** Epoch that each joining node is known to all nodes from. */
   private readonly joinedEpochs = new Map<string, number>();
 
@@ -24,14 +30,28 @@ export class Membership {
 
   /** Who was heard before counts for nothing: another coordinator may have granted leases meanwhile. */
   elected(topology: Topology, nowMs: number): void {
-    this.electedAtMs = nowMs;
+    this.floorMs = nowMs;
     this.heard.clear();
     this.joinedEpochs.clear();
     this.topologyStored(topology);
   }
 
-  hear(heartbeat: Heartbeat, nowMs: number): void {
-    this.heard.set(heartbeat.node.id, { heartbeat, heardAtMs: nowMs });
+  /** This coordinator itself did nothing for a while: what nodes have sent meanwhile is still to be read. */
+  resumed(nowMs: number): void {
+    this.floorMs = Math.max(this.floorMs, nowMs);
+  }
+
+  /** Whether there is room for a node that nobody knows yet. */
+  hasRoom(id: string, topology: Topology): boolean {
+    return this.heard.has(id) || this.heard.size < topology.nodes.length + APPLICANTS_MAX;
+  }
+
+  /** True where it says something that the last one did not. */
+  hear(heartbeat: Heartbeat, nowMs: number): boolean {
+    const { id } = heartbeat.node;
+    const before = this.heard.get(id);
+    this.heard.set(id, { heartbeat, heardAtMs: nowMs, firstHeardAtMs: before?.firstHeardAtMs ?? nowMs });
+    return before === undefined || isNews(before.heartbeat, heartbeat);
   }
 
   /** Joining nodes that are in it for the first time are known from it on. */
@@ -39,7 +59,7 @@ export class Membership {
     for (const { id, state } of topology.nodes) {
       if (state === 'joining' && !this.joinedEpochs.has(id)) this.joinedEpochs.set(id, topology.epoch);
     }
-    for (const id of this.joinedEpochs.keys()) if (topology.node(id) === null) this.joinedEpochs.delete(id);
+    for (const id of this.joinedEpochs.keys()) if (topology.node(id)?.state !== 'joining') this.joinedEpochs.delete(id);
   }
 
   lastOf(id: string): HeardNode | null {
@@ -52,10 +72,10 @@ export class Membership {
     return heard === undefined ? -1 : Math.floor(nowMs - heard.heardAtMs);
   }
 
-  /** Whether the node's right to serve may not have ended yet. */
+  /** Whether the node's lease may not have ended yet. */
   isAlive(id: string, nowMs: number): boolean {
-    const sinceMs = this.heard.get(id)?.heardAtMs ?? this.electedAtMs;
-    return nowMs - sinceMs <= this.leaseMs;
+    const heardAtMs = this.heard.get(id)?.heardAtMs ?? this.floorMs;
+    return nowMs - Math.max(heardAtMs, this.floorMs) <= this.leaseMs;
   }
 
   /** Whether the node has sent a heartbeat to this coordinator, not too long ago. */
@@ -63,24 +83,49 @@ export class Membership {
     return this.heard.has(id) && this.isAlive(id, nowMs);
   }
 
-  /** Nodes that send heartbeats and are not in `topology`. */
+  /** Nodes that send heartbeats and are not in `topology`, the last to come first. Forgets those that have become silent. */
   applicants(topology: Topology, nowMs: number): readonly NodeDescription[] {
     const found: NodeDescription[] = [];
-    for (const [id, { heartbeat, heardAtMs }] of this.heard) {
-      if (topology.node(id) !== null || heartbeat.leaving) continue;
-      if (nowMs - heardAtMs <= this.leaseMs) found.push(heartbeat.node);
-      else this.heard.delete(id);
+    for (const [id, { heartbeat }] of this.heard) {
+      if (topology.node(id) !== null) continue;
+      if (!this.isAlive(id, nowMs)) this.heard.delete(id);
+      else if (!heartbeat.leaving) found.push(heartbeat.node);
     }
-    return found;
+    return found.toReversed();
   }
 
-  /** Whether every other node that may be alive has said that it knows of the joining `node`. */
-  isKnownToAll(node: ClusterNode, topology: Topology, nowMs: number): boolean {
-    const epoch = this.joinedEpochs.get(node.id);
-    if (epoch === undefined) return false;
-    return topology.nodes.every(({ id }) => {
-      const heard = this.heard.get(id);
-      return heard === undefined ? !this.isAlive(id, nowMs) : heard.heartbeat.epoch >= epoch;
-    });
+  /** The oldest epoch that one of `nodes` has, as far as is known: all of them know of what was in it. */
+  epochOfAll(nodes: readonly ClusterNode[]): number {
+    let epoch = Number.POSITIVE_INFINITY;
+    for (const { id } of nodes) epoch = Math.min(epoch, this.heard.get(id)?.heartbeat.epoch ?? 0);
+    return epoch;
   }
+
+  /** Whether all nodes know of the joining node `id`, where they all have `epoch` or a later one. */
+  isKnownAt(id: string, epoch: number): boolean {
+    return epoch >= (this.joinedEpochs.get(id) ?? Number.POSITIVE_INFINITY);
+  }
+}
+
+function isNews(before: Heartbeat, after: Heartbeat): boolean {
+  return (
+    before.epoch !== after.epoch ||
+    before.leaving !== after.leaving ||
+    before.handed.length !== after.handed.length ||
+    before.handed.some((id, index) => id !== after.handed[index]) ||
+    before.moves.length !== after.moves.length ||
+    before.moves.some(({ id, state }, index) => id !== after.moves[index]!.id || state !== after.moves[index]!.state) ||
+    !isSameDescription(before.node, after.node)
+  );
+}
+
+/** Whether two nodes, or descriptions of them, tell the same of themselves. */
+export function isSameDescription(left: NodeDescription, right: NodeDescription): boolean {
+  return (
+    left.host === right.host &&
+    left.port === right.port &&
+    left.peerPort === right.peerPort &&
+    left.zone === right.zone &&
+    left.weight === right.weight
+  );
 }

@@ -33,11 +33,15 @@ export interface CoordinatorParts {
 export interface RunningCoordinator extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
+  /** Resolves where it can never work with what is stored; never rejects. It is to be stopped then. */
+  readonly failure: Promise<Error>;
   /** Gives the election up, so that another coordinator is elected at once. Nodes go on. */
   stop(): Promise<void>;
 }
 
 const TICK_MS = 25;
+/** What was refused is told once, and again after this. */
+const REFUSALS_EVERY_MS = 10_000;
 
 /** Rejects with a ShoalError where the address cannot be listened on, or the state store can never be used. */
 export async function startCoordinator(
@@ -87,7 +91,7 @@ export async function startCoordinator(
     })();
     return stopping;
   };
-  return { host, port, stop, [Symbol.asyncDispose]: stop };
+  return { host, port, failure: running.failure, stop, [Symbol.asyncDispose]: stop };
 }
 
 class Shell {
@@ -96,14 +100,20 @@ class Shell {
   private readonly cluster: string;
   private readonly log: CoordinatorParts['log'];
   private readonly requests = new Map<number, IncomingRequest>();
+  readonly failure: Promise<Error>;
+  private fail: (error: Error) => void = () => undefined;
   private nextRequest = 1;
   private isStopped = false;
+  private refusals = { text: '', untilMs: 0 };
 
   constructor(core: CoordinatorCore, store: StateStore, cluster: string, log: CoordinatorParts['log']) {
     this.core = core;
     this.store = store;
     this.cluster = cluster;
     this.log = log;
+    this.failure = new Promise((resolve) => {
+      this.fail = resolve;
+    });
   }
 
   asked(request: IncomingRequest): void {
@@ -113,7 +123,7 @@ class Shell {
     }
     const message = decodeCoordinatorRequest(request.value, this.cluster);
     if (message.type === 'refused') {
-      this.log('warn', `refused a message: ${message.text}`);
+      this.tellRefusal(message.text);
       request.answer(Status.ok, encodeMessage(message));
       return;
     }
@@ -149,7 +159,18 @@ class Shell {
       case 'log':
         this.log(effect.level, effect.message);
         break;
+      case 'giveUp':
+        this.fail(effect.error);
+        break;
     }
+  }
+
+  /** Whoever sends what cannot be read sends it again and again. */
+  private tellRefusal(text: string): void {
+    const nowMs = RUNTIME_TIME.monotonicMs();
+    if (text === this.refusals.text && nowMs < this.refusals.untilMs) return;
+    this.refusals = { text, untilMs: nowMs + REFUSALS_EVERY_MS };
+    this.log('warn', `refused a message: ${text}`);
   }
 
   private async write(value: Uint8Array, expectedRevision: number): Promise<void> {

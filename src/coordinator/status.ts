@@ -1,10 +1,9 @@
 /** What an operator is told of the cluster. */
 import type { NodeStatus, Plan, Status } from '../protocol/cluster/messages.ts';
-import { planOwners } from '../topology/planner.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { Membership } from './membership.ts';
-import { plannedSlots, progressOf } from './proposal.ts';
+import { plannedPairs, plannedSlots, progressOf } from './next-moves.ts';
 
 export interface StatusFacts {
   readonly coordinator: string;
@@ -14,7 +13,7 @@ export interface StatusFacts {
 }
 
 export function statusOf(state: CoordinatorState, membership: Membership, facts: StatusFacts): Status {
-  const { topology, settings } = state;
+  const { topology, settings, departed } = state;
   const { coordinator, store, trouble, nowMs } = facts;
   const weights = topology.nodes.reduce(
     (sum, { state: nodeState, weight }) => sum + (nodeState === 'active' ? weight : 0),
@@ -45,8 +44,9 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
       const none = { id, state: 'copying', items: 0, bytes: 0, itemsTotal: 0, lag: 0, error: null } as const;
       return { ...(progressOf(move, membership) ?? none), from, to, slots: slots.length };
     }),
+    departed: departed.filter(({ isGone }) => !isGone).map(({ id, host, port, epoch }) => ({ id, host, port, epoch })),
     unassigned: SLOT_COUNT - topology.ownedCount,
-    plannedSlots: plannedSlots(state),
+    plannedSlots: plannedSlots(topology, settings.tight),
     concurrentMoves: settings.concurrentMoves,
     moveBytesPerSecond: settings.moveBytesPerSecond,
   };
@@ -54,12 +54,6 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
 
 /** What placing all slots to the slot would move. */
 export function planOf({ topology }: CoordinatorState): Plan {
-  const counts = new Map<string, { readonly from: string | null; readonly to: string; slots: number }>();
-  for (const { from, to } of planOwners(topology, { tight: true })) {
-    const key = `${from} ${to}`;
-    const count = counts.get(key) ?? { from, to, slots: 0 };
-    count.slots += 1;
-    counts.set(key, count);
-  }
-  return { type: 'plan', transfers: [...counts.values()] };
+  const transfers = plannedPairs(topology, true).map(([{ from, to }, slots]) => ({ from, to, slots: slots.length }));
+  return { type: 'plan', transfers };
 }

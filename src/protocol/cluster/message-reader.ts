@@ -20,7 +20,10 @@ import {
 } from './messages.ts';
 
 const HOST_LENGTH_MAX = 255;
-const ZONE_LENGTH_MAX = 128;
+const ZONE_LENGTH_MAX = 63;
+/** What a topology takes, or narrower: nobody's heartbeat may lead to one that cannot be. */
+const HOST = /^[!-~]{1,255}$/;
+const ZONE = /^[^\p{Cc}\p{Surrogate}]{0,63}$/u;
 const PORT_MAX = 65_535;
 const WEIGHT_MAX = 100;
 const EPOCH_MAX = 0xffff_ffff;
@@ -108,9 +111,11 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
         waitMs: fields.count('waitMs', 0, DURATION_MS_MAX),
       };
     case 'status':
+    case 'cancel':
       return { type, cluster };
     case 'drain':
     case 'undrain':
+    case 'forget':
       return { type, cluster, node: readNodeId(fields, 'node') };
     case 'weight':
       return { type, cluster, node: readNodeId(fields, 'node'), weight: fields.count('weight', 1, WEIGHT_MAX) };
@@ -166,6 +171,7 @@ function readCoordinatorAnswer(fields: JsonFields): CoordinatorAnswer {
         coordinator: fields.text('coordinator', TEXT_LENGTH_MAX),
         mayGo: fields.flag('mayGo'),
         moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, COUNT_MAX),
+        ...(fields.has('cancel') ? { cancel: fields.counts('cancel', MOVES_MAX, 0, COUNT_MAX) } : {}),
       };
     case 'notLeader':
       return { type, leader: fields.textOrNull('leader', TEXT_LENGTH_MAX) };
@@ -217,6 +223,12 @@ function readStatus(fields: JsonFields): Status {
       to: readNodeId(move, 'to'),
       slots: move.count('slots', 0, MOVES_MAX),
     })),
+    departed: fields.list('departed', MOVES_MAX, (node) => ({
+      id: readNodeId(node, 'id'),
+      host: readHost(node),
+      port: node.count('port', 1, PORT_MAX),
+      epoch: node.count('epoch', 0, EPOCH_MAX),
+    })),
     unassigned: fields.count('unassigned', 0, MOVES_MAX),
     plannedSlots: fields.count('plannedSlots', 0, MOVES_MAX),
     concurrentMoves: fields.count('concurrentMoves', 0, MOVES_MAX),
@@ -227,12 +239,16 @@ function readStatus(fields: JsonFields): Status {
 function readDescription(fields: JsonFields): NodeDescription {
   return {
     id: readNodeId(fields, 'id'),
-    host: fields.text('host', HOST_LENGTH_MAX),
+    host: readHost(fields),
     port: fields.count('port', 1, PORT_MAX),
     peerPort: fields.count('peerPort', 1, PORT_MAX),
-    zone: fields.text('zone', ZONE_LENGTH_MAX),
+    zone: fields.matching('zone', ZONE, `a name of at most ${ZONE_LENGTH_MAX} characters`),
     weight: fields.count('weight', 1, WEIGHT_MAX),
   };
+}
+
+function readHost(fields: JsonFields): string {
+  return fields.matching('host', HOST, `a host of 1 to ${HOST_LENGTH_MAX} characters`);
 }
 
 function readFigures(fields: JsonFields): NodeFigures {

@@ -96,6 +96,10 @@ export type AdminRequest =
   | (Addressed & { readonly type: 'drain' | 'undrain'; readonly node: string })
   | (Addressed & { readonly type: 'weight'; readonly node: string; readonly weight: number })
   | (Addressed & { readonly type: 'rebalance'; readonly dryRun: boolean })
+  /** Gives running moves up and begins none, until `limits` allows some again. */
+  | (Addressed & { readonly type: 'cancel' })
+  /** The process of a node that was removed is gone for good: nobody need wait for it. */
+  | (Addressed & { readonly type: 'forget'; readonly node: string })
   | (Addressed & {
       readonly type: 'limits';
       /** Null: as it is. */
@@ -120,6 +124,8 @@ export interface Lease {
   readonly mayGo: boolean;
   /** Bytes a second that a source of a move may send; 0: as many as it can. */
   readonly moveBytesPerSecond: number;
+  /** Ids of moves from this node that it is to give up, if it has not handed them over; absent: none. */
+  readonly cancel?: readonly number[];
 }
 
 export interface NotLeader {
@@ -172,12 +178,23 @@ export interface Status {
   readonly epoch: number;
   readonly nodes: readonly NodeStatus[];
   readonly moves: readonly MoveStatus[];
+  /** While there are some, nodes that join get no slots. */
+  readonly departed: readonly DepartedStatus[];
   /** Slots that nobody owns. */
   readonly unassigned: number;
   /** Slots that are to be moved, those of running moves included. */
   readonly plannedSlots: number;
   readonly concurrentMoves: number;
   readonly moveBytesPerSecond: number;
+}
+
+/** A node that was removed while, as far as anybody knows, others may let it serve on; see docs/adr/0016-coordinator.md. */
+export interface DepartedStatus {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  /** Of the first topology without it. */
+  readonly epoch: number;
 }
 
 /** What `rebalance` would do or has begun: slots by source and target. */

@@ -1,0 +1,101 @@
+/** What an operator asks for, as changes of what is stored. Each is answered once it is. */
+import { type AdminRequest, type CoordinatorAnswer, type Refusal, refusal } from '../protocol/cluster/messages.ts';
+import { type CoordinatorState, WEIGHTS_MAX } from './coordinator-state.ts';
+import { addressOf } from './next-nodes.ts';
+import { planOf } from './status.ts';
+
+/** Changes that wait to be stored; more are refused. */
+export const CHANGES_MAX = 1000;
+
+export interface WantedChange {
+  readonly request: number;
+  readonly change: (state: CoordinatorState) => CoordinatorState;
+  /** Once it is stored. */
+  readonly answer: CoordinatorAnswer;
+}
+
+type ChangeRequest = Exclude<AdminRequest, { type: 'status' }>;
+
+/** The change that `message` asks for, or the answer where there is nothing to change. */
+export function changeFor(
+  message: ChangeRequest,
+  state: CoordinatorState,
+): Omit<WantedChange, 'request'> | CoordinatorAnswer {
+  const { topology } = state;
+  switch (message.type) {
+    case 'rebalance': {
+      const plan = planOf(state);
+      if (message.dryRun || plan.transfers.length === 0) return plan;
+      return { change: (now) => withSettings(now, { tight: true }), answer: plan };
+    }
+    case 'limits':
+      return done((now) =>
+        withSettings(now, {
+          concurrentMoves: message.concurrentMoves ?? now.settings.concurrentMoves,
+          moveBytesPerSecond: message.bytesPerSecond ?? now.settings.moveBytesPerSecond,
+        }),
+      );
+    case 'cancel':
+      return done((now) => ({
+        ...withSettings(now, { concurrentMoves: 0, tight: false }),
+        cancelled: new Set(now.topology.moves.map(({ id }) => id)),
+      }));
+    case 'forget':
+      if (topology.node(message.node) !== null) {
+        return refusal(
+          `node ${message.node} is in the cluster; once it is silent for a lease, it is removed by itself`,
+        );
+      }
+      if (!state.departed.some(({ id }) => id === message.node)) return noNode(message.node);
+      return done((now) => ({
+        ...now,
+        departed: now.departed.map((node) => (node.id === message.node ? { ...node, isGone: true } : node)),
+      }));
+    case 'drain':
+      if (topology.node(message.node) === null) return noNode(message.node);
+      return done((now) => ({
+        ...withSettings(now, { drained: new Set(now.settings.drained).add(message.node) }),
+        cancelled: withMoves(now, 'to', message.node),
+      }));
+    case 'undrain':
+      if (topology.node(message.node) === null) return noNode(message.node);
+      return done((now) => ({
+        ...withSettings(now, { drained: new Set([...now.settings.drained].filter((id) => id !== message.node)) }),
+        cancelled: now.settings.drained.has(message.node) ? withMoves(now, 'from', message.node) : now.cancelled,
+      }));
+    case 'weight': {
+      const node = topology.node(message.node);
+      if (node === null) return noNode(message.node);
+      return done((now) => withSettings(now, { weights: withWeight(now, addressOf(node), message.weight) }));
+    }
+  }
+}
+
+function done(change: WantedChange['change']): Omit<WantedChange, 'request'> {
+  return { change, answer: { type: 'done' } };
+}
+
+function noNode(id: string): Refusal {
+  return refusal(`there is no node ${id}`);
+}
+
+function withSettings(state: CoordinatorState, settings: Partial<CoordinatorState['settings']>): CoordinatorState {
+  return { ...state, settings: { ...state.settings, ...settings } };
+}
+
+/** The cancelled moves, and those on one side of which `node` is: they would only bring back what must go again. */
+function withMoves({ cancelled, topology }: CoordinatorState, side: 'from' | 'to', node: string): ReadonlySet<number> {
+  const moves = topology.moves.filter((move) => move[side] === node);
+  return new Set([...cancelled, ...moves.map(({ id }) => id)]);
+}
+
+function withWeight({ settings }: CoordinatorState, address: string, weight: number): ReadonlyMap<string, number> {
+  const weights = new Map(settings.weights);
+  weights.delete(address);
+  weights.set(address, weight);
+  for (const first of weights.keys()) {
+    if (weights.size <= WEIGHTS_MAX) break;
+    weights.delete(first);
+  }
+  return weights;
+}

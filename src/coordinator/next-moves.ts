@@ -1,0 +1,154 @@
+/** Which moves are over in the next topology, and which begin. Part of a proposal. */
+import type { MoveProgress } from '../protocol/cluster/messages.ts';
+import { planOwners, type SlotTransfer } from '../topology/planner.ts';
+import type { SlotMove, Topology } from '../topology/topology.ts';
+import type { CoordinatorState } from './coordinator-state.ts';
+import type { Membership } from './membership.ts';
+import { short } from './next-nodes.ts';
+
+/** A pair of nodes between which a move failed waits this long before the next. */
+const RETRY_MS = 1000;
+
+/** When moves between two nodes failed last, by `from to`. */
+export class FailedPairs {
+  private readonly failedAtMs = new Map<string, number>();
+
+  clear(): void {
+    this.failedAtMs.clear();
+  }
+
+  add(from: string, to: string, nowMs: number): void {
+    for (const [pair, atMs] of this.failedAtMs) if (nowMs - atMs >= RETRY_MS) this.failedAtMs.delete(pair);
+    this.failedAtMs.set(pairOf(from, to), nowMs);
+  }
+
+  mayTryAgain(from: string, to: string, nowMs: number): boolean {
+    const atMs = this.failedAtMs.get(pairOf(from, to));
+    return atMs === undefined || nowMs - atMs >= RETRY_MS;
+  }
+}
+
+export interface EndedMoves {
+  readonly owners: Map<number, string | null>;
+  /** Those that go on. */
+  readonly moves: readonly SlotMove[];
+  /** Those that ended without success. */
+  readonly failed: readonly SlotMove[];
+}
+
+/** `alive`: ids of the next topology's nodes. Tells `reasons` what changes. */
+export function endedMoves(
+  topology: Topology,
+  membership: Membership,
+  alive: ReadonlySet<string>,
+  reasons: string[],
+): EndedMoves {
+  const owners = new Map<number, string | null>();
+  const moves: SlotMove[] = [];
+  const failed: SlotMove[] = [];
+  for (const move of topology.moves) {
+    const { id, from, to, slots } = move;
+    const progress = progressOf(move, membership);
+    const isHanded = progress?.state === 'handed' || membership.lastOf(to)?.heartbeat.handed.includes(id) === true;
+    const failure = failureOf(move, membership);
+    if (alive.has(to) && (isHanded || !alive.has(from))) {
+      // The target of a dead source may serve the slots already, and nobody else may then.
+      for (const slot of slots) owners.set(slot, to);
+      reasons.push(isHanded ? `move ${id} is done` : `move ${id} ends with its source: ${short(to)} has the slots`);
+    } else if (isHanded && !alive.has(to)) {
+      for (const slot of slots) owners.set(slot, null);
+      reasons.push(`move ${id} was done, and its target is dead`);
+    } else if (!alive.has(to) || !alive.has(from)) {
+      reasons.push(`move ${id} ends with its ${alive.has(from) ? 'target' : 'source and target'}`);
+    } else if (failure !== null) {
+      failed.push(move);
+      reasons.push(`move ${id} failed: ${failure.error ?? 'no reason was given'}`);
+    } else {
+      moves.push(move);
+    }
+  }
+  return { owners, moves, failed };
+}
+
+export interface BegunMoves {
+  readonly owners: ReadonlyMap<number, string>;
+  readonly moves: readonly SlotMove[];
+  /** There is more to move, which waits for its turn. */
+  readonly waits: boolean;
+}
+
+/** `topology`: a draft of the next one, in which what is over is over. */
+export function beginMoves(
+  { settings, nextMoveId }: CoordinatorState,
+  topology: Topology,
+  isReady: (from: string, to: string) => boolean,
+  slotsPerMove: number,
+): BegunMoves {
+  const owners = new Map<number, string>();
+  const moves: SlotMove[] = [];
+  const busy = new Set(topology.moves.map(({ from, to }) => pairOf(from, to)));
+  let waits = false;
+  for (const [{ from, to }, slots] of plannedPairs(topology, settings.tight)) {
+    if (from === null) {
+      for (const slot of slots) owners.set(slot, to);
+      continue;
+    }
+    const hasTurn = topology.moves.length + moves.length < settings.concurrentMoves && !busy.has(pairOf(from, to));
+    if (hasTurn && isReady(from, to)) {
+      moves.push({ id: nextMoveId + moves.length, from, to, slots: slots.slice(0, slotsPerMove) });
+      waits ||= slots.length > slotsPerMove;
+    } else {
+      waits = true;
+    }
+  }
+  return { owners, moves, waits };
+}
+
+/** What the source says of a move, or null. */
+export function progressOf({ id, from }: SlotMove, membership: Membership): MoveProgress | null {
+  return membership.lastOf(from)?.heartbeat.moves.find((progress) => progress.id === id) ?? null;
+}
+
+/** A move is given up by its source, or by its target, which then never takes over. */
+function failureOf(move: SlotMove, membership: Membership): MoveProgress | null {
+  for (const id of [move.from, move.to]) {
+    const told = membership.lastOf(id)?.heartbeat.moves.find((progress) => progress.id === move.id);
+    if (told?.state === 'failed') return told;
+  }
+  return null;
+}
+
+/** Slots that are to be moved, those of running moves included. */
+export function plannedSlots(topology: Topology, tight: boolean): number {
+  const planned = plannedPairs(topology, tight).reduce((sum, [, slots]) => sum + slots.length, 0);
+  return topology.moves.reduce((sum, { slots }) => sum + slots.length, planned);
+}
+
+type PairedSlots = readonly [SlotTransfer, readonly number[]];
+
+/** The plan of each topology, loose and tight: while moves wait for their turn it is asked for with every heartbeat. */
+const plans = new WeakMap<Topology, Map<boolean, readonly PairedSlots[]>>();
+
+/** What is to be moved, by source and target. */
+export function plannedPairs(topology: Topology, tight: boolean): readonly PairedSlots[] {
+  let known = plans.get(topology);
+  if (known === undefined) plans.set(topology, (known = new Map<boolean, readonly PairedSlots[]>()));
+  let pairs = known.get(tight);
+  if (pairs === undefined) known.set(tight, (pairs = byPair(planOwners(topology, { tight }))));
+  return pairs;
+}
+
+function byPair(transfers: readonly SlotTransfer[]): readonly PairedSlots[] {
+  const pairs = new Map<string, readonly [SlotTransfer, number[]]>();
+  for (const transfer of transfers) {
+    const key = pairOf(transfer.from ?? '', transfer.to);
+    const pair = pairs.get(key);
+    if (pair === undefined) pairs.set(key, [transfer, [transfer.slot]]);
+    else pair[1].push(transfer.slot);
+  }
+  return [...pairs.values()];
+}
+
+function pairOf(from: string, to: string): string {
+  return `${from} ${to}`;
+}

@@ -1,0 +1,110 @@
+/** Which nodes the next topology has, in which state: who is dead, who has left, who comes, and who may have slots. Part of a proposal. */
+import type { NodeDescription } from '../protocol/cluster/messages.ts';
+import { NODE_COUNT_MAX } from '../topology/ring.ts';
+import type { ClusterNode, NodeState, Topology } from '../topology/topology.ts';
+import type { CoordinatorState } from './coordinator-state.ts';
+import { type DepartedNode, departureOf, type Departures, seenBeside } from './departed.ts';
+import { isSameDescription, type Membership } from './membership.ts';
+
+export interface Witnessed {
+  readonly membership: Membership;
+  readonly departures: Departures;
+}
+
+export interface NextNodes {
+  /** A node that stays as it was is the same object. */
+  readonly nodes: readonly ClusterNode[];
+  readonly departed: readonly DepartedNode[];
+  readonly isRemoval: boolean;
+}
+
+/** Tells `reasons` what changes. */
+export function nextNodes(
+  state: CoordinatorState,
+  { membership, departures }: Witnessed,
+  nowMs: number,
+  reasons: string[],
+): NextNodes {
+  const { topology, settings } = state;
+  const left = [...state.departed];
+  const staying = topology.nodes.filter((node) => {
+    const at = `node ${short(node.id)} at ${node.host}:${node.port}`;
+    if (!membership.isAlive(node.id, nowMs)) {
+      reasons.push(`${at} is dead: it is silent for longer than its lease`);
+      const departure = departureOf(node, state, membership);
+      if (departure !== null) left.push(departure);
+      return false;
+    }
+    const isLeaving = membership.lastOf(node.id)?.heartbeat.leaving === true;
+    if (isLeaving && isIdle(node.id, topology)) {
+      reasons.push(`${at} has left`);
+      return false;
+    }
+    return true;
+  });
+  const newcomers = newcomersTo(staying, membership.applicants(topology, nowMs));
+  const departed = left.map((node) => seenBeside(node, [...staying, ...newcomers]));
+  const isOver = departed.every((node) => departures.isOver(node, nowMs));
+  const knownEpoch = isOver ? membership.epochOfAll(staying) : 0;
+
+  const nodes: ClusterNode[] = staying.map((node) => {
+    const heartbeat = membership.lastOf(node.id)?.heartbeat ?? null;
+    const shallDrain = heartbeat?.leaving === true || settings.drained.has(node.id);
+    const nodeState = nextStateOf(node, shallDrain, membership.isKnownAt(node.id, knownEpoch));
+    const next = nodeOf(heartbeat?.node ?? node, settings.weights, nodeState);
+    if (nodeState === node.state && isSameDescription(node, next)) return node;
+    const at = `node ${short(node.id)} at ${next.host}:${next.port}`;
+    if (nodeState !== node.state) reasons.push(`${at} is ${nodeState}`);
+    else reasons.push(`${at} has the weight ${next.weight}${next.zone === '' ? '' : ` and is in ${next.zone}`}`);
+    return next;
+  });
+  for (const newcomer of newcomers) {
+    reasons.push(`node ${short(newcomer.id)} at ${newcomer.host}:${newcomer.port} joins`);
+    nodes.push(nodeOf(newcomer, settings.weights, 'joining'));
+  }
+  return { nodes, departed: isOver ? [] : departed, isRemoval: staying.length < topology.nodes.length };
+}
+
+/** Whether the node neither owns a slot nor takes part in a move. */
+export function isIdle(id: string, topology: Topology): boolean {
+  return topology.slotCountOf(id) === 0 && !topology.moves.some(({ from, to }) => from === id || to === id);
+}
+
+/** The first digits of an id, as people compare them. */
+export function short(id: string): string {
+  return id.slice(0, 8);
+}
+
+/** A process that starts again waits until the one before it is known to be dead, whose address it has. */
+function newcomersTo(
+  staying: readonly ClusterNode[],
+  applicants: readonly NodeDescription[],
+): readonly NodeDescription[] {
+  if (applicants.length === 0) return [];
+  const addresses = new Set(staying.map(addressOf));
+  const found: NodeDescription[] = [];
+  for (const applicant of applicants) {
+    const address = addressOf(applicant);
+    if (addresses.has(address) || staying.length + found.length >= NODE_COUNT_MAX) continue;
+    addresses.add(address);
+    found.push(applicant);
+  }
+  return found;
+}
+
+function nextStateOf({ state }: ClusterNode, shallDrain: boolean, isKnownToAll: boolean): NodeState {
+  // Who drains while it joins never gets a slot; who joins must be known before it may.
+  if (state === 'joining' && !isKnownToAll) return 'joining';
+  return shallDrain ? 'draining' : 'active';
+}
+
+function nodeOf(description: NodeDescription, weights: ReadonlyMap<string, number>, state: NodeState): ClusterNode {
+  const { id, host, port, peerPort, zone } = description;
+  const weight = weights.get(addressOf(description)) ?? description.weight;
+  return { id, host, port, peerPort, zone, weight, state };
+}
+
+/** Under which an operator's weight of a node is kept. */
+export function addressOf({ host, port }: Pick<NodeDescription, 'host' | 'port'>): string {
+  return `${host}:${port}`;
+}
