@@ -10,6 +10,7 @@ import type { ResolvedAddress } from './address.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { ConnectionOptions } from './connection.ts';
 import type { KnownTopology } from './known-topology.ts';
+import type { Member } from './node-list.ts';
 import type { NodePool } from './node-pool.ts';
 import type { Settler } from './request.ts';
 import type { ClientRuntime, Timer } from './runtime.ts';
@@ -94,17 +95,17 @@ export class Cluster {
   }
 
   /**
-   * Asks one of `pools` at random, but for `except`, and not every time: where a node refuses and knows no better, and no push comes, it and the
+   * Asks one of `members` at random, but for `except`, and not every time: where a node refuses and knows no better, and no push comes, it and the
    * node that is watched may both be cut off from the rest.
    */
-  askAround(pools: readonly NodePool[], except: NodePool | null): void {
+  askAround(members: readonly Member[], except: NodePool | null): void {
     const { runtime } = this.parts;
     const nowMs = runtime.nowMs();
     if (nowMs < this.aroundFromMs) return;
     this.aroundFromMs = nowMs + ASK_PAUSE_MS;
-    const start = Math.floor(runtime.random01() * pools.length);
-    for (let step = 0; step < pools.length; step += 1) {
-      const pool = pools[(start + step) % pools.length]!;
+    const start = Math.floor(runtime.random01() * members.length);
+    for (let step = 0; step < members.length; step += 1) {
+      const { pool } = members[(start + step) % members.length]!;
       if (pool === except || pool.state !== 'up') continue;
       this.refresh(pool);
       return;

@@ -272,11 +272,7 @@ export class Router implements PoolOwner, PendingCounter {
   private hold(request: Request, pool: NodePool | null, refusal: string | null): void {
     if (refusal !== null) request.refusal = refusal;
     this.held.hold(request, pool);
-    if (this.known.topology === null) return;
-    this.cluster.askAround(
-      this.all.map((member) => member.pool),
-      pool,
-    );
+    if (this.known.topology !== null) this.cluster.askAround(this.all, pool);
   }
 
   /** Whether others of its cluster may take over what the node of `pool` had, which is down. */

@@ -20,6 +20,7 @@ export class VirtualMoves {
   deathCount = 0;
   private readonly cluster: VirtualCluster;
   private readonly options: MoverOptions;
+  private readonly dead = new Set<VirtualNode>();
   private lastMoveId = 0;
   private isStopped = false;
 
@@ -38,7 +39,7 @@ export class VirtualMoves {
     if (this.isStopped) return;
     const chance = this.random();
     const { nodeCountMax, changes } = this.options;
-    const count = this.cluster.topology.nodes.length;
+    const count = this.live().length;
     if (chance < 0.05 && count < nodeCountMax) this.join();
     else if (chance < 0.1 && count > 2) this.drain();
     else if (chance < 0.13 && count > 2 && changes === 'deaths') this.die();
@@ -48,7 +49,7 @@ export class VirtualMoves {
 
   private join(): void {
     const node = this.cluster.start(`joined${this.cluster.nodes.size}`);
-    this.publish({ nodes: [...this.live(), node] });
+    this.publish({ nodes: [...this.members(), node] });
   }
 
   /** All of its slots go to others, and then it leaves. */
@@ -60,7 +61,7 @@ export class VirtualMoves {
       const isTarget = this.cluster.topology.moves.some(({ to }) => to === leaving.id);
       if (this.cluster.topology.node(leaving.id) === null) return;
       if (!busy && !isTarget && slots.length === 0) {
-        this.publish({ nodes: this.live().filter((node) => node !== leaving) });
+        this.publish({ nodes: this.members().filter((node) => node !== leaving) });
         // As a node does that leaves on purpose: it answers for a while those who have not heard of it.
         const { network } = this.cluster;
         network.at(network.nowMs + 50, () => leaving.kill());
@@ -77,19 +78,22 @@ export class VirtualMoves {
   private die(): void {
     const dead = this.anyNode();
     dead.kill();
+    this.dead.add(dead);
     this.deathCount += 1;
     this.later(600, () => {
       const { topology } = this.cluster;
-      const rest = this.live().filter((node) => node !== dead);
-      if (topology.node(dead.id) === null || rest.length === 0) return;
+      const rest = this.live();
+      if (topology.node(dead.id) === null) return;
       const owners = new Map(topology.slotsOf(dead.id).map((slot) => [slot, this.pick(rest, 1)[0]!.id] as const));
       for (const [slot, id] of this.cluster.handed) {
         if (id === dead.id) owners.set(slot, topology.ownerOf(slot)?.id ?? rest[0]!.id);
         else if (owners.has(slot)) owners.set(slot, id);
       }
-      for (const [slot, id] of owners) if (id === dead.id) owners.set(slot, rest[0]!.id);
+      const isLive = (id: string): boolean => rest.some((node) => node.id === id);
+      for (const [slot, id] of owners) if (!isLive(id)) owners.set(slot, rest[0]!.id);
       for (const slot of owners.keys()) this.cluster.handed.delete(slot);
-      this.publish({ nodes: rest, owners });
+      // Others that died meanwhile stay until their own time.
+      this.publish({ nodes: this.members().filter((node) => node !== dead), owners });
     });
   }
 
@@ -139,9 +143,13 @@ export class VirtualMoves {
     for (const { id } of topology.nodes) this.later(10, () => this.cluster.nodes.get(id)?.apply(topology));
   }
 
-  /** The nodes of the topology. */
-  private live(): VirtualNode[] {
+  /** The nodes of the topology, and those of them that are not dead. */
+  private members(): VirtualNode[] {
     return this.cluster.topology.nodes.map(({ id }: ClusterNode) => this.cluster.nodes.get(id)!);
+  }
+
+  private live(): VirtualNode[] {
+    return this.members().filter((node) => !this.dead.has(node));
   }
 
   private anyNode(): VirtualNode {
