@@ -140,7 +140,11 @@ export class TestCluster implements AsyncDisposable {
   }
 }
 
-function startTestCoordinator(options: TestClusterOptions, directory: string, port: number): Promise<RunningCoordinator> {
+function startTestCoordinator(
+  options: TestClusterOptions,
+  directory: string,
+  port: number,
+): Promise<RunningCoordinator> {
   const { password = '', slotsPerMove = 256, moveBytesPerSecond = 0 } = options;
   return startCoordinator(
     {
