@@ -78,7 +78,8 @@ export class Topology {
   private readonly replicas: Uint16Array;
   private readonly indexes: ReadonlyMap<string, number>;
   private readonly slotCounts: Uint16Array;
-  private readonly moveBySlot: ReadonlyMap<number, SlotMove>;
+  /** 1 + the index of a slot's move, 0 where it has none; null where there are no moves. */
+  private readonly moveIndexes: Uint16Array | null;
 
   private constructor(parts: TopologyParts) {
     const { cluster, epoch, nodes, owners, replicaCount, replicas, moves } = parts;
@@ -100,7 +101,7 @@ export class Topology {
       ownedCount += 1;
     }
     this.ownedCount = ownedCount;
-    this.moveBySlot = new Map(moves.flatMap((move) => move.slots.map((slot) => [slot, move] as const)));
+    this.moveIndexes = moves.length === 0 ? null : indexMoves(moves);
   }
 
   /** Copies what it is given. Throws `InvalidTopology`, which says what is wrong with it. */
@@ -183,7 +184,7 @@ export class Topology {
 
   /** The move that `slot` is in, or null. */
   moveOf(slot: number): SlotMove | null {
-    return this.moveBySlot.get(slot) ?? null;
+    return this.moveIndexes === null ? null : (this.moves[this.moveIndexes[slot]! - 1] ?? null);
   }
 }
 
@@ -258,6 +259,12 @@ function reindex(what: string, indexes: Uint16Array, length: number, newIndexes:
     changed[at] = newIndex;
   }
   return changed;
+}
+
+function indexMoves(moves: readonly SlotMove[]): Uint16Array {
+  const indexes = new Uint16Array(SLOT_COUNT);
+  for (const [index, { slots }] of moves.entries()) for (const slot of slots) indexes[slot] = index + 1;
+  return indexes;
 }
 
 function byId(left: ClusterNode, right: ClusterNode): number {
