@@ -158,10 +158,6 @@ export class SimNode implements Server {
     return (this.slots.wordOf(slot) & OWNED) !== 0;
   }
 
-  get isEmptyHanded(): boolean {
-    return this.slots.ownedCount === 0;
-  }
-
   mayAnswer(): boolean {
     return this.data.mayAnswer();
   }

@@ -28,53 +28,59 @@ interface Watched {
   version: number;
 }
 
+/** Two nodes that claim some slots both. */
+interface Rivals {
+  readonly one: Watched;
+  readonly other: Watched;
+  slotCount: number;
+}
+
 export class ServingCheck {
-  private readonly watched: Watched[] = [];
-  private readonly claimCounts = new Uint8Array(SLOT_COUNT);
-  private readonly contested = new Set<number>();
+  private watched: readonly Watched[] = [];
+  private rivals: readonly Rivals[] = [];
 
   add(server: Server): void {
     const words = new Int32Array(server.slots.memory).subarray(-SLOT_COUNT);
-    this.watched.push({ server, words, claims: new Uint8Array(SLOT_COUNT), version: -1 });
+    const added: Watched = { server, words, claims: new Uint8Array(SLOT_COUNT), version: -1 };
+    this.rivals = [...this.rivals, ...this.watched.map((one) => ({ one, other: added, slotCount: 0 }))];
+    this.watched = [...this.watched, added];
   }
 
   /** The process is dead: it claims nothing. */
   remove(server: Server): void {
-    const index = this.watched.findIndex((one) => one.server === server);
-    if (index === -1) return;
-    const [{ claims }] = this.watched.splice(index, 1) as [Watched];
-    for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (claims[slot] !== 0) this.claim(slot, -1);
+    this.watched = this.watched.filter((watched) => watched.server !== server);
+    this.rivals = this.rivals.filter(({ one, other }) => one.server !== server && other.server !== server);
   }
 
   /** Throws `twoServe`. */
   check(): void {
     for (const one of this.watched) if (one.server.slots.version !== one.version) this.update(one);
-    if (this.contested.size === 0) return;
-    const able = this.watched.filter(({ server }) => server.mayAnswer());
-    if (able.length < 2) return;
-    for (const slot of this.contested) {
-      const serving = able.filter(({ claims }) => claims[slot] !== 0);
-      if (serving.length < 2) continue;
-      const names = serving.map(({ server }) => `${server.process.name} (epoch ${server.slots.epoch})`);
+    for (const { one, other, slotCount } of this.rivals) {
+      if (slotCount === 0 || !one.server.mayAnswer() || !other.server.mayAnswer()) continue;
+      const slot = one.claims.findIndex((claim, index) => claim !== 0 && other.claims[index] !== 0);
+      const names = [one, other].map(({ server }) => `${server.process.name} (epoch ${server.slots.epoch})`);
       throw new SimulationFailure('twoServe', `slot ${slot} may be served by ${names.join(' and ')} at once`);
     }
   }
 
-  private update(one: Watched): void {
-    const { words, claims } = one;
-    one.version = one.server.slots.version;
+  private update(changed: Watched): void {
+    const { words, claims } = changed;
+    changed.version = changed.server.slots.version;
+    let isSame = true;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const claim = (words[slot]! & (OWNED | PAUSED)) === OWNED ? 1 : 0;
       if (claim === claims[slot]) continue;
       claims[slot] = claim;
-      this.claim(slot, claim === 1 ? 1 : -1);
+      isSame = false;
     }
-  }
-
-  private claim(slot: number, change: number): void {
-    const count = this.claimCounts[slot]! + change;
-    this.claimCounts[slot] = count;
-    if (count >= 2) this.contested.add(slot);
-    else this.contested.delete(slot);
+    if (isSame) return;
+    for (const rivals of this.rivals) {
+      if (rivals.one !== changed && rivals.other !== changed) continue;
+      const one = rivals.one.claims;
+      const other = rivals.other.claims;
+      let slotCount = 0;
+      for (let slot = 0; slot < SLOT_COUNT; slot += 1) slotCount += one[slot]! & other[slot]!;
+      rivals.slotCount = slotCount;
+    }
   }
 }
