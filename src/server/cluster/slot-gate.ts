@@ -13,6 +13,7 @@ import { MOVING, OWNED, type OwnerReading, PAUSED } from '../../cluster/slot-tab
 import { type ClusterNode, NO_NODE } from '../../topology/topology.ts';
 import { keySlot } from '../../topology/slots.ts';
 import type { StoreApi } from '../../store/api.ts';
+import { Operation } from '../../protocol/shoal/operation.ts';
 import { type CommandEntry, Trait } from '../command-table.ts';
 import type { ThreadCluster } from './thread-cluster.ts';
 
@@ -103,6 +104,8 @@ export class SlotGate {
     if (firstKey === 0 || firstKey >= command.count) return NO_SLOT;
     const { bytes } = command;
     const slot = keySlot(bytes, command.start(firstKey), command.length(firstKey));
+    // It has one key, and what stands behind that is its value.
+    if (command instanceof Operation) return slot;
     const last = lastKey < 0 ? command.count + lastKey : Math.min(lastKey, command.count - 1);
     for (let index = firstKey + keyStep; index <= last; index += keyStep) {
       if (keySlot(bytes, command.start(index), command.length(index)) !== slot) return MANY_SLOTS;
