@@ -86,16 +86,16 @@ test('a walk over all keys sees those that were there throughout, while slots mo
   await using client = await connect(cluster);
   await client.setMany(KEYS.map((key) => [key, key]));
   const keyv = new KeyvShoal(client, { namespace: 'key', keyPrefixSeparator: ':' });
-  let isSettled = false;
+  const moves = { areOver: false };
   const joined = cluster
     .addNode()
     .then(() => cluster.settled())
     .finally(() => {
-      isSettled = true;
+      moves.areOver = true;
     });
   const scan: KeyScan = { client, prefix: 'key:', batchKeyCount: 20 };
   let walkCount = 0;
-  while (!isSettled || walkCount < 2) {
+  while (!moves.areOver || walkCount < 2) {
     const seen = new Set<string>();
     for await (const keys of scanKeys(scan)) for (const key of keys) seen.add(keyText(key));
     expect(seen.size).toBe(KEYS.length);
