@@ -9,6 +9,10 @@ import { short } from './next-nodes.ts';
 /** A pair of nodes between which a move failed waits this long before the next. */
 const RETRY_MS = 1000;
 
+/** Items up to which a move takes more slots than it must, and how many it takes at most. */
+const ITEMS_PER_MOVE = 4096;
+const SLOTS_PER_MOVE_MAX = 1024;
+
 /** When moves between two nodes failed last, by `from to`. */
 export class FailedPairs {
   private readonly failedAtMs = new Map<string, number>();
@@ -77,12 +81,14 @@ export interface BegunMoves {
   readonly waits: boolean;
 }
 
+export const NOTHING_BEGUN: BegunMoves = { owners: new Map(), moves: [], waits: false };
+
 /** `topology`: a draft of the next one, in which what is over is over. */
 export function beginMoves(
   { settings, nextMoveId }: CoordinatorState,
   topology: Topology,
   isReady: (from: string, to: string) => boolean,
-  slotsPerMove: number,
+  slotsPerMove: (from: string) => number,
 ): BegunMoves {
   const owners = new Map<number, string>();
   const moves: SlotMove[] = [];
@@ -95,13 +101,24 @@ export function beginMoves(
     }
     const hasTurn = topology.moves.length + moves.length < settings.concurrentMoves && !busy.has(pairOf(from, to));
     if (hasTurn && isReady(from, to)) {
-      moves.push({ id: nextMoveId + moves.length, from, to, slots: slots.slice(0, slotsPerMove) });
-      waits ||= slots.length > slotsPerMove;
+      const group = slots.slice(0, slotsPerMove(from));
+      moves.push({ id: nextMoveId + moves.length, from, to, slots: group });
+      waits ||= slots.length > group.length;
     } else {
       waits = true;
     }
   }
   return { owners, moves, waits };
+}
+
+/**
+ * How many slots of a node go over together: `slotsMin`, and more where they hold so little that the messages around a move cost
+ * more than the items.
+ */
+export function slotsPerMove(id: string, slotsMin: number, topology: Topology, membership: Membership): number {
+  const items = membership.lastOf(id)?.heartbeat.figures.items ?? ITEMS_PER_MOVE;
+  const perSlot = items / Math.max(1, topology.slotCountOf(id));
+  return Math.max(slotsMin, Math.min(SLOTS_PER_MOVE_MAX, Math.floor(ITEMS_PER_MOVE / Math.max(perSlot, 1))));
 }
 
 /** What the source says of a move, or null. */

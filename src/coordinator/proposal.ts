@@ -4,11 +4,15 @@
  *
  *     heartbeats ──► who is alive ──► nodes ──► moves that are over ──► owners ──► planner ──► moves that begin
  */
-import { nextTopology } from '../topology/topology.ts';
+import { nextTopology, type Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { DepartedNode } from './departed.ts';
-import { beginMoves, endedMoves, type FailedPairs } from './next-moves.ts';
+import { beginMoves, endedMoves, type FailedPairs, NOTHING_BEGUN, slotsPerMove } from './next-moves.ts';
+import type { Membership } from './membership.ts';
 import { nextNodes, short, type Witnessed } from './next-nodes.ts';
+
+/** How long no new node has come before the slots of a new cluster are placed. */
+const ASSEMBLY_MS = 300;
 
 export interface ProposalInput extends Witnessed {
   readonly failedPairs: FailedPairs;
@@ -26,7 +30,7 @@ export interface Proposal {
 
 /** The state that should follow `state`; null where nothing is to change. */
 export function propose(state: CoordinatorState, input: ProposalInput, nowMs: number): Proposal | null {
-  const { membership, failedPairs, slotsPerMove } = input;
+  const { membership, failedPairs } = input;
   const { topology, settings } = state;
   const reasons: string[] = [];
   const { nodes, departed, isRemoval } = nextNodes(state, input, nowMs, reasons);
@@ -38,7 +42,8 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
   const draft = isChanged ? nextTopology(topology, { nodes, owners, moves }) : topology;
   const isReady = (from: string, to: string): boolean =>
     failedPairs.mayTryAgain(from, to, nowMs) && membership.isHeard(from, nowMs) && membership.isHeard(to, nowMs);
-  const begun = beginMoves(state, draft, isReady, slotsPerMove);
+  const groupOf = (from: string): number => slotsPerMove(from, input.slotsPerMove, draft, membership);
+  const begun = isAssembling(draft, membership, nowMs) ? NOTHING_BEGUN : beginMoves(state, draft, isReady, groupOf);
   for (const [slot, owner] of begun.owners) owners.set(slot, owner);
   if (begun.owners.size > 0) reasons.push(`${begun.owners.size} slots that nobody had get an owner`);
   for (const { id, from, to, slots } of begun.moves) {
@@ -63,6 +68,19 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
     departed,
   };
   return { state: next, reasons };
+}
+
+/**
+ * Whether a cluster that has no slots placed yet should wait for more nodes: those that are started together get their parts at once,
+ * instead of one all of them, of which it then gives most away.
+ */
+function isAssembling(topology: Topology, membership: Membership, nowMs: number): boolean {
+  return (
+    topology.ownedCount === 0 &&
+    topology.nodes.some(
+      ({ id, state }) => state === 'joining' || nowMs - (membership.lastOf(id)?.firstHeardAtMs ?? nowMs) < ASSEMBLY_MS,
+    )
+  );
 }
 
 /** A longer lease is granted once that is stored; a shorter one is waited for once the longer ones have ended. */
