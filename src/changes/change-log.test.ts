@@ -4,16 +4,16 @@ import { StoreDriver } from '../../test/support/store-driver.ts';
 import { keySlot } from '../base/key-slot.ts';
 import { seededRandom } from '../base/random.ts';
 import { ChangeOperation, EVERY_NAMESPACE, NO_KEY_SLOT } from '../store/change-ring.ts';
-import { CHANGE_HEAD, CHANGE_RING } from '../store/layout.ts';
+import { CHANGE_HEAD, CHANGE_LIMIT, CHANGE_RING, CHANGE_SEQUENCE, CONTROL_CHANGE_CONSUMERS } from '../store/layout.ts';
 import { Store } from '../store/store.ts';
 import { type ChangeConsumer, ChangeLog, ChangeReading, ChangeRecord } from './change-log.ts';
 
 const NOW_MS = 1_750_000_000_000;
 const MIB = 2 ** 20;
-const { store: storeWord } = Atomics;
+const { load, store: storeWord, wait } = Atomics;
 
 afterEach(() => {
-  Object.assign(Atomics, { store: storeWord });
+  Object.assign(Atomics, { load, store: storeWord, wait });
 });
 
 function open(memoryBytes = 4 * MIB): { driver: StoreDriver; log: ChangeLog } {
@@ -210,15 +210,47 @@ describe('a consumer', () => {
   });
 });
 
+test('a write that was not recorded because it began before somebody listened is waited for by who then reads the key', () => {
+  const { driver, log } = open();
+  const other = new StoreDriver(Store.attach(driver.store.handle, 1));
+  other.store.enter();
+  const { control } = driver.store.parts.memory;
+  let waited = 0;
+  Atomics.load = ((words: Int32Array, index: number): number => {
+    const value = load(words, index);
+    if (words !== control || index !== CONTROL_CHANGE_CONSUMERS) return value;
+    Atomics.load = load;
+    Atomics.wait = (): never => {
+      throw new Error('has to wait');
+    };
+    // The writer has seen that nobody listens, and has its bucket locked.
+    log.open(null);
+    for (let cursor = 0; waited === 0; ) {
+      try {
+        cursor = other.store.scan(cursor, 0, other.batch, NOW_MS);
+        expect(cursor).not.toBe(0);
+      } catch (error) {
+        expect(String(error)).toContain('has to wait');
+        waited += 1;
+      }
+    }
+    Atomics.wait = wait;
+    return value;
+  }) as typeof load;
+  driver.set('a', '1', NOW_MS);
+  expect(waited).toBe(1);
+  expect(log.consumerCount).toBe(1);
+});
+
 test('positions and sequence numbers that pass 2^32 change nothing', () => {
   const { driver, log } = open();
   const words = new Int32Array(driver.store.handle.changes);
   words[CHANGE_HEAD] = -40;
-  words[CHANGE_HEAD + 1] = -3;
-  words[CHANGE_HEAD + 2] = -40;
+  words[CHANGE_SEQUENCE] = -3;
+  words[CHANGE_LIMIT] = -40;
   const consumer = log.open(null)!;
   for (let number = 0; number < 20; number += 1) driver.set(`key:${number}`, '1', NOW_MS);
-  expect(words[CHANGE_HEAD]!).toBeGreaterThan(0);
+  expect(words[CHANGE_HEAD]).toBeGreaterThan(0);
   expect(consumer.lag).toBe(20);
   expect(readAll(consumer)).toHaveLength(20);
 });

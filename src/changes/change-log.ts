@@ -13,7 +13,8 @@
  *  - A consumer that is a whole ring behind reads `lost`, once and for all: it must `close`, open again and start with a full copy.
  */
 import { assert } from '../base/assert.ts';
-import type { ChangeOperation } from '../store/change-ring.ts';
+import { keySlot } from '../base/key-slot.ts';
+import { ChangeOperation, NO_KEY_SLOT, recordWords } from '../store/change-ring.ts';
 import {
   CHANGE_CONSUMER_COUNT,
   CHANGE_CONSUMER_WORDS,
@@ -38,12 +39,10 @@ import {
   RECORD_OPERATION_SHIFT,
   RECORD_SEQUENCE,
   RECORD_SKIP,
-  RECORD_SLOT,
-  WORD_BYTES,
   WORD_SHIFT,
 } from '../store/layout.ts';
 import type { StoreHandle } from '../store/memory.ts';
-import { lock, unlock } from '../store/spin-lock.ts';
+import { lockBit, unlockBit } from '../store/spin-lock.ts';
 import { KEY_BYTES_MAX } from '../store/types.ts';
 
 /** A change as it was read. One object is filled again and again. */
@@ -78,6 +77,8 @@ export class ChangeConsumer {
   private readonly number: number;
   private readonly row: number;
   private cursor: number;
+  /** Where the head was when it was last looked at. */
+  private knownHead: number;
   private sequence: number;
   private readonly onClose: () => void;
 
@@ -88,15 +89,16 @@ export class ChangeConsumer {
     this.number = number;
     this.row = CHANGE_CONSUMERS + number * CHANGE_CONSUMER_WORDS;
     this.cursor = memory.words[this.row + CONSUMER_CURSOR]!;
+    this.knownHead = this.cursor;
     this.sequence = memory.words[CHANGE_SEQUENCE]!;
     this.onClose = onClose;
   }
 
   /** Reads the next record that is about a slot which this consumer follows, or about all keys. */
   read(record: ChangeRecord): ChangeReading {
-    const { words } = this;
-    const head = Atomics.load(words, CHANGE_HEAD);
-    while (this.cursor !== head) {
+    // Looked at once for many records: each look takes the line from the writers.
+    if (this.cursor === this.knownHead) this.knownHead = Atomics.load(this.words, CHANGE_HEAD) & ~CHANGE_LOCK;
+    while (this.cursor !== this.knownHead) {
       const place = this.cursor & (this.ringWords - 1);
       this.moveTo(this.cursor + this.copy(place, record));
       // In this order: the store of the cursor keeps the copy before it, and nothing was overwritten before a mark that is not there now.
@@ -104,6 +106,7 @@ export class ChangeConsumer {
       if (record.operation === RECORD_SKIP) continue;
       assert(record.sequence === this.sequence, 'records have no gaps');
       this.sequence = (this.sequence + 1) | 0;
+      record.slot = isAboutOneKey(record) ? keySlot(record.bytes, 0, record.length) : NO_KEY_SLOT;
       if (this.follows(record.slot)) return ChangeReading.record;
     }
     return this.isLost ? ChangeReading.lost : ChangeReading.none;
@@ -121,7 +124,7 @@ export class ChangeConsumer {
 
   /** How much of the ring is still to be read: at 1 this consumer is lost. */
   get lagShare(): number {
-    return ((Atomics.load(this.words, CHANGE_HEAD) - this.cursor) >>> 0) / this.ringWords;
+    return (((Atomics.load(this.words, CHANGE_HEAD) & ~CHANGE_LOCK) - this.cursor) >>> 0) / this.ringWords;
   }
 
   /** Ends it. Nothing is recorded for it any more. */
@@ -129,13 +132,13 @@ export class ChangeConsumer {
     const { words } = this;
     const bit = 1 << this.number;
     if (Atomics.load(words, this.row + CONSUMER_STATE) === ConsumerState.free) return;
-    lock(words, CHANGE_LOCK);
+    lockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     Atomics.and(words, CHANGE_EVERY_SLOT, ~bit);
     for (let slot = CHANGE_SLOTS; slot < CHANGE_RING; slot += 1) {
       if ((words[slot]! & bit) !== 0) Atomics.and(words, slot, ~bit);
     }
     Atomics.store(words, this.row + CONSUMER_STATE, ConsumerState.free);
-    unlock(words, CHANGE_LOCK);
+    unlockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     this.onClose();
   }
 
@@ -153,21 +156,16 @@ export class ChangeConsumer {
   /** Copies the record at `place` and returns its size in words. What is overwritten meanwhile gives nonsense, but no access out of bounds. */
   private copy(place: number, record: ChangeRecord): number {
     const { words } = this;
-    const left = this.ringWords - place;
-    record.operation = RECORD_SKIP;
-    if (left < RECORD_HEADER_WORDS) return left;
     const at = CHANGE_RING + place;
     const header = words[at + RECORD_KEY]!;
-    const operation = (header >>> RECORD_OPERATION_SHIFT) & RECORD_OPERATION_MASK;
-    if (operation === RECORD_SKIP) return left;
-    record.operation = operation as ChangeOperation;
+    record.operation = ((header >>> RECORD_OPERATION_SHIFT) & RECORD_OPERATION_MASK) as ChangeOperation | 0;
+    if (record.operation === RECORD_SKIP) return this.ringWords - place;
     record.namespace = header >>> RECORD_NAMESPACE_SHIFT;
     record.sequence = words[at + RECORD_SEQUENCE]!;
-    record.slot = words[at + RECORD_SLOT]!;
     record.length = header & RECORD_KEY_LENGTH_MASK;
     const start = (at + RECORD_HEADER_WORDS) << WORD_SHIFT;
     this.bytes.copy(record.bytes, 0, start, start + record.length);
-    return RECORD_HEADER_WORDS + ((record.length + WORD_BYTES - 1) >> WORD_SHIFT);
+    return recordWords(record.length);
   }
 }
 
@@ -190,11 +188,11 @@ export class ChangeLog {
   /** Begins to follow the changes of `slots`, or of all for null. Null where there are as many consumers as may be. */
   open(slots: readonly number[] | null): ChangeConsumer | null {
     const { words } = this;
-    lock(words, CHANGE_LOCK);
+    lockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     const number = this.freeConsumer();
     if (number !== -1) {
       const row = CHANGE_CONSUMERS + number * CHANGE_CONSUMER_WORDS;
-      Atomics.store(words, row + CONSUMER_CURSOR, words[CHANGE_HEAD]!);
+      Atomics.store(words, row + CONSUMER_CURSOR, words[CHANGE_HEAD]! & ~CHANGE_LOCK);
       Atomics.store(words, row + CONSUMER_STATE, ConsumerState.reading);
     }
     const consumer =
@@ -205,7 +203,7 @@ export class ChangeLog {
             number,
             () => void Atomics.sub(this.control, CONTROL_CHANGE_CONSUMERS, 1),
           );
-    unlock(words, CHANGE_LOCK);
+    unlockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     if (consumer === null) return null;
     const bit = 1 << number;
     if (slots === null) Atomics.or(words, CHANGE_EVERY_SLOT, bit);
@@ -239,4 +237,8 @@ export class ChangeLog {
     }
     return -1;
   }
+}
+
+function isAboutOneKey({ operation }: ChangeRecord): boolean {
+  return operation !== ChangeOperation.flushed && operation !== ChangeOperation.swapped;
 }

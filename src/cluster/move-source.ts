@@ -17,9 +17,7 @@
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading, ChangeRecord } from '../changes/change-log.ts';
 import { ChangeOperation, EVERY_NAMESPACE } from '../store/change-ring.ts';
-import { KeyBatch } from '../store/key-batch.ts';
 import { databaseOf } from '../store/namespaces.ts';
-import { scanSlots } from '../store/slot-items.ts';
 import { SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
 import { KEY_BYTES_MAX } from '../store/types.ts';
@@ -29,6 +27,7 @@ import { FrameWindow } from './frame-window.ts';
 import { ItemShipper } from './item-shipper.ts';
 import { decodeFrameReply, EVERY_DATABASE, FRAME_START, FrameOutcome, type FrameReply } from './move-frames.ts';
 import type { MoveReport, MoveReportState } from './mover.ts';
+import { SlotScan } from './slot-scan.ts';
 
 /** Work of one step: about a millisecond. */
 const STEP_BUCKETS = 256;
@@ -81,9 +80,9 @@ export class MoveSource {
   private readonly pace: BytePace;
   private readonly window = new FrameWindow();
   private readonly shipper: ItemShipper;
+  private readonly scan: SlotScan;
   private readonly changed = new ChangedKeys();
   private readonly record = new ChangeRecord();
-  private readonly batch = new KeyBatch();
   private readonly takenKey: Buffer = Buffer.alloc(KEY_BYTES_MAX);
   private readonly itemsTotal: number;
   private consumer: ChangeConsumer | null = null;
@@ -91,11 +90,6 @@ export class MoveSource {
   private error = '';
   private attempt = 0;
   private isLinked = false;
-  /** The next bucket of the scan, and the next key of the last one. */
-  private cursor = 0;
-  private batchAt = 0;
-  private isLastBucket = false;
-  private isScanned = false;
   private beginAtMs = 0;
   private tailSinceMs = 0;
   private restSinceMs = 0;
@@ -110,6 +104,7 @@ export class MoveSource {
     this.store = store;
     this.log = log;
     this.slots = new SlotSet(slots);
+    this.scan = new SlotScan(store, this.slots);
     this.pace = pace;
     this.shipper = new ItemShipper(store, moveId, this.window);
     this.itemsTotal = store.parts.slotCounters.itemCountOf(slots);
@@ -231,11 +226,7 @@ export class MoveSource {
     this.attempt += 1;
     this.phase = 'starting';
     this.changed.clear();
-    this.batch.clear();
-    this.batchAt = 0;
-    this.cursor = 0;
-    this.isLastBucket = false;
-    this.isScanned = false;
+    this.scan.restart();
     this.shipper.begin(this.attempt, FRAME_START);
     this.hasMore = true;
   }
@@ -306,15 +297,15 @@ export class MoveSource {
     let bucketsLeft = STEP_BUCKETS;
     for (;;) {
       const { isInPieces } = this.shipper;
-      const isTailDue = this.changed.count > 0 && (this.isScanned || this.changed.share > EARLY_SHARE);
-      if (!isInPieces && !isTailDue && this.isScanned) return;
+      const isTailDue = this.changed.count > 0 && (this.scan.isDone || this.changed.share > EARLY_SHARE);
+      if (!isInPieces && !isTailDue && this.scan.isDone) return;
       this.hasMore = this.window.isOpen;
       if (!this.window.isOpen || bytesLeft <= 0 || bucketsLeft <= 0) return;
       if (isTailDue && !isInPieces) {
         bytesLeft -= this.shipChanged(wallMs);
         continue;
       }
-      const isPaced = !this.isScanned;
+      const isPaced = !this.scan.isDone;
       if (isPaced && !this.pace.allows(nowMs)) return;
       const bytes = isInPieces ? this.shipper.sendPiece() : this.copyNext(wallMs);
       if (isPaced) this.pace.spend(bytes);
@@ -330,27 +321,11 @@ export class MoveSource {
 
   /** Sends the next key of the scan, or goes to the next bucket and returns 0. */
   private copyNext(wallMs: number): number {
-    const { batch } = this;
-    if (this.batchAt < batch.count) {
-      const at = this.batchAt;
-      this.batchAt += 1;
-      // One that is gone meanwhile is in the log.
-      return this.shipper.ship(
-        batch.namespaces[at]!,
-        batch.bytes,
-        batch.starts[at]!,
-        batch.lengths[at]!,
-        'leave',
-        wallMs,
-      );
-    }
-    if (this.isLastBucket) this.isScanned = true;
-    else {
-      this.cursor = scanSlots(this.store.parts, this.cursor, this.slots, batch, wallMs);
-      this.isLastBucket = this.cursor === 0;
-      this.batchAt = 0;
-    }
-    return 0;
+    const { scan } = this;
+    // A key that is gone by now is in the log.
+    return scan.next(wallMs)
+      ? this.shipper.ship(scan.namespace, scan.bytes, scan.start, scan.length, 'leave', wallMs)
+      : 0;
   }
 
   private advance(nowMs: number): void {
@@ -361,7 +336,7 @@ export class MoveSource {
         this.hasMore = true;
         return;
       case 'copying':
-        if (!this.isScanned || this.shipper.isInPieces) return;
+        if (!this.scan.isDone || this.shipper.isInPieces) return;
         this.phase = 'tail';
         this.tailSinceMs = nowMs;
         return;
@@ -372,7 +347,9 @@ export class MoveSource {
         if (this.isAllSent && this.window.isEmpty) this.phase = 'drained';
         else if (nowMs - this.restSinceMs >= PAUSE_MS_MAX) this.fail(`the last changes took over ${PAUSE_MS_MAX} ms`);
         return;
-      default:
+      case 'ready':
+      case 'drained':
+      case 'failed':
     }
   }
 
@@ -386,7 +363,7 @@ export class MoveSource {
 
   /** Nothing is left to be sent: neither in the log nor of what was read from it. */
   private get isAllSent(): boolean {
-    return this.isScanned && !this.shipper.isInPieces && this.changed.count === 0 && (this.consumer?.lag ?? 0) === 0;
+    return this.scan.isDone && !this.shipper.isInPieces && this.changed.count === 0 && (this.consumer?.lag ?? 0) === 0;
   }
 
   /** Lets those who write to the slots wait, or go on. */

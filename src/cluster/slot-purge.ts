@@ -5,7 +5,7 @@
  */
 import { ANY_NAMESPACE, type KeySelection } from '../store/iteration.ts';
 import { removeSelected } from '../store/slot-items.ts';
-import { SlotSet } from '../store/slot-set.ts';
+import type { SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
 
 /** Buckets walked in one step: about a millisecond. */

@@ -190,12 +190,12 @@ describe('a move', () => {
     const { wait } = Atomics;
     movers.left.enter();
     // The source waits for the batch, which writes once more before it ends.
-    Atomics.wait = ((): 'ok' => {
+    Atomics.wait = (): 'ok' => {
       Atomics.wait = wait;
       new StoreDriver(movers.left).set(key, 'the last one', movers.wallMs);
       movers.left.leave();
       return 'ok';
-    }) as unknown as typeof wait;
+    };
     try {
       movers.leftMover.shipRest(1);
       movers.run(() => movers.isHanded);

@@ -12,7 +12,6 @@
  * src/changes is the consumers' side. Guarded by bench/store.ts; the figures are in docs/adr/0018-change-log.md.
  */
 import { keySlot } from '../base/key-slot.ts';
-import { copyBytes } from './item.ts';
 import {
   CHANGE_CONSUMER_COUNT,
   CHANGE_CONSUMER_WORDS,
@@ -37,12 +36,12 @@ import {
   RECORD_OPERATION_SHIFT,
   RECORD_SEQUENCE,
   RECORD_SKIP,
-  RECORD_SLOT,
+  RECORD_UNIT_WORDS,
   WORD_BYTES,
   WORD_SHIFT,
 } from './layout.ts';
 import type { StoreMemory } from './memory.ts';
-import { lock, unlock } from './spin-lock.ts';
+import { lockBit } from './spin-lock.ts';
 
 /** What happened to a key. A number once used is never used for something else; 0 is RECORD_SKIP. */
 export const ChangeOperation = {
@@ -67,6 +66,9 @@ export const EVERY_NAMESPACE = 0xff;
 export const NO_KEY_SLOT = 0xffff;
 
 const NO_BYTES = new Uint8Array(0);
+/** Keys longer than this are copied by the runtime, shorter ones by a loop over words. */
+const KEY_LOOP_BYTES_MAX = 128;
+const nativeCopy = Buffer.prototype.copy;
 
 export class ChangeRing {
   readonly words: Int32Array;
@@ -86,16 +88,17 @@ export class ChangeRing {
   /** Notes a change of the key in `bytes[start..start+length)`. Its bucket is locked. */
   changed(operation: ChangeOperation, namespace: number, bytes: Uint8Array, start: number, length: number): void {
     if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;
-    const slot = keySlot(bytes, start, length);
-    const followers = this.words[CHANGE_SLOTS + slot]! & CHANGE_SLOT_CONSUMERS_MASK;
-    if ((followers | this.words[CHANGE_EVERY_SLOT]!) === 0) return;
-    this.append(operation, namespace, slot, bytes, start, length);
+    if (this.words[CHANGE_EVERY_SLOT] === 0) {
+      const followers = this.words[CHANGE_SLOTS + keySlot(bytes, start, length)]! & CHANGE_SLOT_CONSUMERS_MASK;
+      if (followers === 0) return;
+    }
+    this.append(operation, namespace, bytes, start, length);
   }
 
   /** Notes a change of all keys of a name space. Inside an exclusive section, after the change. */
   changedAll(operation: ChangeOperation, namespace: number): void {
     if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;
-    this.append(operation, namespace, NO_KEY_SLOT, NO_BYTES, 0, 0);
+    this.append(operation, namespace, NO_BYTES, 0, 0);
   }
 
   /** Whether those who write to `slot` are to wait a while: a move of it cannot keep up with them. */
@@ -106,22 +109,21 @@ export class ChangeRing {
   private append(
     operation: ChangeOperation,
     namespace: number,
-    slot: number,
     bytes: Uint8Array,
     start: number,
     length: number,
   ): void {
-    const { words } = this;
-    const size = RECORD_HEADER_WORDS + ((length + WORD_BYTES - 1) >> WORD_SHIFT);
-    lock(words, CHANGE_LOCK);
-    let head = words[CHANGE_HEAD]!;
-    let place = head & (this.ringWords - 1);
-    const skipped = place + size > this.ringWords ? this.ringWords - place : 0;
+    const { words, ringWords } = this;
+    const size = recordWords(length);
+    lockBit(words, CHANGE_HEAD, CHANGE_LOCK);
+    let head = words[CHANGE_HEAD]! & ~CHANGE_LOCK;
+    let place = head & (ringWords - 1);
+    // A record is never cut in two.
+    const skipped = place + size > ringWords ? ringWords - place : 0;
     const end = (head + skipped + size) | 0;
     if (((end - words[CHANGE_LIMIT]!) | 0) > 0) this.passBy(end);
     if (skipped > 0) {
-      // A record is never cut in two.
-      if (skipped > RECORD_KEY) words[CHANGE_RING + place + RECORD_KEY] = RECORD_SKIP;
+      words[CHANGE_RING + place + RECORD_KEY] = RECORD_SKIP;
       head = (head + skipped) | 0;
       place = 0;
     }
@@ -129,12 +131,27 @@ export class ChangeRing {
     const sequence = words[CHANGE_SEQUENCE]!;
     words[record + RECORD_SEQUENCE] = sequence;
     words[record + RECORD_KEY] = length | (operation << RECORD_OPERATION_SHIFT) | (namespace << RECORD_NAMESPACE_SHIFT);
-    words[record + RECORD_SLOT] = slot;
-    copyBytes(bytes, start, this.bytes, (record + RECORD_HEADER_WORDS) << WORD_SHIFT, length);
+    this.copyKey(bytes, start, length, record + RECORD_HEADER_WORDS);
     words[CHANGE_SEQUENCE] = (sequence + 1) | 0;
-    // Publishes what was written above.
+    // Publishes what was written above, and lets go of the lock.
     Atomics.store(words, CHANGE_HEAD, end);
-    unlock(words, CHANGE_LOCK);
+  }
+
+  private copyKey(bytes: Uint8Array, start: number, length: number, word: number): void {
+    if (length > KEY_LOOP_BYTES_MAX) {
+      nativeCopy.call(bytes, this.bytes, word << WORD_SHIFT, start, start + length);
+      return;
+    }
+    const { words } = this;
+    const wholeEnd = start + (length & ~3);
+    let at = start;
+    let to = word;
+    for (; at < wholeEnd; at += 4, to += 1) {
+      words[to] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    }
+    let last = 0;
+    for (let shift = 0; at < start + length; at += 1, shift += 8) last |= bytes[at]! << shift;
+    if ((length & 3) !== 0) words[to] = last;
   }
 
   /** Marks as lost who has not read what a record up to `end` overwrites, and notes how far the others let the head go. */
@@ -152,4 +169,10 @@ export class ChangeRing {
     }
     words[CHANGE_LIMIT] = (end + room) | 0;
   }
+}
+
+/** Words of a record of a key of `length` bytes. */
+export function recordWords(length: number): number {
+  const words = RECORD_HEADER_WORDS + ((length + WORD_BYTES - 1) >> WORD_SHIFT);
+  return (words + RECORD_UNIT_WORDS - 1) & -RECORD_UNIT_WORDS;
 }

@@ -27,8 +27,8 @@
  *   control    the words shared by all threads: see below
  *
  *   change log, one block of words of its own (change-ring.ts)
- *     header, a row for each consumer, a word for each hash slot, then the ring of records:
- *     | sequence 32 || key length 16, operation 8, name space 8 || hash slot 32 || key bytes, 0-3 bytes of padding |
+ *     header, a row for each consumer, a word for each hash slot, then the ring of records, 8-byte aligned:
+ *     | sequence 32 || key length 16, operation 8, name space 8 || key bytes, 0-7 bytes of padding |
  *
  *   counters of hash slots, where they are kept: a row per thread in each of two blocks (slot-counters.ts)
  *     items      Int32   name space * slots + slot
@@ -237,17 +237,18 @@ export const COUNTER_NAMESPACE_ITEMS = 16;
 export const COUNTER_NAMESPACE_EXPIRING = 32;
 
 // Change log: one Int32Array. Positions in the ring count words since the store was made, modulo 2^32.
-export const CHANGE_LOCK = 0;
-/** Guarded by the lock: where the next record goes, and its number. */
-export const CHANGE_HEAD: number = 1 * CACHE_LINE_WORDS;
+/** Where the next record goes, an even position; its lowest bit is the lock, so that one store publishes a record and lets go. */
+export const CHANGE_HEAD = 0;
+export const CHANGE_LOCK = 1;
+/** Guarded by the lock: the number of the next record. */
 export const CHANGE_SEQUENCE: number = CHANGE_HEAD + 1;
 /** Guarded by the lock: no consumer has fallen off while the head is at or before this position. */
 export const CHANGE_LIMIT: number = CHANGE_HEAD + 2;
 /** How often a consumer fell off, since the store was made. */
 export const CHANGE_LOST_COUNT: number = CHANGE_HEAD + 3;
 /** Bit c: consumer c wants the changes of all hash slots. */
-export const CHANGE_EVERY_SLOT: number = 2 * CACHE_LINE_WORDS;
-export const CHANGE_CONSUMERS: number = 3 * CACHE_LINE_WORDS;
+export const CHANGE_EVERY_SLOT: number = 1 * CACHE_LINE_WORDS;
+export const CHANGE_CONSUMERS: number = 2 * CACHE_LINE_WORDS;
 export const CHANGE_CONSUMER_COUNT = 16;
 export const CHANGE_CONSUMER_WORDS: number = CACHE_LINE_WORDS;
 export const CONSUMER_STATE = 0;
@@ -264,8 +265,9 @@ export const CHANGE_RING: number = CHANGE_SLOTS + KEY_SLOT_COUNT;
 /** A record of the change log, in words. */
 export const RECORD_SEQUENCE = 0;
 export const RECORD_KEY = 1;
-export const RECORD_SLOT = 2;
-export const RECORD_HEADER_WORDS = 3;
+export const RECORD_HEADER_WORDS = 2;
+/** A record has a multiple of so many words. */
+export const RECORD_UNIT_WORDS = 2;
 /** Parts of RECORD_KEY. */
 export const RECORD_KEY_LENGTH_MASK = 0xffff;
 export const RECORD_OPERATION_SHIFT = 16;
@@ -287,4 +289,5 @@ assert(GHOST_STAMP_SHIFT + 6 === GHOST_ENTRY_BITS, 'a ghost is stamp and fingerp
 assert(THREAD_OPEN_BYTES + 3 <= THREAD_WORDS, 'a thread fits its row');
 assert(COUNTER_NAMESPACE_EXPIRING + 16 <= COUNTER_ROW, 'the counters fit their row');
 assert(CONTROL_CHANGE_CONSUMERS < CONTROL_HASH_SEED, 'the words of the watches stay on their cache line');
+assert(CHANGE_RING % RECORD_UNIT_WORDS === 0 && RECORD_UNIT_WORDS > CHANGE_LOCK, 'a position has a bit for the lock');
 assert(CHANGE_SLOT_CONSUMERS_MASK < CHANGE_SLOT_WRITERS_WAIT, 'the bits of a hash slot do not overlap');
