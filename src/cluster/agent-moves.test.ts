@@ -122,6 +122,12 @@ describe('the source', () => {
     expect(bench.table.wordOf(10)).toBe(1);
   });
 
+  test('keeps its copy through topologies that do not end the move', () => {
+    const bench = handing(() => state('handed'));
+    bench.apply(topologyOf(3, 'abc', owner('a'), { moves: [OUT], states: { c: 'draining' } }));
+    expect([bench.wanted('purge').length, bench.table.wordOf(10)]).toEqual([0, 1 | HANDED]);
+  });
+
   test('serves nothing while the target does not answer, asks again and again, and hands over when it is back', () => {
     const asked: string[] = [];
     let answer: PeerAnswer | null = null;
@@ -301,6 +307,15 @@ describe('the target', () => {
     expect([bench.serves(10), bench.wanted('purge').length]).toEqual([true, 0]);
     expect(bench.ask(STATUS)).toEqual(state('unknown'));
     expect(bench.heartbeats.at(-1)?.handed).toEqual([]);
+  });
+
+  test('keeps what it got through topologies that do not end the move', () => {
+    const bench = target();
+    bench.ask(HANDOVER);
+    bench.effects = [];
+    bench.apply(topologyOf(3, 'abc', owner('b'), { moves: [IN], states: { c: 'draining' } }));
+    expect([bench.serves(10), bench.wanted('purge').length]).toEqual([true, 0]);
+    expect(bench.ask(STATUS)).toEqual(state('handed'));
   });
 
   test('takes over nothing that it does not import', () => {

@@ -152,17 +152,39 @@ describe('a node that was removed', () => {
     expect(bench.serves(0)).toBeTrue();
   });
 
-  test('is not revived by a lease of its former life', () => {
-    const bench = joined();
-    bench.effects = [];
-    bench.pass(LEASE_MS);
-    const asked = bench.wanted('askCoordinator').filter(({ request }) => request.type === 'heartbeat');
-    bench.apply(topologyOf(6, 'b', () => 'b'));
-    for (const { requestId } of asked) bench.step({ type: 'answered', requestId, answer: bench.lease() });
-    bench.step({ type: 'dropped', nodeId: idOf('e') });
-    for (const { requestId } of asked) bench.step({ type: 'answered', requestId, answer: bench.lease() });
-    expect(bench.table.right).toBe(ServingRight.none);
-  });
+  test.each(['while it is dropped', 'before it is a member again', 'when it is one'])(
+    'is not revived by leases and promises of its former life that come %s',
+    (moment) => {
+      const bench = joined();
+      bench.onPeer = () => ({ type: 'promised', granted: true });
+      bench.onHeartbeat = () => null;
+      bench.pass(LEASE_MS * 0.6);
+      const isHeartbeat = ({ request }: { request: { type: string } }): boolean => request.type === 'heartbeat';
+      do {
+        bench.effects = [];
+        bench.pass(20);
+      } while (!bench.wanted('askCoordinator').some(isHeartbeat));
+      const asked = [...bench.wanted('askCoordinator'), ...bench.wanted('askPeer')];
+      expect(bench.table.right).toBe(ServingRight.promises);
+      bench.onPeer = () => null;
+      bench.apply(topologyOf(6, 'b', () => 'b'));
+      const late = (): void => {
+        for (const { requestId, request } of asked) {
+          if (request.type === 'watch') continue;
+          const answer = request.type === 'heartbeat' ? bench.lease() : ({ type: 'promised', granted: true } as const);
+          bench.step({ type: 'answered', requestId, answer });
+        }
+      };
+      if (moment === 'while it is dropped') late();
+      bench.step({ type: 'dropped', nodeId: idOf('e') });
+      if (moment === 'before it is a member again') late();
+      bench.apply(topologyOf(7, 'be', () => 'e'));
+      if (moment === 'when it is one') late();
+      expect(bench.table.ownedCount).toBe(16_384);
+      expect(bench.table.right).toBe(ServingRight.none);
+      expect(bench.serves(0)).toBeFalse();
+    },
+  );
 
   test('learns of it also when its heartbeats are refused and its watch hangs', () => {
     const bench = joined();
@@ -220,7 +242,7 @@ describe('a node that leaves', () => {
     });
   });
 
-  test('may go on a word that was meant for leaving only', () => {
+  test('does not go on a word that is meant for who leaves', () => {
     const bench = joined();
     bench.onHeartbeat = () => bench.lease({ mayGo: true });
     bench.pass(LEASE_MS);

@@ -145,7 +145,7 @@ class RunningHost implements ClusterHost {
     this.server = server;
     this.peerPort = server.port;
     const { announcedHost, announcedPort, cluster, coordinators, zone, weight } = options;
-    const { monotonicMs } = parts.clock;
+    const monotonicMs = (): number => parts.clock.monotonicMs();
     const node = { id: newNodeId(), host: announcedHost, port: announcedPort, peerPort: server.port, zone, weight };
     this.agent = new ClusterAgent({ cluster, coordinators, node, random01: parts.random01 });
     this.links = new ControlLinks({ password: options.password, name: linkName(node), monotonicMs });

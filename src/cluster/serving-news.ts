@@ -7,7 +7,7 @@ import { NO_RIGHT, type RightUntil } from './serving-right.ts';
 import { ServingRight } from './slot-table.ts';
 
 /** The reason of a trouble that goes on is told anew at most this often. */
-const TROUBLE_TEXT_MS = 1000;
+const TROUBLE_TEXT_MS = 250;
 
 /** What people are to know about the coordinator when the right changes. */
 export interface CoordinatorState {
