@@ -51,6 +51,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./info.ts')).infoCommand,
   },
   {
+    name: 'top',
+    usage: 'top',
+    summary: 'Show what nodes do, again and again.',
+    load: async () => (await import('./top.ts')).topCommand,
+  },
+  {
     name: 'repl',
     usage: 'repl',
     summary: 'Talk to a server: a line editor, or a script.',
