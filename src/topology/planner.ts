@@ -8,6 +8,7 @@
  * A plan may be carried out in parts, in any order, and made anew in between: slots that are on their way count as there, so what is left to do only gets less, and no slot
  * goes twice.
  */
+import { assert } from '../base/assert.ts';
 import { ReplicaPlan } from './replica-plan.ts';
 import { SlotRing } from './slot-ring.ts';
 import { targetCounts } from './slot-shares.ts';
@@ -74,12 +75,15 @@ function transfers(topology: Topology, surplus: number[]): readonly SlotTransfer
   const ring = SlotRing.of(lacking, OWNER_POINTS_PER_WEIGHT);
   const walk = new RingWalk(ring, (index) => surplus[index]! < 0);
   const targets = new Uint16Array(SLOT_COUNT).fill(NO_NODE);
+  let room = lacking.reduce((sum, { index }) => sum - surplus[index]!, 0);
   for (const slot of nearestFirst(topology, ring, surplus)) {
     const source = topology.ownerIndex(slot);
     if (source !== NO_NODE) {
       if (surplus[source]! <= 0) continue;
       surplus[source]! -= 1;
     }
+    assert(room > 0, 'what some nodes give is what others lack');
+    room -= 1;
     const target = walk.firstWithRoom(slot);
     surplus[target]! += 1;
     targets[slot] = target;
