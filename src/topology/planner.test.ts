@@ -131,7 +131,7 @@ describe('a plan', () => {
   test('that is made anew while half of it is on its way moves no more in all', () => {
     const random = seededRandom(23);
     for (let round = 0; round < 15; round += 1) {
-      const nodes = randomNodes(random, SMALL);
+      const nodes = randomNodes(random, { ...SMALL, nodeCountMax: 12 });
       const start = nextTopology(randomTopology(random, nodes), { nodes: changedNodes(random, nodes, 'weight') });
       const least = leastTransfers(start);
       let topology = start;
