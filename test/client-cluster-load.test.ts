@@ -31,6 +31,7 @@ async function load(seed: number, changes: 'planned' | 'deaths') {
   const network = new VirtualNetwork(random, 2);
   const cluster = new VirtualCluster(network);
   cluster.share([cluster.start('n0'), cluster.start('n1'), cluster.start('n2')]);
+  cluster.hints = seed % 2 === 0;
   const client = ShoalClient.lazy({ nodes: ['n0:7600', 'n1:7600', 'n2:7600'], requestTimeoutMs: REQUEST_MS }, network);
   const epochs: number[] = [];
   client.on('topologyChanged', ({ topology }) => epochs.push(topology.epoch));

@@ -4,7 +4,7 @@ import type { ShoalError } from '../src/base/errors.ts';
 import { seededRandom } from '../src/base/random.ts';
 import { ShoalClient } from '../src/client/client.ts';
 import type { ClientOptions } from '../src/client/options.ts';
-import { Opcode } from '../src/protocol/shoal/frame.ts';
+import { Opcode, Status } from '../src/protocol/shoal/frame.ts';
 import { slotOf, VirtualCluster, type VirtualNode } from './support/virtual-cluster.ts';
 import { VirtualNetwork } from './support/virtual-network.ts';
 
@@ -146,7 +146,8 @@ test('a node that has not the slot and knows more is asked at once, and the requ
   const { network, cluster, nodes, client, run } = start(2);
   const key = keyOf(0, 2);
   await run(client.increment(key));
-  // No push: the nodes are told, and those that wait are not.
+  // No push: the nodes are told, and those that wait are not; and none says who has the slot.
+  cluster.hints = false;
   for (const node of nodes) node.override = ({ opcode, value }) => (isPush(opcode, value) ? null : undefined);
   for (const node of nodes) node.cut();
   await network.pass(100);
@@ -178,8 +179,25 @@ test('a slot that is on its way is waited for, in the order of the calls', async
   await run(client.close());
 });
 
-test('a slot that was handed over, as no topology says yet, is found as soon as one does', async () => {
+test('a slot that was handed over, as no topology says yet, is found by what its node says, and by the next requests at once', async () => {
+  const { cluster, nodes, client, run } = start(2);
+  const key = keyOf(0, 2);
+  await run(client.set(key, 1));
+  cluster.handed.set(slotOf(key), nodes[1]!.id);
+  expect(await run(client.increment(`{${key}}:count`))).toBe(1);
+  expect(await run(client.getMany([key, `{${key}}:nothing`]))).toEqual([1, undefined]);
+  expect(nodes.map(({ refusedCount }) => refusedCount)).toEqual([1, 0]);
+  // It came back, and that node says so.
+  cluster.handed.clear();
+  expect(await run(client.get(key))).toBe(1);
+  expect(await run(client.get(key))).toBe(1);
+  expect(nodes.map(({ refusedCount }) => refusedCount)).toEqual([1, 1]);
+  await run(client.close());
+});
+
+test('where its node does not say who has it, it is found as soon as a topology says so', async () => {
   const { network, cluster, nodes, client, run } = start(2);
+  cluster.hints = false;
   const key = keyOf(0, 2);
   await run(client.set(key, 1));
   cluster.handed.set(slotOf(key), nodes[1]!.id);
@@ -191,6 +209,26 @@ test('a slot that was handed over, as no topology says yet, is found as soon as 
   cluster.announce();
   expect(await run(call)).toBe(1);
   expect(network.nowMs - beginMs).toBeLessThan(10);
+  await run(client.close());
+});
+
+test('nodes that send a request to each other get it now and then, until its deadline', async () => {
+  const { nodes, client, run } = start(2);
+  await run(client.get('a'));
+  let count = 0;
+  nodes.forEach((node, index) => {
+    const other = nodes[1 - index]!;
+    node.override = ({ opcode }) => {
+      if (opcode !== Opcode.get) return undefined;
+      count += 1;
+      return { status: Status.moved, value: `1 ${other.address}` };
+    };
+  });
+  expect((await run(failureOf(client.get('a', { timeoutMs: 1000 })))).code).toBe('Timeout');
+  expect(count).toBeGreaterThan(20);
+  expect(count).toBeLessThan(100);
+  for (const node of nodes) node.override = () => undefined;
+  expect(await run(client.get('a'))).toBeUndefined();
   await run(client.close());
 });
 

@@ -48,6 +48,14 @@ export class NodeList {
     return this.members[this.ownerOf(key)]?.pool ?? null;
   }
 
+  /** In a cluster: a node says that the key's slot is at `node`, `host:port`, now; null: that it is where the topology says. */
+  redirect(key: Key, node: string | null): void {
+    if (!(this.routes instanceof SlotRoutes)) return;
+    const index = this.members.findIndex(({ pool }) => pool.node === node);
+    this.routes.redirect(typeof key === 'string' ? Buffer.from(key, 'utf8') : key, index);
+    this.only = this.only !== null && index >= 0 && this.members[index]!.pool !== this.only ? null : this.only;
+  }
+
   memberOf(pool: NodePool): Member | undefined {
     return this.members.find((member) => member.pool === pool);
   }

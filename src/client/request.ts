@@ -68,6 +68,8 @@ export class Request {
   /** How often no node took it, and what the last one said; see HeldRequests. */
   refusalCount = 0;
   refusal: string | null = null;
+  /** How often in a row it went from one node on to another at once. */
+  hopCount = 0;
   settled = false;
   /** Undoes the listening to the caller's signal. */
   unlisten: (() => void) | null = null;

@@ -244,15 +244,18 @@ export class Router implements PoolOwner, PendingCounter {
   onNotServed(pool: NodePool, request: Request, reply: ReplyFrame): boolean {
     if (this.parts.topology === 'off') return false;
     if (this.mode !== 'cluster' || reply.epoch > this.known.epoch) this.cluster.refresh(pool);
-    if (request.isForNode && reply.status === Status.moved) return false;
+    const isMoved = reply.status === Status.moved;
+    if (request.isForNode && isMoved) return false;
     // Nothing was done.
     request.sendCount -= 1;
-    const refusal = `${pool.node} said: ${reply.errorText}`;
+    request.refusal = `${pool.node} said: ${reply.errorText}`;
     try {
+      if (isMoved)
+        this.nodes.redirect(request.routeKey, reply.epoch < this.known.epoch ? null : movedTo(reply.errorText));
       const owner = request.isForNode ? pool : this.poolOf(request.routeKey);
-      if (owner === null || owner === pool) this.hold(request, pool, refusal);
+      if (owner === null || owner === pool || request.hopCount >= HOPS_MAX) this.hold(request, pool, request.refusal);
       else {
-        request.refusal = refusal;
+        request.hopCount += 1;
         this.place(request, owner);
       }
     } catch (error) {
@@ -271,6 +274,7 @@ export class Router implements PoolOwner, PendingCounter {
   /** Keeps it for later, since nobody takes it for now. Throws `QueueFull`. */
   private hold(request: Request, pool: NodePool | null, refusal: string | null): void {
     if (refusal !== null) request.refusal = refusal;
+    request.hopCount = 0;
     this.held.hold(request, pool);
     if (this.known.topology !== null) this.cluster.askAround(this.all, pool);
   }
@@ -348,7 +352,14 @@ export class Router implements PoolOwner, PendingCounter {
   }
 }
 
+/** Who has the slot now, as `host:port`, in the words of the node that has it no more; null: it does not say. */
+function movedTo(text: string): string | null {
+  return /^\d+ (\S+)$/.exec(text)?.[1] ?? null;
+}
+
 const DEADLINE_STEP_MS = 10;
+/** Nodes that send a request to each other get it no more than so often without a pause. */
+const HOPS_MAX = 3;
 /** How long requests wait for somebody to take over from a node that is down: some leases of the nodes. Beyond it they fail at once. */
 const TAKEOVER_MS_MAX = 10_000;
 /** How long a node that has left the cluster may take for its last answers; then they count as lost. */

@@ -10,6 +10,8 @@ export interface Routes {
 
 export class SlotRoutes implements Routes {
   private readonly topology: Topology;
+  /** Slots that nodes said they handed over, which the next topology will say too. */
+  private readonly handed = new Map<number, number>();
 
   constructor(topology: Topology) {
     this.topology = topology;
@@ -17,7 +19,15 @@ export class SlotRoutes implements Routes {
 
   /** Indexes are those of the topology's nodes. */
   ownerOf(bytes: Uint8Array, start: number, length: number): number {
-    return this.topology.ownerIndex(keySlot(bytes, start, length));
+    const slot = keySlot(bytes, start, length);
+    return (this.handed.size === 0 ? undefined : this.handed.get(slot)) ?? this.topology.ownerIndex(slot);
+  }
+
+  /** Until there is another topology the key's slot belongs to the node of this index; -1: to whom the topology says. */
+  redirect(bytes: Uint8Array, index: number): void {
+    const slot = keySlot(bytes, 0, bytes.length);
+    if (index < 0) this.handed.delete(slot);
+    else this.handed.set(slot, index);
   }
 }
 

@@ -183,6 +183,8 @@ export class VirtualCluster {
   readonly paused = new Set<number>();
   /** Slots that were handed over, by the id of their new owner, before any topology says so. */
   readonly handed = new Map<number, string>();
+  /** Whether nodes say who has a slot that they do not have. */
+  hints = true;
   private lastId = 0;
 
   constructor(network: VirtualNetwork, name = 'test') {
@@ -240,8 +242,15 @@ export class VirtualCluster {
 
   refusalOf(node: VirtualNode, slot: number): VirtualReply | null {
     if (this.topology.node(node.id) === null) return { status: Status.clusterDown, value: 'not a node of the cluster' };
-    if (this.ownerOf(slot) !== node.id) return { status: Status.moved, value: `slot ${slot} is not here` };
+    const owner = this.ownerOf(slot);
+    if (owner !== node.id) return { status: Status.moved, value: this.movedText(slot, owner) };
     return this.paused.has(slot) ? { status: Status.tryAgain, value: `slot ${slot} is on its way` } : null;
+  }
+
+  private movedText(slot: number, owner: string | null): string {
+    return this.hints && owner !== null
+      ? `${slot} ${this.nodes.get(owner)!.address}`
+      : `slot ${slot} is not here`;
   }
 
   execute({ opcode, key, value }: WireRequest): VirtualReply {
