@@ -1,7 +1,7 @@
 /** What every state store of a coordinator does: named cases that know it only through its interface. */
 import assert from 'node:assert/strict';
 import { ShoalError } from '../../src/base/errors.ts';
-import { STATE_BYTES_MAX, type StateStore } from '../../src/coordinator/state/state-store.ts';
+import { STATE_BYTES_MAX, type StateStore, type StoredState } from '../../src/coordinator/state/state-store.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { patternedBytes } from '../support/patterned-bytes.ts';
 import { RecordingListener } from '../support/state-listener.ts';
@@ -42,7 +42,7 @@ class Coordinator implements AsyncDisposable {
     return coordinator;
   }
 
-  async state(): Promise<{ readonly revision: number; readonly value: Uint8Array }> {
+  async state(): Promise<StoredState> {
     return (await this.listener.next('elected')).state;
   }
 
@@ -72,7 +72,7 @@ export function defineStateStoreContract(
   test('what was written is what the next one is elected with', async () => {
     const world = newWorld();
     const values = [Uint8Array.from({ length: 256 }, (_, byte) => byte), NONE, bytesOf(5000), NONE];
-    let stored = { revision: 0, value: NONE };
+    let stored: StoredState = { revision: 0, value: NONE };
     for (const value of values) {
       await using one = await Coordinator.elected(world);
       assert.deepEqual(await one.state(), stored);

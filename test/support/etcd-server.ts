@@ -132,16 +132,17 @@ async function newMembers(
   return places.map(({ name, client, peer }) => {
     const origin = `${scheme}://127.0.0.1:${client}`;
     return new EtcdMember(name, client, origin, [
-      ...['--name', name, '--data-dir', join(folder, name), '--logger', 'zap'],
-      ...['--listen-client-urls', origin, '--advertise-client-urls', origin],
-      ...[
-        '--listen-peer-urls',
-        `http://127.0.0.1:${peer}`,
-        '--initial-advertise-peer-urls',
-        `http://127.0.0.1:${peer}`,
-      ],
-      ...['--initial-cluster', peers, '--initial-cluster-state', 'new'],
-      ...['--heartbeat-interval', String(HEARTBEAT_MS), '--election-timeout', String(10 * HEARTBEAT_MS)],
+      `--name=${name}`,
+      `--data-dir=${join(folder, name)}`,
+      '--logger=zap',
+      `--listen-client-urls=${origin}`,
+      `--advertise-client-urls=${origin}`,
+      `--listen-peer-urls=http://127.0.0.1:${peer}`,
+      `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
+      `--initial-cluster=${peers}`,
+      '--initial-cluster-state=new',
+      `--heartbeat-interval=${HEARTBEAT_MS}`,
+      `--election-timeout=${10 * HEARTBEAT_MS}`,
       ...args,
     ]);
   });

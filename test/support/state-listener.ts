@@ -13,7 +13,7 @@ export class RecordingListener implements StateStoreListener {
   /** All that was told, in order. */
   readonly news: StateNews[] = [];
   private taken = 0;
-  private wake: (() => void) | null = null;
+  private wakes: (() => void)[] = [];
 
   onElected(state: StoredState): void {
     this.add({ kind: 'elected', state });
@@ -42,15 +42,27 @@ export class RecordingListener implements StateStoreListener {
         this.taken += 1;
         if (news?.kind === kind && isWanted(news as NewsOf<Kind>)) return news as NewsOf<Kind>;
       }
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+      await this.more();
     }
+  }
+
+  /** Resolves once the last trouble is over, whatever was returned by other calls. */
+  async calm(): Promise<void> {
+    for (;;) {
+      const last = this.news.findLast((news) => news.kind === 'trouble');
+      if (last?.kind !== 'trouble' || last.text === null) return;
+      await this.more();
+    }
+  }
+
+  private more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakes.push(resolve);
+    });
   }
 
   private add(news: StateNews): void {
     this.news.push(news);
-    this.wake?.();
-    this.wake = null;
+    for (const wake of this.wakes.splice(0)) wake();
   }
 }

@@ -89,6 +89,7 @@ export class EtcdElection {
         clock,
         key: leaderKey,
         pollMs,
+        readMs: this.leaseMs,
         againMs,
         onSeen,
         onAlive: () => announcer.troubleIsOver(),

@@ -15,8 +15,10 @@ export interface LeaderWatchParts {
   readonly client: EtcdClient;
   readonly clock: StateClock;
   readonly key: string;
-  /** Between two reads beside a watch; also how long a read may take. */
+  /** Between two reads beside a watch. */
   readonly pollMs: number;
+  /** How long a read may take, over all members. */
+  readonly readMs: number;
   /** Between the end of a watch, or a read that failed, and the next read. */
   readonly againMs: number;
   /** Each state of the key that is newer than the last, and the first. Not called after the abort. */
@@ -40,8 +42,8 @@ export async function watchLeader(parts: LeaderWatchParts, signal: AbortSignal):
 
 /** Resolves when the watch ended or fell silent. Rejects where the key cannot be read. */
 async function watchOnce(parts: LeaderWatchParts, signal: AbortSignal): Promise<void> {
-  const { client, clock, key, pollMs } = parts;
-  const read = (): Promise<Sighting> => client.get(key, clock.monotonicMs() + pollMs, signal);
+  const { client, clock, key, pollMs, readMs } = parts;
+  const read = (): Promise<Sighting> => client.get(key, clock.monotonicMs() + readMs, signal);
   const ended = new AbortController();
   const stop = (): void => ended.abort();
   let known = await read();

@@ -114,6 +114,7 @@ export function codeOf(error: unknown): string {
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not use it',
   EDQUOT: "the user's share of the disk is used up",
+  EEXIST: 'it, or a folder above it, is a file',
   EIO: 'the disk fails',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'it, or a folder above it, is a file',

@@ -65,13 +65,13 @@ describe('a process or the power that ends at any system call', () => {
     await forEachEnd(async (files, answer) => {
       for (const found of [files.afterProcessEnd(), ...files.afterPowerLoss()]) {
         const state = await new StateFile(FOLDER, found).open();
-        expect([A, B]).toContainEqual(state.value);
+        expect([A, B].some((value) => Buffer.compare(value, state.value) === 0)).toBeTrue();
         expect(state.revision).toBe(Buffer.compare(state.value, A) === 0 ? 1 : 2);
         if (answer === 2) expect(state.revision).toBe(2);
         seen.add(state.revision);
       }
     });
-    expect([...seen].toSorted()).toEqual([1, 2]);
+    expect(seen).toEqual(new Set([1, 2]));
   });
 
   test('takes back nothing that a later process has found there', async () => {
