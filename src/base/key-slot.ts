@@ -10,15 +10,40 @@ import { NO_TAG, tagLength, tagStart } from './key-tag.ts';
 
 export const KEY_SLOT_COUNT = 16_384;
 
-/** The slot of the key of `length` bytes from `start`, 0 to SLOT_COUNT - 1. Allocates nothing. */
+/** The slot of the key of `length` bytes from `start`, 0 to KEY_SLOT_COUNT - 1. Allocates nothing. */
 export function keySlot(bytes: Uint8Array, start: number, length: number): number {
+  const end = start + length;
+  let crc = 0;
+  let at = start;
+  // As `crc16`, and the look-out for a tag is on the same bytes: most keys have none.
+  for (; at + 3 < end; at += 4) {
+    const first = bytes[at]!;
+    const second = bytes[at + 1]!;
+    const third = bytes[at + 2]!;
+    const fourth = bytes[at + 3]!;
+    if (first === OPEN || second === OPEN || third === OPEN || fourth === OPEN) return tagSlot(bytes, start, length);
+    crc =
+      TABLES[LAST_TABLE | (first ^ (crc >>> 8))]! ^
+      TABLES[512 | (second ^ (crc & 0xff))]! ^
+      TABLES[256 | third]! ^
+      TABLES[fourth]!;
+  }
+  for (; at < end; at += 1) {
+    if (bytes[at] === OPEN) return tagSlot(bytes, start, length);
+    crc = ((crc << 8) & 0xffff) ^ TABLES[bytes[at]! ^ (crc >>> 8)]!;
+  }
+  return crc & (KEY_SLOT_COUNT - 1);
+}
+
+/** The slot of a key that may have a tag. */
+function tagSlot(bytes: Uint8Array, start: number, length: number): number {
   const tag = tagStart(bytes, start, length);
   const crc = tag === NO_TAG ? crc16(bytes, start, length) : crc16(bytes, tag, tagLength(bytes, tag, start + length));
   return crc & (KEY_SLOT_COUNT - 1);
 }
 
 /** The CRC16 of `length` bytes from `start`. */
-export function crc16(bytes: Uint8Array, start: number, length: number): number {
+function crc16(bytes: Uint8Array, start: number, length: number): number {
   const end = start + length;
   let crc = 0;
   let at = start;
@@ -47,6 +72,7 @@ function makeTables(): Uint16Array {
   return tables;
 }
 
+const OPEN = 0x7b;
 const POLYNOMIAL = 0x1021;
 const LAST_TABLE = 768;
 const TABLES: Uint16Array = makeTables();
