@@ -185,6 +185,20 @@ describe('the source', () => {
     expect(outcomes(bench)).toEqual(['7 cancelled']);
   });
 
+  test('gives a move up that the coordinator cancels, unless it is being handed over', () => {
+    const bench = source();
+    bench.onHeartbeat = () => bench.lease({ cancel: [7, 99] });
+    bench.pass(LEASE_MS);
+    expect([bench.serves(10), flags(bench)]).toEqual([true, OWNED]);
+    expect(bench.heartbeats.at(-1)?.moves[0]).toMatchObject({ state: 'failed', error: 'it was cancelled' });
+    expect(outcomes(bench)).toEqual(['7 cancelled']);
+    const late = handing((request) => (request.type === 'handover' ? null : state('importing')));
+    late.onHeartbeat = () => late.lease({ cancel: [7] });
+    late.pass(LEASE_MS);
+    expect(late.serves(10)).toBeFalse();
+    expect(late.heartbeats.at(-1)?.moves[0]?.state).toBe('copying');
+  });
+
   test('serves on when the plan is cancelled while it copies', () => {
     const bench = source();
     bench.effects = [];

@@ -40,6 +40,7 @@ describe('a topology', () => {
   });
 
   test.each([
+    ['of the same epoch, but another one,', topologyOf(5, 'ab', () => 'b'), 'another one of epoch 5'],
     ['from the past', topologyOf(4, 'ab', () => 'b'), 'older than 5'],
     ['of another cluster', topologyOf(6, 'ab', () => 'b', { cluster: 'other' }), '"other", not of "test"'],
     ['that cannot be read', 'garbage!', 'topology'],
@@ -57,6 +58,15 @@ describe('a topology', () => {
     expect(bench.logged().join()).toContain(why);
     bench.apply(topologyOf(6, 'ab', halves));
     expect(bench.table.epoch).toBe(6);
+  });
+
+  test('that is the one it has is no news, and nothing to complain of', () => {
+    const bench = new AgentBench();
+    bench.apply(topologyOf(5, 'ab', halves));
+    const requestId = watchOf(bench);
+    bench.effects = [];
+    bench.step({ type: 'answered', requestId, answer: answerWith(topologyOf(5, 'ab', halves)) });
+    expect([bench.wanted('topology').length, bench.logged()]).toEqual([0, []]);
   });
 
   test('that is sent twice is applied once', () => {

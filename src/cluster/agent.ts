@@ -54,6 +54,7 @@ export class ClusterAgent {
   private life: Life = 'joining';
   private isLeaving = false;
   private refusedTopology = '';
+  private appliedBase64 = '';
   private withheldCount = 0;
   private moveBytesPerSecond = -1;
   private isImageOld = false;
@@ -156,6 +157,7 @@ export class ClusterAgent {
         const { lease, sentMs } = news;
         this.rights.leaseGranted({ sentMs, leaseMs: lease.leaseMs, epoch: lease.epoch }, this.topology.epoch);
         this.setPace(lease.moveBytesPerSecond);
+        if (this.outgoing.cancel(lease.cancel ?? [])) this.movesChanged();
         if (lease.mayGo && this.isLeaving) this.leave();
       }
       return;
@@ -208,9 +210,10 @@ export class ClusterAgent {
   }
 
   private takeTopology(base64: string, nowMs: number): void {
-    const intake = takeInTopology(base64, this.topology);
+    const intake = takeInTopology(base64, { topology: this.topology, base64: this.appliedBase64 });
     if (intake.kind === 'newer') {
       this.refusedTopology = '';
+      this.appliedBase64 = base64;
       this.applyTopology(intake.topology, nowMs);
       return;
     }

@@ -119,6 +119,18 @@ export class OutgoingMoves {
     return false;
   }
 
+  /** Gives moves up that were not handed over, nor are being so. True where there was one. */
+  cancel(moveIds: readonly number[]): boolean {
+    let cancelled = false;
+    for (const moveId of moveIds) {
+      const moved = this.exports.get(moveId);
+      if (moved === undefined || !['waiting', 'copying', 'pausing'].includes(moved.phase)) continue;
+      this.fail(moved, 'it was cancelled');
+      cancelled = true;
+    }
+    return cancelled;
+  }
+
   /** The target of `moveId` said how it stands. True where marks have changed by that. */
   targetAnswered(moveId: number, state: 'importing' | 'handed' | 'unknown', nowMs: number): boolean {
     if (this.doubts.has(moveId)) {
