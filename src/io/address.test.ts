@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { addressText, listenFailed, reachableHost } from './address.ts';
+import { addressText, listenFailed, reachableHost, splitAddress } from './address.ts';
 
 test('addresses are host:port, with brackets around IPv6', () => {
   expect(addressText('127.0.0.1', 7600)).toBe('127.0.0.1:7600');
@@ -40,4 +40,22 @@ test('a failure that is not known keeps its own words', () => {
     'cannot listen on localhost:1: out of luck',
   );
   expect(listenFailed('localhost', 1, 'out of luck').message).toEndWith(': out of luck');
+});
+
+test.each([
+  ['host:1', { host: 'host', port: 1 }],
+  ['10.0.0.7:65535', { host: '10.0.0.7', port: 65_535 }],
+  ['[::1]:7600', { host: '::1', port: 7600 }],
+  ['[fe80::1%eth0]:80', { host: 'fe80::1%eth0', port: 80 }],
+  ['::1:7600', null],
+  ['host', null],
+  ['host:', null],
+  [':1', null],
+  ['host:0', null],
+  ['host:65536', null],
+  ['host:1x', null],
+  ['[]:1', null],
+  ['', null],
+])('%p is split into host and port, or is no address', (text, parts) => {
+  expect(splitAddress(text)).toEqual(parts);
 });
