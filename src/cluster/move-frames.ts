@@ -34,6 +34,8 @@ export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 export const ITEM_IS_RAW = 0x01;
 export const EVERY_DATABASE = 0xff;
 
+/** Room of a new frame, which grows: those of a tail are short. */
+const FRAME_BYTES_FIRST: number = 16 * 1024;
 const RECORD_HEADER_BYTES = 8;
 const ITEM_FIXED_BYTES = 12;
 const PIECE_FIXED_BYTES = 20;
@@ -82,7 +84,7 @@ export class FrameWriter {
 
   constructor(move: number, attempt: number, number: number, flags: number) {
     this.number = number;
-    this.bytes = Buffer.allocUnsafe(FRAME_BYTES);
+    this.bytes = Buffer.allocUnsafe(FRAME_BYTES_FIRST);
     this.bytes.writeUInt8(MOVE_FORMAT, 0);
     this.bytes.writeUInt8(flags, 1);
     this.bytes.writeUInt16LE(0, 2);
@@ -94,11 +96,6 @@ export class FrameWriter {
   /** Whether no record is in it. */
   get isEmpty(): boolean {
     return this.end === FRAME_HEADER_BYTES;
-  }
-
-  /** Whether it is long enough to be sent. */
-  get isFull(): boolean {
-    return this.end >= FRAME_BYTES;
   }
 
   /** Whether a record of a value of `valueLength` bytes, or a piece of one, fits a frame that has records already. */
@@ -167,7 +164,7 @@ export class FrameWriter {
 
   private ensure(length: number): void {
     if (this.end + length <= this.bytes.length) return;
-    const bytes = Buffer.allocUnsafe(this.end + length);
+    const bytes = Buffer.allocUnsafe(Math.max(this.end + length, Math.min(FRAME_BYTES, this.bytes.length * 4)));
     this.bytes.copy(bytes, 0, 0, this.end);
     this.bytes = bytes;
   }
