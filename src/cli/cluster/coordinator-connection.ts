@@ -75,7 +75,14 @@ export class CoordinatorConnection {
   ): Promise<Extract<CoordinatorAnswer, { type: T }>> {
     const value = encodeMessage({ ...question, cluster: this.target.cluster } as AdminRequest);
     for (let redirects = 0; ; redirects += 1) {
-      const answer = await this.exchange(value);
+      let answer: CoordinatorAnswer;
+      try {
+        answer = await this.exchange(value);
+      } catch (error) {
+        // A leader that another one named may be gone; the next question begins where we were told to.
+        this.goTo(this.target.address);
+        throw error;
+      }
       if (answer.type === type) return answer as Extract<CoordinatorAnswer, { type: T }>;
       if (answer.type === 'refused') throw new ShoalError('ServerError', `${this.address}: ${answer.text}`);
       if (answer.type !== 'notLeader') {
@@ -84,10 +91,15 @@ export class CoordinatorConnection {
       if (answer.leader === null || redirects === REDIRECTS_MAX) {
         throw new ShoalError('ConnectFailed', `${this.address} does not lead, and no coordinator does at the moment`);
       }
-      this.link.close();
-      this.address = answer.leader;
-      this.link = this.linkTo(this.address);
+      this.goTo(answer.leader);
     }
+  }
+
+  private goTo(address: string): void {
+    if (address === this.address) return;
+    this.link.close();
+    this.address = address;
+    this.link = this.linkTo(address);
   }
 
   private exchange(value: Uint8Array): Promise<CoordinatorAnswer> {
