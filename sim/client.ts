@@ -6,7 +6,7 @@
  */
 import { KnownTopology } from '../src/client/known-topology.ts';
 import { SlotRoutes } from '../src/client/slot-routes.ts';
-import { NO_NODE } from '../src/topology/topology.ts';
+import { NO_NODE, type Topology } from '../src/topology/topology.ts';
 import type { Calls } from './calls.ts';
 import type { DataAnswer, DataRequest } from './data-plane.ts';
 import type { History, OperationKind } from './history.ts';
@@ -37,6 +37,8 @@ export interface ClientSetting {
   /** Addresses to begin with. */
   readonly seeds: readonly string[];
   readonly knowsSlots: boolean;
+  /** As it is at this moment, to choose keys by; calls go by what the client itself knows. */
+  readonly topology: () => Topology | null;
   /** A value that nobody has written yet. */
   readonly newValue: () => number;
 }
@@ -93,10 +95,10 @@ export class SimClient {
   }
 
   private pickKey(): KeyOfRun {
-    const { keys, chance } = this.setting;
-    const { topology } = this.known;
-    if (topology !== null && topology.moves.length > 0 && chance.happens(HOT_KEY_PROBABILITY)) {
-      const hot = keys.filter(({ slot }) => topology.moveOf(slot) !== null);
+    const { keys, chance, topology } = this.setting;
+    const moving = topology();
+    if (moving !== null && moving.moves.length > 0 && chance.happens(HOT_KEY_PROBABILITY)) {
+      const hot = keys.filter(({ slot }) => moving.moveOf(slot) !== null);
       if (hot.length > 0) return chance.pick(hot);
     }
     return chance.pick(keys);

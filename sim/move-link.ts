@@ -11,6 +11,8 @@ import type { World } from './world.ts';
 const CONNECT_MS_MEAN = 2;
 const FRAME_TIMEOUT_MS = 600;
 const RECONNECT_MS = 50;
+/** What a frame takes more than other messages: stores of a run are small, and a copy that is over at once meets no writes. */
+const DELAYS_MS = [0, 5, 20, 60] as const;
 
 export interface MoveLinkSetting {
   readonly world: World;
@@ -22,29 +24,35 @@ export interface MoveLinkSetting {
 
 export function openMoveLink({ world, process, chance, target, events }: MoveLinkSetting): MoveLink {
   const address = `${target.host}:${target.peerPort}`;
+  // The same for all moves of a run.
+  const delayMs = world.chance('frames of moves').pick(DELAYS_MS);
   let isClosed = false;
   let isUp = false;
-  const connect = (delayMs: number): void => {
-    process.after(delayMs + chance.exponential(CONNECT_MS_MEAN), () => {
+  const connect = (waitMs: number): void => {
+    process.after(waitMs + chance.exponential(CONNECT_MS_MEAN), () => {
       if (isClosed) return;
       isUp = true;
       events.up();
     });
   };
+  const settle = (reply: Uint8Array | null): void => {
+    if (isClosed) return;
+    if (reply !== null) {
+      events.replied(reply);
+      return;
+    }
+    if (!isUp) return;
+    isUp = false;
+    events.down();
+    connect(RECONNECT_MS);
+  };
   connect(0);
   return {
     send(frame) {
       if (!isUp) return;
-      world.moves.call({ from: process, address, request: frame, timeoutMs: FRAME_TIMEOUT_MS }, (reply) => {
+      process.after(delayMs, () => {
         if (isClosed) return;
-        if (reply !== null) {
-          events.replied(reply);
-          return;
-        }
-        if (!isUp) return;
-        isUp = false;
-        events.down();
-        connect(RECONNECT_MS);
+        world.moves.call({ from: process, address, request: frame, timeoutMs: FRAME_TIMEOUT_MS }, settle);
       });
     },
     close() {

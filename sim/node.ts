@@ -46,7 +46,8 @@ const SLOT_BYTES_PER_SECOND = Number.POSITIVE_INFINITY;
 const CALL_TIMEOUT_MS = 40_000;
 /** Between a change of the slot table and when a data thread has read its mail. */
 const MAIL_MS_MAX = 2;
-const STEP_SOON_MS = 0.05;
+/** A control thread has other things to do as well: so long a step of the mover that is due waits on average. */
+const STEP_WAIT_MS_MEAN = 2;
 const WALL_CLOCK_START_MS = 1_700_000_000_000;
 const ID_DIGITS = 40;
 const ZONES = ['', 'a', 'b'] as const;
@@ -309,14 +310,14 @@ export class SimNode implements Server {
     this.step({ type: 'dropped', nodeId: this.id });
   }
 
-  /** Has the mover stepped in `delayMs`, or before. */
+  /** Has the mover stepped soon after `delayMs`, or before. */
   private wakeMover(delayMs: number): void {
     const { process } = this;
-    const dueMs = process.monotonicMs + Math.max(STEP_SOON_MS, delayMs);
+    const dueMs = process.monotonicMs + Math.max(0, delayMs);
     if (this.stepWanted && this.stepDueMs <= dueMs) return;
     this.stepWanted = true;
     this.stepDueMs = dueMs;
-    process.at(dueMs, () => {
+    process.at(dueMs + this.chance.exponential(STEP_WAIT_MS_MEAN), () => {
       if (!this.stepWanted || this.stepDueMs !== dueMs) return;
       this.stepWanted = false;
       const wallMs = WALL_CLOCK_START_MS + Math.floor(process.monotonicMs);

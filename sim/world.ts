@@ -243,6 +243,7 @@ export class World {
       seeds: this.seeds,
       // Most know slots; the first of some runs asks any node.
       knowsSlots: index > 0 || this.seed % 2 === 0,
+      topology: () => this.topology,
       newValue: () => {
         this.valueCount += 1;
         return this.valueCount;
