@@ -26,6 +26,8 @@ const FILL_CONCURRENCY = 200;
 const ASK_AGAIN_MS = 50;
 /** How many times the p99 before a change that during it may be. */
 const P99_RATIO_MAX = 3;
+/** Until the slots of a node that died are served again, by default settings. */
+const FAILOVER_MS_MAX = 3000;
 
 interface Phase {
   readonly name: string;
@@ -51,6 +53,37 @@ async function settled(coordinator: CoordinatorConnection, nodeCount: number): P
       return status.epoch;
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
   }
+}
+
+/**
+ * Kills a node as a crash does. Returns the ms from then until a write to one of its slots succeeded, with the default lease; its data is
+ * lost, since there is no replication.
+ */
+async function killOne(
+  coordinator: CoordinatorConnection,
+  processes: readonly ShoalProcess[],
+  ports: readonly number[],
+  client: CheckedClient,
+): Promise<number> {
+  const { nodes } = await coordinator.status();
+  const victim = nodes.find(({ slots, port }) => slots > 0 && port === ports[0])!;
+  const keys = Array.from({ length: 200 }, (_, number) => `failover:${number}`);
+  // Processes stand in the order of their ports, behind the coordinator.
+  processes[1 + ports.indexOf(victim.port)]!.kill('SIGKILL');
+  const startMs = performance.now();
+  const served = await Promise.all(
+    keys.map(async (key) => {
+      for (;;) {
+        try {
+          await client.set(key, '1 x');
+          return performance.now() - startMs;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+        }
+      }
+    }),
+  );
+  return Math.max(...served);
 }
 
 const { values: options } = parseArgs({
@@ -145,6 +178,8 @@ try {
   for (const load of loads) await load.stop();
   progress('reading every key');
   for (const [index, load] of loads.entries()) await load.verifyAll(clients[index]!, FILL_CONCURRENCY);
+  progress('killing a node');
+  const failover = await killOne(coordinator, processes, ports, clients[0]!);
   coordinator.close();
   progress('');
 
@@ -170,6 +205,8 @@ try {
       ...[counts.reads, counts.writes, counts.error, counts.lost, counts.stale].map(String),
     ]),
   ]);
+  console.log(`a node killed: all its slots take writes again after ${(failover / 1000).toFixed(2)} s`);
+  if (failover > FAILOVER_MS_MAX) good = false;
   for (const load of loads) {
     for (const fault of load.faults) console.log(`${fault.client} ${fault.key}: ${fault.kind}: ${fault.text}`);
     if (load.counts.error + load.counts.lost + load.counts.stale > 0) good = false;
