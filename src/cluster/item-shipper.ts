@@ -81,6 +81,7 @@ export class ItemShipper {
       valueLength: found ? snapshot.length : 0,
       expiresAtMs: found ? snapshot.expiresAtMs : 0,
       raw: found && snapshot.raw,
+      used: found && snapshot.frequency > 0,
     };
     if (!found) {
       this.room(length, 0).removed(item);

@@ -25,6 +25,7 @@ function item(change: Partial<MovedItem> = {}): MovedItem {
     valueLength: valueBytes.length,
     expiresAtMs: 0,
     raw: false,
+    used: false,
     ...change,
   };
 }
@@ -38,17 +39,17 @@ function records(bytes: Uint8Array): string[] {
     const value = Buffer.from(bytes.subarray(reader.valueStart, reader.valueStart + reader.pieceLength)).toString(
       'latin1',
     );
-    const { kind, database, expiresAtMs, raw, valueLength, pieceOffset } = reader;
+    const { kind, database, expiresAtMs, raw, used, valueLength, pieceOffset } = reader;
     if (kind === RecordKind.flushed) texts.push(`flushed ${database}`);
     else if (kind === RecordKind.removed) texts.push(`removed ${database}:${key}`);
-    else texts.push(`${kind} ${database}:${key}=${value} ${expiresAtMs} ${raw} ${pieceOffset}/${valueLength}`);
+    else texts.push(`${kind} ${database}:${key}=${value} ${expiresAtMs} ${raw} ${used} ${pieceOffset}/${valueLength}`);
   }
   return texts;
 }
 
 function frame(): Uint8Array {
   const writer = new FrameWriter(7, 3, 9, 0);
-  writer.item(item({ database: 15, expiresAtMs: 1_750_000_000_123, raw: true }));
+  writer.item(item({ database: 15, expiresAtMs: 1_750_000_000_123, raw: true, used: true }));
   writer.item(item({ keyBytes: Buffer.alloc(0), valueBytes: Buffer.alloc(0) }));
   writer.removed(item({ database: 2 }));
   writer.flushed(EVERY_DATABASE);
@@ -62,12 +63,12 @@ describe('a frame', () => {
     const reader = new FrameReader(frame());
     expect([reader.move, reader.attempt, reader.number, reader.isStart]).toEqual([7, 3, 9, false]);
     expect(records(frame())).toEqual([
-      '1 15:key=value 1750000000123 true 0/5',
-      '1 0:= 0 false 0/0',
+      '1 15:key=value 1750000000123 true true 0/5',
+      '1 0:= 0 false false 0/0',
       'removed 2:key',
       'flushed 255',
       'flushed 3',
-      '4 0:key=456789 0 false 4/10',
+      '4 0:key=456789 0 false false 4/10',
     ]);
     expect(new FrameReader(new FrameWriter(1, 1, 0, FRAME_START).finish()).isStart).toBe(true);
   });
@@ -105,7 +106,7 @@ describe('a frame', () => {
     ['another format', 0, 2],
     ['unknown flags', 1, 2],
     ['a record of an unknown kind', 16, 9],
-    ['flags of a record that mean nothing', 17, 2],
+    ['flags of a record that mean nothing', 17, 4],
     ['a database that is none', 18, 16],
     ['an expiry that is no point in time', 16 + 8 + 4 + 7, 0x7f],
   ])('with %s is refused', (_name, at, byte) => {

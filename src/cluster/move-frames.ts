@@ -30,8 +30,10 @@ export const FRAME_BYTES_MAX: number = FRAME_HEADER_BYTES + 64 + KEY_BYTES_MAX +
 
 export const RecordKind = { item: 1, removed: 2, flushed: 3, piece: 4 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
-/** Flag of an item or a piece: the value was built by APPEND or SETRANGE. */
+/** Flags of an item or a piece: the value was built by APPEND or SETRANGE; it was used at the source. */
 export const ITEM_IS_RAW = 0x01;
+export const ITEM_IS_USED = 0x02;
+const ITEM_FLAGS: number = ITEM_IS_RAW | ITEM_IS_USED;
 export const EVERY_DATABASE = 0xff;
 
 /** Room of a new frame, which grows: those of a tail are short. */
@@ -74,6 +76,8 @@ export interface MovedItem {
   readonly valueLength: number;
   readonly expiresAtMs: number;
   readonly raw: boolean;
+  /** It was used since it came or was last passed over by the evictor. */
+  readonly used: boolean;
 }
 
 /** Writes the records of one frame. */
@@ -128,7 +132,7 @@ export class FrameWriter {
 
   /** `database`: or EVERY_DATABASE. */
   flushed(database: number): void {
-    this.header(RecordKind.flushed, { database, keyLength: 0, raw: false }, 0);
+    this.header(RecordKind.flushed, { database, keyLength: 0, raw: false, used: false }, 0);
   }
 
   /** The frame; nothing may be written to it any more. */
@@ -138,13 +142,13 @@ export class FrameWriter {
 
   private header(
     kind: RecordKind,
-    { database, keyLength, raw }: Pick<MovedItem, 'database' | 'keyLength' | 'raw'>,
+    { database, keyLength, raw, used }: Pick<MovedItem, 'database' | 'keyLength' | 'raw' | 'used'>,
     restBytes: number,
   ): void {
     this.ensure(RECORD_HEADER_BYTES + restBytes);
     const at = this.end;
     this.bytes.writeUInt8(kind, at);
-    this.bytes.writeUInt8(raw ? ITEM_IS_RAW : 0, at + 1);
+    this.bytes.writeUInt8((raw ? ITEM_IS_RAW : 0) | (used ? ITEM_IS_USED : 0), at + 1);
     this.bytes.writeUInt8(database, at + 2);
     this.bytes.writeUInt8(0, at + 3);
     this.bytes.writeUInt16LE(keyLength, at + 4);
@@ -188,6 +192,7 @@ export class FrameReader implements MovedItem {
   valueLength = 0;
   expiresAtMs = 0;
   raw = false;
+  used = false;
   /** Of a piece: where it belongs, and how long it is. */
   pieceOffset = 0;
   pieceLength = 0;
@@ -226,9 +231,10 @@ export class FrameReader implements MovedItem {
     const flags = view.getUint8(at + 1);
     this.kind = view.getUint8(at) as RecordKind;
     this.raw = (flags & ITEM_IS_RAW) !== 0;
+    this.used = (flags & ITEM_IS_USED) !== 0;
     this.database = view.getUint8(at + 2);
     this.keyLength = view.getUint16(at + 4, true);
-    if ((flags & ~ITEM_IS_RAW) !== 0 || view.getUint8(at + 3) !== 0 || view.getUint16(at + 6, true) !== 0)
+    if ((flags & ~ITEM_FLAGS) !== 0 || view.getUint8(at + 3) !== 0 || view.getUint16(at + 6, true) !== 0)
       throw unusable(`a record of kind ${this.kind} with bits that mean nothing`);
     this.at += RECORD_HEADER_BYTES;
     this.readRest();

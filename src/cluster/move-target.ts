@@ -172,6 +172,7 @@ export class MoveTarget {
     const options = this.options.reset();
     options.expiresAtMs = frame.expiresAtMs === 0 ? NO_EXPIRY : frame.expiresAtMs;
     options.raw = frame.raw;
+    options.provenUse = frame.used;
     const result = store.set(this.key, valueBytes, valueStart, frame.valueLength, options, wallMs);
     if (frame.kind === RecordKind.piece) this.partial.clear();
     if (result === WriteResult.outOfMemory) this.error = 'the target has no memory left, and may not evict';

@@ -281,6 +281,28 @@ describe('a move', () => {
     expectMoved(run);
   });
 
+  test('keeps what was in use in memory where the target has to evict', () => {
+    const movers = new TwoMovers({ rightMemoryBytes: 4 * 2 ** 20, eviction: 's3fifo' });
+    const driver = new StoreDriver(movers.left);
+    movers.left.enter();
+    for (let number = 0; number < 3000; number += 1) driver.set(`k${number}`, 'v'.repeat(300), movers.wallMs);
+    for (let number = 0; number < 3000; number += 3) driver.get(`k${number}`, movers.wallMs);
+    movers.left.leave();
+    const slots = [...new Set(Array.from({ length: 3000 }, (_, number) => slotOf(`k${number}`)))];
+    movers.begin(1, slots);
+    movers.run(() => movers.isHanded);
+    const target = new StoreDriver(movers.right);
+    movers.right.enter();
+    for (let number = 0; number < 16_000; number += 1) target.set(`new${number}`, 'v'.repeat(300), movers.wallMs);
+    const left = { used: 0, other: 0 };
+    for (let number = 0; number < 3000; number += 1)
+      if (movers.right.has(target.key(`k${number}`), movers.wallMs)) left[number % 3 === 0 ? 'used' : 'other'] += 1;
+    movers.right.leave();
+    expect(movers.right.stats().evicted).toBeGreaterThan(1000);
+    expect(left.used).toBeGreaterThan(900);
+    expect(left.other).toBeLessThan(500);
+  });
+
   test('keeps to its pace', () => {
     const { movers } = open(81, { bytesPerSecond: 100_000 });
     for (let number = 0; number < 600; number += 1) {

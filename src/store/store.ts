@@ -95,6 +95,7 @@ export class Store extends WholeStore implements StoreApi {
       snapshot.length = item.valueLength;
       snapshot.expiresAtMs = item.expiresAtMs;
       snapshot.raw = (item.flags & ITEM_RAW) !== 0;
+      snapshot.frequency = index.frequency;
       if (snapshot.length <= snapshot.bytes.length) {
         this.writer.copyValue(item, snapshot.bytes, 0);
         if (this.countsUse) index.touch();
@@ -134,7 +135,7 @@ export class Store extends WholeStore implements StoreApi {
         index.unlock();
         return WriteResult.outOfMemory;
       }
-      if (queue === Queue.small && this.belongsToMain(oldFound)) {
+      if (queue === Queue.small && (this.belongsToMain(oldFound) || options.provenUse)) {
         queue = Queue.main;
         if (!log.hasRoom(queue, bytes)) {
           index.unlock();
@@ -236,7 +237,7 @@ export class Store extends WholeStore implements StoreApi {
           continue;
         }
         writer.expireFilled(options.storedExpiresAtMs);
-        const queue = this.belongsToMain(options.oldFound) ? Queue.main : Queue.small;
+        const queue = this.belongsToMain(options.oldFound) || options.provenUse ? Queue.main : Queue.small;
         this.link(options.oldFound, key);
         writer.sealLarge(head, queue);
         linked = true;

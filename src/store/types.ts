@@ -66,6 +66,8 @@ export class WriteOptions {
   condition: WriteCondition = WriteCondition.always;
   /** Marks the value as built by APPEND or SETRANGE, which Redis shows as encoding `raw`. */
   raw = false;
+  /** The item was in use elsewhere and came here: where it is new, it is kept as if it had been used here. */
+  provenUse = false;
   /** Out: whether a value was there before. */
   oldFound = false;
   /** Out: expiry of the stored item, or `NO_EXPIRY`. */
@@ -78,6 +80,7 @@ export class WriteOptions {
     this.keepExpiry = false;
     this.condition = WriteCondition.always;
     this.raw = false;
+    this.provenUse = false;
     this.oldFound = false;
     this.storedExpiresAtMs = 0;
     this.ifUnchangedSince = null;
@@ -104,6 +107,8 @@ export class ItemSnapshot {
   length = 0;
   expiresAtMs = 0;
   raw = false;
+  /** 0–3, as in `ItemInfo`, before this read. */
+  frequency = 0;
   /** The bucket's version when it was read. */
   version = 0;
 }
