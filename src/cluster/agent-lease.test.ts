@@ -138,6 +138,15 @@ describe('a lease', () => {
   });
 });
 
+test('the pace of moves is what the lease says, told once for each change', () => {
+  const bench = joined();
+  bench.pass(LEASE_MS * 2);
+  bench.onHeartbeat = () => bench.lease({ moveBytesPerSecond: 1_000_000 });
+  bench.pass(LEASE_MS * 2);
+  const told = bench.wanted('setPace').map(({ bytesPerSecond }) => bytesPerSecond);
+  expect(told).toEqual([Number.POSITIVE_INFINITY, 1_000_000]);
+});
+
 describe('heartbeats', () => {
   test('tell of the node and what it has applied; before it is a member, nothing of the latter', () => {
     const bench = new AgentBench();

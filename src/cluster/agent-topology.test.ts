@@ -236,6 +236,19 @@ describe('a node that leaves', () => {
     expect(bench.heartbeats.length).toBe(count);
   });
 
+  test('does not wait where nobody stays to whom slots could be moved', () => {
+    const bench = joined();
+    bench.step({ type: 'leave' });
+    bench.apply(topologyOf(6, 'ab', halves, { states: { b: 'draining' } }));
+    expect(bench.wanted('left')).toEqual([]);
+    bench.apply(topologyOf(7, 'ab', halves, { states: { a: 'draining', b: 'draining' } }));
+    expect(bench.wanted('left')).toHaveLength(1);
+    const alone = new AgentBench();
+    alone.apply(topologyOf(1, 'a', () => 'a'));
+    alone.step({ type: 'leave' });
+    expect(alone.wanted('left')).toHaveLength(1);
+  });
+
   test('that never joined has left at once', () => {
     const bench = new AgentBench();
     bench.step({ type: 'leave' });

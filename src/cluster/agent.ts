@@ -30,7 +30,7 @@ import { SlotFences } from './slot-fences.ts';
 import { SlotHolds } from './slot-holds.ts';
 import { type MoveMark, slotImage } from './slot-image.ts';
 import type { SlotImage } from './slot-table.ts';
-import { takeInTopology } from './topology-intake.ts';
+import { TopologyIntake } from './topology-intake.ts';
 
 /** `dropping`: removed, until all is deleted. `left`: gone in order, for good. */
 type Life = 'joining' | 'member' | 'dropping' | 'left';
@@ -47,16 +47,14 @@ export class ClusterAgent {
   private readonly outgoing: OutgoingMoves;
   private readonly incoming = new IncomingMoves(this.output);
   private readonly news = new ServingNews(this.output);
+  private readonly intake = new TopologyIntake(this.output);
   private topology: Topology;
   private image: SlotImage;
   private node: NodeDescription;
   private figures = NO_FIGURES;
   private life: Life = 'joining';
   private isLeaving = false;
-  private refusedTopology = '';
-  private appliedBase64 = '';
   private withheldCount = 0;
-  private moveBytesPerSecond = -1;
   private isImageOld = false;
 
   constructor(options: AgentOptions) {
@@ -139,6 +137,7 @@ export class ClusterAgent {
         this.isLeaving = true;
         this.talk.hasNews();
         if (this.life !== 'member') this.leave();
+        else this.leaveIfNobodyStays();
     }
   }
 
@@ -156,7 +155,6 @@ export class ClusterAgent {
       if (news.kind === 'lease') {
         const { lease, sentMs } = news;
         this.rights.leaseGranted({ sentMs, leaseMs: lease.leaseMs, epoch: lease.epoch }, this.topology.epoch);
-        this.setPace(lease.moveBytesPerSecond);
         if (this.outgoing.cancel(lease.cancel ?? [])) this.movesChanged();
         if (lease.mayGo && this.isLeaving) this.leave();
       }
@@ -210,17 +208,9 @@ export class ClusterAgent {
   }
 
   private takeTopology(base64: string, nowMs: number): void {
-    const intake = takeInTopology(base64, { topology: this.topology, base64: this.appliedBase64 });
-    if (intake.kind === 'newer') {
-      this.refusedTopology = '';
-      this.appliedBase64 = base64;
-      this.applyTopology(intake.topology, nowMs);
-      return;
-    }
-    this.talk.watchInVain(nowMs);
-    if (intake.kind === 'known' || intake.reason === this.refusedTopology) return;
-    this.refusedTopology = intake.reason;
-    this.output.log('error', `the coordinator sent a topology that this node does not apply: ${intake.reason}`);
+    const topology = this.intake.take(base64, this.topology);
+    if (topology === null) this.talk.watchInVain(nowMs);
+    else this.applyTopology(topology, nowMs);
   }
 
   private applyTopology(after: Topology, nowMs: number): void {
@@ -252,6 +242,7 @@ export class ClusterAgent {
     this.incoming.begin(after, selfId);
     this.rights.epochApplied(after.epoch);
     this.talk.hasNews();
+    this.leaveIfNobodyStays();
   }
 
   /** The coordinator gave this node up: others own its slots now. */
@@ -268,6 +259,16 @@ export class ClusterAgent {
     this.life = 'dropping';
     this.endAll();
     this.output.add({ type: 'dropAll' });
+  }
+
+  /** A cluster that is stopped as a whole: there is nobody to whom slots could be moved, so waiting is of no use. */
+  private leaveIfNobodyStays(): void {
+    if (!this.isLeaving || this.life !== 'member') return;
+    const { nodes } = this.topology;
+    const isAlone = nodes.length === 1;
+    if (!isAlone && nodes.some(({ state }) => state !== 'draining')) return;
+    this.output.log('warn', 'no node stays that could take over what this one has');
+    this.leave();
   }
 
   private leave(): void {
@@ -351,13 +352,6 @@ export class ClusterAgent {
       handed: this.incoming.handedIds(),
       figures: this.figures,
     };
-  }
-
-  private setPace(moveBytesPerSecond: number): void {
-    if (moveBytesPerSecond === this.moveBytesPerSecond) return;
-    this.moveBytesPerSecond = moveBytesPerSecond;
-    const bytesPerSecond = moveBytesPerSecond === 0 ? Number.POSITIVE_INFINITY : moveBytesPerSecond;
-    this.output.add({ type: 'setPace', bytesPerSecond });
   }
 
   /** Why this node may not serve at `nowMs`; null where it may. */

@@ -50,6 +50,8 @@ export class CoordinatorTalk {
   private nextWatchMs = Number.NEGATIVE_INFINITY;
   /** Heartbeats refused since the last lease. */
   private refusals = 0;
+  /** Of the last lease; null before the first. */
+  private moveBytesPerSecond: number | null = null;
   private refusalLogged = '';
   private silenceLogged = false;
 
@@ -166,7 +168,15 @@ export class CoordinatorTalk {
     this.refusalLogged = '';
     this.silenceLogged = false;
     this.renewWatch(address, answer.epoch > epoch, nowMs);
+    this.setPace(answer.moveBytesPerSecond);
     return { kind: 'lease', lease: answer, sentMs };
+  }
+
+  private setPace(moveBytesPerSecond: number): void {
+    if (moveBytesPerSecond === this.moveBytesPerSecond) return;
+    this.moveBytesPerSecond = moveBytesPerSecond;
+    const bytesPerSecond = moveBytesPerSecond === 0 ? Number.POSITIVE_INFINITY : moveBytesPerSecond;
+    this.output.add({ type: 'setPace', bytesPerSecond });
   }
 
   /** A watch that hangs at another coordinator, or that should have brought something, is given up. */

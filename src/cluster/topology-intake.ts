@@ -1,40 +1,58 @@
-/** Which topologies a node takes: of its cluster, readable, and newer than what it has applied. All others change nothing. */
+/**
+ * Which topologies a node takes: of its cluster, readable, and newer than what it has applied. All others change nothing, and
+ * the log says why, once for each reason. Part of the agent.
+ */
 import { ShoalError } from '../base/errors.ts';
 import { decodeTopology } from '../topology/encoding.ts';
 import type { Topology } from '../topology/topology.ts';
+import type { AgentOutput } from './agent-output.ts';
 
-/** `known`: it is the one that was applied already. */
-export type TopologyIntake =
-  | { readonly kind: 'newer'; readonly topology: Topology }
-  | { readonly kind: 'known' }
-  | { readonly kind: 'refused'; readonly reason: string };
+export class TopologyIntake {
+  private readonly output: AgentOutput;
+  /** What was taken last, as it came. */
+  private taken = '';
+  private refused = '';
 
-/** What was applied last: of epoch 0 at first. */
-export interface AppliedTopology {
-  readonly topology: Topology;
-  /** As it came. */
-  readonly base64: string;
+  constructor(output: AgentOutput) {
+    this.output = output;
+  }
+
+  /** The topology that a coordinator sent, where it is to be applied after `current`; else null. */
+  take(base64: string, current: Topology): Topology | null {
+    // Equal topologies have equal encodings.
+    if (base64 === this.taken) return null;
+    const topology = readTopology(base64);
+    const reason = typeof topology === 'string' ? topology : whyNot(topology, current);
+    if (typeof topology !== 'string' && reason === null) {
+      this.taken = base64;
+      this.refused = '';
+      return topology;
+    }
+    if (reason !== null && reason !== this.refused) {
+      this.refused = reason;
+      this.output.log('error', `the coordinator sent a topology that this node does not apply: ${reason}`);
+    }
+    return null;
+  }
 }
 
-/** `base64`: what a coordinator sent. */
-export function takeInTopology(base64: string, { topology: current, base64: known }: AppliedTopology): TopologyIntake {
-  let topology: Topology;
+/** The topology, or what is wrong with it. */
+function readTopology(base64: string): Topology | string {
   try {
-    topology = decodeTopology(Buffer.from(base64, 'base64'));
+    return decodeTopology(Buffer.from(base64, 'base64'));
   } catch (error) {
-    if (error instanceof ShoalError) return { kind: 'refused', reason: error.message };
+    if (error instanceof ShoalError) return error.message;
     throw error;
   }
+}
+
+function whyNot(topology: Topology, current: Topology): string | null {
   if (topology.cluster !== current.cluster) {
-    const names = `${JSON.stringify(topology.cluster)}, not of ${JSON.stringify(current.cluster)}`;
-    return { kind: 'refused', reason: `it is of the cluster ${names}` };
+    return `it is of the cluster ${JSON.stringify(topology.cluster)}, not of ${JSON.stringify(current.cluster)}`;
   }
-  if (topology.epoch > current.epoch) return { kind: 'newer', topology };
+  if (topology.epoch > current.epoch) return null;
   if (topology.epoch === current.epoch) {
-    // Equal topologies have equal encodings.
-    if (base64 === known) return { kind: 'known' };
-    return { kind: 'refused', reason: `it is another one of epoch ${current.epoch}; are there two coordinators?` };
+    return `it is another one of epoch ${current.epoch}; are there two coordinators?`;
   }
-  const reason = `its epoch ${topology.epoch} is older than ${current.epoch}, which this node has applied; has the coordinator lost its state?`;
-  return { kind: 'refused', reason };
+  return `its epoch ${topology.epoch} is older than ${current.epoch}, which this node has applied; has the coordinator lost its state?`;
 }
