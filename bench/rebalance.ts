@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/base/random.ts';
 import { CoordinatorConnection } from '../src/cli/cluster/coordinator-connection.ts';
-import { Histogram } from '../src/load/histogram.ts';
+import type { Histogram } from '../src/load/histogram.ts';
 import { type CheckedClient, CheckedLoad } from '../test/support/checked-load.ts';
 import { ioredisCluster, plainIoredis, shoalClient } from '../test/support/checked-clients.ts';
 import { ShoalProcess } from '../test/support/shoal-process.ts';
@@ -224,7 +224,7 @@ try {
     keyCount,
     rate,
     phases,
-    counts: loads.map((load) => ({ client: load.name, ...load.counts })),
+    counts: Object.fromEntries(loads.map((load) => [load.name, load.counts])),
   });
 } finally {
   await Promise.allSettled(clients.map((client) => client.close()));

@@ -64,15 +64,15 @@ interface Sample {
 async function run({ client, prepared, context }: ClientTask<TopOptions>): Promise<number> {
   const { intervalMs, once } = prepared;
   let wake: () => void = () => {};
-  let isStopped = false;
+  const stop = { asked: false };
   onStopSignal(context, () => {
-    isStopped = true;
+    stop.asked = true;
     wake();
   });
   const before = new Map<string, Sample>();
   // The first question also tells a client of a cluster who the others are.
   await client.ping();
-  for (let round = 0; !isStopped; round += 1) {
+  for (let round = 0; !stop.asked; round += 1) {
     const rows = await Promise.all(client.nodes.map((node) => rowOf(client, node, before, context.nowMs())));
     if (round > 0) {
       const text = `${table([COLUMNS, ...rows]).join('\n')}\n`;

@@ -88,7 +88,7 @@ export function beginMoves(
   { settings, nextMoveId }: CoordinatorState,
   topology: Topology,
   isReady: (from: string, to: string) => boolean,
-  slotsPerMove: (from: string) => number,
+  groupOf: (from: string) => number,
 ): BegunMoves {
   const owners = new Map<number, string>();
   const moves: SlotMove[] = [];
@@ -101,7 +101,7 @@ export function beginMoves(
     }
     const hasTurn = topology.moves.length + moves.length < settings.concurrentMoves && !busy.has(pairOf(from, to));
     if (hasTurn && isReady(from, to)) {
-      const group = slots.slice(0, slotsPerMove(from));
+      const group = slots.slice(0, groupOf(from));
       moves.push({ id: nextMoveId + moves.length, from, to, slots: group });
       waits ||= slots.length > group.length;
     } else {

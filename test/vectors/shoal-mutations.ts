@@ -48,7 +48,12 @@ function optionsOf(random: Random, opcode: OpcodeName): Omit<RequestFields, 'opc
     case 'hello':
       return {};
     case 'ping':
+    case 'forward':
+    case 'moveItems':
+    case 'control':
       return { value: value(random) };
+    case 'topology':
+      return { value: random.bytes(random.pick([0, 7, 8, 8, 8, 9])) };
     case 'increment':
       return { key: key(random), value: int64(random.pick(AMOUNTS)), ...timeToLive(random) };
     case 'touch':

@@ -73,7 +73,7 @@ export class CoordinatorConnection {
     question: Question,
     type: T,
   ): Promise<Extract<CoordinatorAnswer, { type: T }>> {
-    const value = encodeMessage({ ...question, cluster: this.target.cluster } as AdminRequest);
+    const value = encodeMessage({ ...question, cluster: this.target.cluster });
     for (let redirects = 0; ; redirects += 1) {
       let answer: CoordinatorAnswer;
       try {

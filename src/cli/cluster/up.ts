@@ -132,7 +132,15 @@ async function startAll(
       const memory = values.memory === '' ? [] : ['--memory', values.memory];
       const node = start(`node ${index + 1}`, [
         'serve',
-        ...['--host', HOST, '--port', String(port), '--coordinator', address, '--leave', 'at-once', ...memory],
+        '--host',
+        HOST,
+        '--port',
+        String(port),
+        '--coordinator',
+        address,
+        '--leave',
+        'at-once',
+        ...memory,
       ]);
       const [, nodePort] = await node.printed(READY);
       context.writeOut(`node ${index + 1}       ${HOST}:${nodePort}\n`);
