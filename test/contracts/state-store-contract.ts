@@ -182,17 +182,18 @@ export function defineStateStoreContract(
       store.write(NONE, 999).catch((error: unknown) => assert.ok(error instanceof ShoalError));
       inside = false;
     };
-    const elected = Promise.withResolvers<void>();
-    await store.start(ADDRESS, {
-      onElected: () => {
-        called('onElected')();
-        elected.resolve();
-      },
-      onDeposed: called('onDeposed'),
-      onLeader: called('onLeader'),
-      onTrouble: called('onTrouble'),
+    await new Promise<void>((resolve, reject) => {
+      const listener = {
+        onElected: () => {
+          called('onElected')();
+          resolve();
+        },
+        onDeposed: called('onDeposed'),
+        onLeader: called('onLeader'),
+        onTrouble: called('onTrouble'),
+      };
+      store.start(ADDRESS, listener).catch(reject);
     });
-    await elected.promise;
     await store.close();
     closed = true;
     await using next = await Coordinator.elected(world);
@@ -225,20 +226,18 @@ function defineSeveral(newWorld: () => StateWorld, test: (name: string, body: ()
 
   test('of many that start together one is elected, and they follow each other as they close', async () => {
     const world = newWorld();
-    const waiting = new Set<Coordinator>();
-    for (let index = 0; index < 5; index += 1) waiting.add(new Coordinator(world.open()));
-    await Promise.all([...waiting].map(({ store, listener }, index) => store.start(`10.0.0.${index}:7500`, listener)));
+    const all = Array.from({ length: 5 }, () => new Coordinator(world.open()));
+    const starts = all.map(({ store, listener }, index) => store.start(`10.0.0.${index}:7500`, listener));
+    await Promise.all(starts);
+    const elections = new Map(all.map((one) => [one, one.state().then((state) => ({ one, state }))]));
     let revision = 0;
-    while (waiting.size > 0) {
-      const all = [...waiting];
-      const { leader, state } = await Promise.race(
-        all.map(async (coordinator) => ({ leader: coordinator, state: await coordinator.state() })),
-      );
+    while (elections.size > 0) {
+      const { one, state } = await Promise.race(elections.values());
       assert.equal(all.filter(({ store }) => store.electedUntilMs() > world.nowMs()).length, 1);
       assert.equal(state.revision, revision);
-      revision = await leader.write(bytesOf(waiting.size), revision);
-      waiting.delete(leader);
-      await leader.store.close();
+      revision = await one.write(bytesOf(elections.size), revision);
+      elections.delete(one);
+      await one.store.close();
     }
   });
 }

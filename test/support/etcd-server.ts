@@ -90,6 +90,8 @@ export interface EtcdCluster {
   readonly endpoints: string;
   /** Ends the members and removes their folder. */
   stop(): Promise<void>;
+  /** The same members with their data and other options, on the same ports. This object is of no use afterwards. */
+  restart(options: Omit<EtcdOptions, 'members'>): Promise<EtcdCluster>;
 }
 
 /** Where etcd is, or null where it is not installed. */
@@ -102,50 +104,80 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
   let failure: unknown;
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
     const folder = mkdtempSync(join(tmpdir(), 'shoal-etcd-'));
-    const members = await newMembers(folder, options);
-    const stop = async (): Promise<void> => {
-      await Promise.all(members.map((member) => member.kill()));
-      rmSync(folder, { recursive: true, force: true });
-    };
     try {
-      await Promise.all(members.map((member) => member.start()));
-      const [first, ...others] = members;
-      if (first === undefined) throw new Error('a cluster has at least one member');
-      return { members: [first, ...others], endpoints: members.map(({ origin }) => origin).join(','), stop };
+      return await startIn(folder, await newPlaces(options.members ?? 1), options);
     } catch (error) {
       failure = error;
-      await stop();
+      rmSync(folder, { recursive: true, force: true });
     }
   }
   throw failure;
 }
 
-async function newMembers(
-  folder: string,
-  { members = 1, scheme = 'http', args = [] }: EtcdOptions,
-): Promise<readonly EtcdMember[]> {
-  const places: { readonly name: string; readonly client: number; readonly peer: number }[] = [];
-  for (let index = 0; index < members; index += 1) {
-    places.push({ name: `m${index + 1}`, client: await freePort(), peer: await freePort() });
+interface Place {
+  readonly name: string;
+  readonly port: number;
+  readonly peerPort: number;
+}
+
+async function newPlaces(count: number): Promise<readonly Place[]> {
+  const places: Place[] = [];
+  for (let index = 0; index < count; index += 1) {
+    places.push({ name: `m${index + 1}`, port: await freePort(), peerPort: await freePort() });
   }
-  const peers = places.map(({ name, peer }) => `${name}=http://127.0.0.1:${peer}`).join(',');
-  return places.map(({ name, client, peer }) => {
-    const origin = `${scheme}://127.0.0.1:${client}`;
-    return new EtcdMember(name, client, origin, [
-      `--name=${name}`,
-      `--data-dir=${join(folder, name)}`,
-      '--logger=zap',
-      `--listen-client-urls=${origin}`,
-      `--advertise-client-urls=${origin}`,
-      `--listen-peer-urls=http://127.0.0.1:${peer}`,
-      `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
-      `--initial-cluster=${peers}`,
-      '--initial-cluster-state=new',
-      `--heartbeat-interval=${HEARTBEAT_MS}`,
-      `--election-timeout=${10 * HEARTBEAT_MS}`,
-      ...args,
-    ]);
-  });
+  return places;
+}
+
+/** Rejects, with all members ended, where one of them does not start. */
+async function startIn(folder: string, places: readonly Place[], options: EtcdOptions): Promise<EtcdCluster> {
+  const members = places.map((place) => newMember(folder, place, places, options));
+  const end = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.kill()));
+  };
+  try {
+    await Promise.all(members.map((member) => member.start()));
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  const [first, ...others] = members;
+  if (first === undefined) throw new Error('a cluster has at least one member');
+  return {
+    members: [first, ...others],
+    endpoints: members.map(({ origin }) => origin).join(','),
+    stop: async () => {
+      await end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+    restart: async (other) => {
+      await end();
+      return await startIn(folder, places, other);
+    },
+  };
+}
+
+function newMember(
+  folder: string,
+  { name, port, peerPort }: Place,
+  all: readonly Place[],
+  { scheme = 'http', args = [] }: EtcdOptions,
+): EtcdMember {
+  const origin = `${scheme}://127.0.0.1:${port}`;
+  const peer = `http://127.0.0.1:${peerPort}`;
+  return new EtcdMember(name, port, origin, [
+    `--name=${name}`,
+    `--data-dir=${join(folder, name)}`,
+    '--logger=zap',
+    `--listen-client-urls=${origin}`,
+    `--advertise-client-urls=${origin}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=${all.map((place) => `${place.name}=http://127.0.0.1:${place.peerPort}`).join(',')}`,
+    '--initial-cluster-state=new',
+    `--heartbeat-interval=${HEARTBEAT_MS}`,
+    `--election-timeout=${10 * HEARTBEAT_MS}`,
+    ...args,
+  ]);
 }
 
 /** Resolves at the line with which etcd says that it serves. */
