@@ -1,4 +1,5 @@
 /** What an operator asks for, as changes of what is stored. Each is answered once it is. */
+import { unreachable } from '../base/assert.ts';
 import { type AdminRequest, type CoordinatorAnswer, type Refusal, refusal } from '../protocol/cluster/messages.ts';
 import { type CoordinatorState, WEIGHTS_MAX } from './coordinator-state.ts';
 import { addressOf } from './next-nodes.ts';
@@ -68,6 +69,8 @@ export function changeFor(
       if (node === null) return noNode(message.node);
       return done((now) => withSettings(now, { weights: withWeight(now, addressOf(node), message.weight) }));
     }
+    default:
+      return unreachable(message);
   }
 }
 

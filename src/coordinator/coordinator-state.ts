@@ -74,11 +74,11 @@ export function encodeState(state: CoordinatorState): Uint8Array {
       moveBytesPerSecond,
       tight,
       weights: [...weights].map(([address, weight]) => ({ address, weight })),
-      drained: [...drained].map((id) => ({ id })),
+      drained: [...drained],
       cancelled: [...cancelled],
       leaseMs,
       removalEpoch,
-      departed: departed.map((node) => ({ ...node, witnesses: node.witnesses?.map((id) => ({ id })) ?? null })),
+      departed,
     }),
     'utf8',
   );
@@ -144,24 +144,20 @@ function readSettings(fields: JsonFields): ClusterSettings {
     moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, NUMBER_MAX),
     tight: fields.flag('tight'),
     weights: new Map(weights),
-    drained: new Set(fields.list('drained', NODES_MAX, readId)),
+    drained: new Set(fields.texts('drained', NODES_MAX, ID_LENGTH)),
   };
 }
 
 function readDeparted(fields: JsonFields): DepartedNode {
   return {
-    id: readId(fields),
+    id: fields.text('id', ID_LENGTH),
     host: fields.text('host', ADDRESS_LENGTH_MAX),
     port: fields.count('port', 1, 65_535),
     epoch: fields.count('epoch', 1, NUMBER_MAX),
     leaseMs: fields.count('leaseMs', 1, NUMBER_MAX),
-    witnesses: fields.has('witnesses') ? fields.list('witnesses', NODES_MAX, readId) : null,
+    witnesses: fields.has('witnesses') ? fields.texts('witnesses', NODES_MAX, ID_LENGTH) : null,
     isGone: fields.flag('isGone'),
   };
-}
-
-function readId(fields: JsonFields): string {
-  return fields.text('id', ID_LENGTH);
 }
 
 function asInvalid(error: unknown): unknown {

@@ -8,6 +8,7 @@
  *  - a node that is being removed gets no lease, whatever comes of the write;
  *  - one write is in flight; where its outcome is unknown, the same value is written again until it is known.
  */
+import { unreachable } from '../base/assert.ts';
 import { ShoalError } from '../base/errors.ts';
 import {
   type AdminRequest,
@@ -16,14 +17,13 @@ import {
   type Heartbeat,
   refusal,
 } from '../protocol/cluster/messages.ts';
-import { NODE_COUNT_MAX } from '../topology/ring.ts';
 import type { Topology } from '../topology/topology.ts';
 import { changeFor, CHANGES_MAX, type WantedChange } from './admin.ts';
+import { problemOf } from './admission.ts';
 import { type CoordinatorState, decodeState, encodeState, initialState } from './coordinator-state.ts';
 import { Departures } from './departed.ts';
 import { Membership } from './membership.ts';
 import { FailedPairs } from './next-moves.ts';
-import { addressOf } from './next-nodes.ts';
 import { propose } from './proposal.ts';
 import type { StoredState, WriteOutcome } from './state/state-store.ts';
 import { statusOf } from './status.ts';
@@ -71,8 +71,9 @@ export type CoordinatorEffect =
 const WRITE_AGAIN_MS = 200;
 /** Of a lease: where nothing was done here for longer, the coordinator itself was stopped, and may not blame nodes for it. */
 const PAUSE_SHARE = 0.25;
-/** In leases: a node that joins and waits for so long is worth a line in the log. */
-const WAIT_LEASES = 3;
+
+/** Refusals that are remembered, so that each is told once. */
+const PROBLEMS_MAX = 256;
 
 interface PendingWrite {
   readonly state: CoordinatorState;
@@ -102,10 +103,9 @@ export class CoordinatorCore {
   private leader: string | null = null;
   private storeTrouble: string | null = null;
   private writeTrouble: string | null = null;
+  /** Why heartbeats were refused, each told once. */
+  private readonly problems = new Set<string>();
   private lastStepMs = Number.NEGATIVE_INFINITY;
-  /** Since when nodes that join wait for one that was removed. */
-  private waitsSinceMs: number | null = null;
-  private waitIsLogged = false;
   private effects: CoordinatorEffect[] = [];
 
   constructor(options: CoordinatorOptions) {
@@ -161,6 +161,8 @@ export class CoordinatorCore {
       case 'tick':
         this.watchers.expire(nowMs, this.answer);
         return true;
+      default:
+        return unreachable(event);
     }
   }
 
@@ -189,19 +191,24 @@ export class CoordinatorCore {
   private heard(request: number, heartbeat: Heartbeat, state: CoordinatorState, nowMs: number): boolean {
     const { topology, settings, cancelled } = state;
     const { id } = heartbeat.node;
-    const problem = this.problemOf(heartbeat, topology);
+    const { membership, options } = this;
+    const next = this.pending?.state.topology ?? topology;
+    const problem = problemOf(heartbeat, { topology, next, membership, leaseMs: options.leaseMs });
+    const isMember = topology.node(id) !== null;
     if (problem !== null) {
+      // Whatever is wrong with a member that speaks, it is not dead.
+      if (isMember && heartbeat.epoch > topology.epoch) membership.hear(heartbeat, nowMs);
+      this.tellProblem(problem);
       this.answer(request, refusal(problem));
       return false;
     }
-    const isMember = topology.node(id) !== null;
-    const isNews = (isMember || !heartbeat.leaving) && this.membership.hear(heartbeat, nowMs);
+    const isNews = (isMember || !heartbeat.leaving) && membership.hear(heartbeat, nowMs);
     const cancel = topology.moves.filter((move) => move.from === id && cancelled.has(move.id));
     this.answer(request, {
       type: 'lease',
-      leaseMs: Math.min(this.options.leaseMs, state.leaseMs),
+      leaseMs: Math.min(options.leaseMs, state.leaseMs),
       epoch: topology.epoch,
-      coordinator: this.options.address,
+      coordinator: options.address,
       // A member that is idle may be about to get slots; once it is removed, it is not.
       mayGo: heartbeat.leaving && !isMember,
       moveBytesPerSecond: settings.moveBytesPerSecond,
@@ -210,29 +217,11 @@ export class CoordinatorCore {
     return isNews;
   }
 
-  /** Why the node gets no lease; null where it does. */
-  private problemOf({ node, epoch, leaving }: Heartbeat, topology: Topology): string | null {
-    const { id } = node;
-    if (topology.node(id) !== null) {
-      if (epoch > topology.epoch) {
-        return `node ${id} has epoch ${epoch}, and what is stored here is older, ${topology.epoch}: has the coordinator lost its state?`;
-      }
-      if (this.pending === null || this.pending.state.topology.node(id) !== null || leaving) return null;
-      return `node ${id} is being removed: it was silent for longer than its lease`;
-    }
-    if (leaving) return null;
-    if (epoch > 0)
-      return `node ${id} is not in this cluster any more: it must drop what it has and join under another id`;
-    if (topology.nodes.length >= NODE_COUNT_MAX || !this.membership.hasRoom(id, topology)) {
-      return `the cluster has ${topology.nodes.length} nodes and others wait: there is no room for one more`;
-    }
-    const before = topology.nodes.find((other) => addressOf(other) === addressOf(node));
-    const heard = this.membership.lastOf(id);
-    const lastOfBefore = before === undefined ? null : this.membership.lastOf(before.id);
-    if (heard === null || lastOfBefore === null) return null;
-    // The one before has spoken long after this one: it is no remainder of a process that has ended.
-    if (lastOfBefore.heardAtMs - heard.firstHeardAtMs < this.options.leaseMs) return null;
-    return `another node, ${before!.id}, is at ${addressOf(node)} and alive: give each an address of its own (--port, --announce)`;
+  private tellProblem(problem: string): void {
+    if (this.problems.has(problem)) return;
+    if (this.problems.size >= PROBLEMS_MAX) this.problems.clear();
+    this.problems.add(problem);
+    this.log('warn', `refused a heartbeat: ${problem}`);
   }
 
   private administer(request: number, message: AdminRequest, state: CoordinatorState, nowMs: number): boolean {
@@ -354,7 +343,8 @@ export class CoordinatorCore {
     const oldLeasesEnded = nowMs - this.electedAtMs > state.leaseMs;
     const input = { membership, departures, failedPairs, slotsPerMove, leaseMs, oldLeasesEnded };
     const proposal = propose(base, input, nowMs);
-    this.tellWhoWaits(state, nowMs);
+    const notice = departures.notice(state, nowMs);
+    if (notice !== null) this.log('warn', notice);
     if (proposal === null && wanted.length === 0) return;
     const next = proposal?.state ?? base;
     this.pending = {
@@ -371,23 +361,5 @@ export class CoordinatorCore {
   private send({ value, expectedRevision }: PendingWrite): void {
     this.isWriting = true;
     this.effects.push({ kind: 'write', value, expectedRevision });
-  }
-
-  /** Nodes that join and must wait for one that was removed are a riddle to an operator who is not told why. */
-  private tellWhoWaits({ departed, topology, leaseMs }: CoordinatorState, nowMs: number): void {
-    const unknown = departed.filter(({ isGone }) => !isGone);
-    if (unknown.length === 0 || !topology.nodes.some((node) => node.state === 'joining')) {
-      this.waitsSinceMs = null;
-      this.waitIsLogged = false;
-      return;
-    }
-    this.waitsSinceMs ??= nowMs;
-    if (this.waitIsLogged || nowMs - this.waitsSinceMs < leaseMs * WAIT_LEASES) return;
-    this.waitIsLogged = true;
-    const names = unknown.map(({ id, host, port }) => `${id} at ${host}:${port}`).join(', ');
-    this.log(
-      'warn',
-      `nodes that join wait: ${names} may still serve where this coordinator cannot see it; start nodes at these addresses, or say that they are gone (forget)`,
-    );
   }
 }

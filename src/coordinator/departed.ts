@@ -58,13 +58,21 @@ interface AtAddress {
   readonly port: number;
 }
 
+/** In leases: a node that joins and waits for so long is worth a word. */
+const WAIT_LEASES = 3;
+
 export class Departures {
+  /** Since when nodes that join wait for one that was removed. */
+  private waitsSinceMs: number | null = null;
+  private isTold = false;
   /** By the id of the node that is gone: when it was first seen that nobody promises it anything any more. */
   private readonly confirmedAtMs = new Map<string, number>();
 
   /** After an election. */
   clear(): void {
     this.confirmedAtMs.clear();
+    this.waitsSinceMs = null;
+    this.isTold = false;
   }
 
   /** Takes notice of what nodes have applied. */
@@ -85,6 +93,21 @@ export class Departures {
     if (node.isGone || node.witnesses?.length === 0) return true;
     const confirmedAtMs = this.confirmedAtMs.get(node.id);
     return confirmedAtMs !== undefined && nowMs - confirmedAtMs > node.leaseMs;
+  }
+
+  /** Why nodes that join have waited for long, once; null: they have not, or it was told. */
+  notice({ departed, topology, leaseMs }: CoordinatorState, nowMs: number): string | null {
+    const unknown = departed.filter(({ isGone }) => !isGone);
+    if (unknown.length === 0 || !topology.nodes.some(({ state }) => state === 'joining')) {
+      this.waitsSinceMs = null;
+      this.isTold = false;
+      return null;
+    }
+    this.waitsSinceMs ??= nowMs;
+    if (this.isTold || nowMs - this.waitsSinceMs < leaseMs * WAIT_LEASES) return null;
+    this.isTold = true;
+    const names = unknown.map(({ id, host, port }) => `${id} at ${host}:${port}`).join(', ');
+    return `nodes that join wait: ${names} may still serve where this coordinator cannot see it; start a node at its address, or say that it is gone for good (forget)`;
   }
 }
 

@@ -13,6 +13,8 @@ import { nextNodes, short, type Witnessed } from './next-nodes.ts';
 
 /** How long no new node has come before the slots of a new cluster are placed. */
 const ASSEMBLY_MS = 300;
+/** A node that does not get beyond joining in this time does not keep the others waiting. */
+const JOINING_MS_MAX = 5000;
 
 export interface ProposalInput extends Witnessed {
   readonly failedPairs: FailedPairs;
@@ -75,12 +77,11 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
  * instead of one all of them, of which it then gives most away.
  */
 function isAssembling(topology: Topology, membership: Membership, nowMs: number): boolean {
-  return (
-    topology.ownedCount === 0 &&
-    topology.nodes.some(
-      ({ id, state }) => state === 'joining' || nowMs - (membership.lastOf(id)?.firstHeardAtMs ?? nowMs) < ASSEMBLY_MS,
-    )
-  );
+  if (topology.ownedCount > 0) return false;
+  return topology.nodes.some(({ id, state }) => {
+    const heardForMs = nowMs - (membership.lastOf(id)?.firstHeardAtMs ?? nowMs);
+    return heardForMs < (state === 'joining' ? JOINING_MS_MAX : ASSEMBLY_MS);
+  });
 }
 
 /** A longer lease is granted once that is stored; a shorter one is waited for once the longer ones have ended. */

@@ -81,6 +81,14 @@ export class JsonFields {
     });
   }
 
+  /** A list of at most `countMax` texts of at most `lengthMax` UTF-16 units each. */
+  texts(name: string, countMax: number, lengthMax: number): readonly string[] {
+    return this.elements(name, countMax).map((value) => {
+      if (typeof value === 'string' && value.length <= lengthMax) return value;
+      throw this.fault(name, `must hold texts of at most ${lengthMax} characters`);
+    });
+  }
+
   private elements(name: string, countMax: number): readonly unknown[] {
     const value = this.record[name];
     if (Array.isArray(value) && value.length <= countMax) return value as readonly unknown[];

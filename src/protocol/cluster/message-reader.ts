@@ -1,6 +1,7 @@
 /**
  * Reads the messages of a cluster: every field is checked for its kind and range, and the version and the cluster before all others.
  */
+import { unreachable } from '../../base/assert.ts';
 import { JsonFields, MessageFault } from './json-fields.ts';
 import {
   CLUSTER_NAME_LENGTH_MAX,
@@ -197,6 +198,8 @@ function readCoordinatorAnswer(fields: JsonFields): CoordinatorAnswer {
     case 'unchanged':
     case 'done':
       return { type };
+    default:
+      return unreachable(type);
   }
 }
 
