@@ -62,8 +62,10 @@ export interface Scenario {
   readonly actions: readonly Action[];
 }
 
-/** Actions happen within this time. */
-export const ACTIONS_MS = 12_000;
+/** Actions happen within this time; or, in some runs, within the short one, so that one comes into the middle of another. */
+const ACTIONS_MS = 12_000;
+const ACTIONS_MS_SHORT = 2500;
+const SHORT_PROBABILITY = 0.4;
 const ACTION_COUNT_MIN = 2;
 const ACTION_COUNT_MAX = 9;
 
@@ -103,11 +105,12 @@ export function drawScenario(seed: number): Scenario {
   const stateStore = chance.happens(0.6) ? 'etcd' : 'file';
   const faults = FAULTS_OF[profile];
   const count = ACTION_COUNT_MIN + chance.below(ACTION_COUNT_MAX - ACTION_COUNT_MIN + 1);
+  const withinMs = chance.happens(SHORT_PROBABILITY) ? ACTIONS_MS_SHORT : ACTIONS_MS;
   const actions: Omit<Action, 'number'>[] = [];
   for (let drawn = 0; drawn < count; drawn += 1) {
     const isChange = faults.length === 0 || chance.happens(CHANGE_PROBABILITY);
     actions.push({
-      atMs: chance.between(0, ACTIONS_MS),
+      atMs: chance.between(0, withinMs),
       kind: chance.pick(isChange ? CHANGES : faults),
       which: chance.fraction(),
       other: chance.fraction(),

@@ -22,7 +22,7 @@ import { Operator } from './operator.ts';
 import { SimProcess } from './process.ts';
 import { Chance } from './randomness.ts';
 import { checkAtRest, whyNotAtRest } from './rest.ts';
-import { ACTIONS_MS, CLUSTER_NAME, type Scenario } from './scenario.ts';
+import { CLUSTER_NAME, type Scenario } from './scenario.ts';
 import { Scheduler } from './scheduler.ts';
 import type { RunFigures } from './seed-result.ts';
 import { ServingCheck } from './serving-check.ts';
@@ -39,6 +39,8 @@ const REST_WITHIN_MS = 60_000;
 /** It must stay at rest for so long. */
 const REST_FOR_MS = 300;
 const LOOK_EVERY_MS = 50;
+/** What a run takes at least, and after its last action, until its faults count as over. */
+const CALM_MS = 300;
 const STEPS_MAX = 20_000_000;
 
 export interface WorldSetting {
@@ -138,8 +140,9 @@ export class World {
     if (!this.runToRest('began')) return;
     for (let index = 0; index < scenario.clientCount; index += 1) this.startClient(index);
     const begunAtMs = scheduler.nowMs;
-    this.faultsUntilMs = begunAtMs + ACTIONS_MS;
+    this.faultsUntilMs = begunAtMs + CALM_MS;
     for (const action of scenario.actions) {
+      this.faultsUntilMs = Math.max(this.faultsUntilMs, begunAtMs + action.atMs + CALM_MS);
       scheduler.at(begunAtMs + action.atMs, () => performAction(this, action));
     }
     while (scheduler.nowMs < this.faultsUntilMs) if (!this.step()) return;
