@@ -248,9 +248,7 @@ export class VirtualCluster {
   }
 
   private movedText(slot: number, owner: string | null): string {
-    return this.hints && owner !== null
-      ? `${slot} ${this.nodes.get(owner)!.address}`
-      : `slot ${slot} is not here`;
+    return this.hints && owner !== null ? `${slot} ${this.nodes.get(owner)!.address}` : `slot ${slot} is not here`;
   }
 
   execute({ opcode, key, value }: WireRequest): VirtualReply {
