@@ -1,6 +1,7 @@
 /** Puts one data thread together: what it works with, the thread itself, and its sweep. The same for every kind of node. */
 import type { SlotTable } from '../cluster/slot-table.ts';
 import type { NodeOptions } from '../config/node-options.ts';
+import type { Transport } from '../io/transport.ts';
 import { RespWriter } from '../protocol/resp/writer.ts';
 import { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { StoreApi } from '../store/api.ts';
@@ -16,6 +17,7 @@ import { ConnectionSweep } from './connection-sweep.ts';
 import { configParameters } from './config-parameters.ts';
 import { DataThread } from './data-thread.ts';
 import type { NodeEnvironment } from './environment.ts';
+import { Forwarder } from './forwarding/forwarder.ts';
 import { ItemVersions } from './item-versions.ts';
 import { MonitorFeed } from './monitor-feed.ts';
 import { MutableContext } from './mutable-context.ts';
@@ -37,6 +39,8 @@ export interface AssemblyParts {
   readonly shared: SharedState;
   readonly threads: Threads;
   readonly mail: MailSource | null;
+  /** On which the thread listens: for connections to other nodes. */
+  readonly transport: Transport;
   /** The slot table of a node in a cluster; else null. */
   readonly slots: SlotTable | null;
   /** Keys the versions of items: one for all threads of a node, and secret. */
@@ -50,7 +54,7 @@ export interface Assembly {
 }
 
 export function assembleDataThread(parts: AssemblyParts): Assembly {
-  const { options, environment, store, identity, shared, threads, mail, slots, itemVersionSeed } = parts;
+  const { options, environment, store, identity, shared, threads, mail, slots, itemVersionSeed, transport } = parts;
   const settings = new Settings(options, environment.descriptorCountMax);
   const { limits } = settings;
   const traffic = new Traffic();
@@ -59,6 +63,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   const shoalWriter = new ShoalWriter(limits.outputBufferBytesMax, errorMeaning);
   const output = new SessionOutput(respWriter, limits, traffic, environment.clock, environment.log);
   const table = new CommandTable(ALL_COMMANDS);
+  const cluster = slots === null ? null : new ThreadCluster(slots, options.cluster.name);
   const services: NodeServices = {
     options,
     identity,
@@ -74,12 +79,16 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     traffic,
     itemVersions: new ItemVersions(...itemVersionSeed),
     clock: environment.clock,
-    cluster: slots === null ? null : new ThreadCluster(slots, options.cluster.name),
+    cluster,
     topologyWaits: new TopologyWaits(output, new ShoalWriter(Number.MAX_SAFE_INTEGER, errorMeaning)),
   };
-  store.visibleSlots = services.cluster;
+  store.visibleSlots = cluster;
   const context = new MutableContext(store, limits, services, environment.random01);
-  const thread = new DataThread({ context, gate, respWriter, shoalWriter, output, environment, mail });
+  const { clock, timers, random01 } = environment;
+  const password = (): string => settings.password;
+  const forwarder =
+    cluster === null ? null : new Forwarder({ transport, cluster, clock, timers, random01, output, limits, password });
+  const thread = new DataThread({ context, gate, respWriter, shoalWriter, output, environment, mail, forwarder });
   const sweep = new ConnectionSweep(thread, services, limits, environment.log);
   return { thread, sweep, services };
 }

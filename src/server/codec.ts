@@ -4,6 +4,7 @@
  */
 import type { OutputBytes } from '../protocol/output-bytes.ts';
 import type { Executed } from './dispatch.ts';
+import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import type { Session } from './session.ts';
 
 export interface Codec {
@@ -18,6 +19,8 @@ export interface Codec {
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number;
   /** Runs the request that was read last, and writes its reply. */
   execute(session: Session): Executed;
+  /** Puts the request that was read last into `request`, as it goes to the node that has its keys in the cluster `clusterTag`. */
+  forward(session: Session, request: ForwardedRequest, clusterTag: number): void;
   /** After PROTOCOL_ERROR: answers what is wrong. */
   refuseProtocol(session: Session): void;
   /** Answers `line`, a RESP error, to no request: the connection is about to be closed. */

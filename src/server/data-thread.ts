@@ -14,7 +14,6 @@
  * Invariants: the writer is empty between batches; a held session's connection is paused; nothing in
  * here or below throws on what a peer sends, and what is thrown all the same closes that one connection.
  */
-import { ShoalError } from '../base/errors.ts';
 import type { Connection, ConnectionHandler } from '../io/transport.ts';
 import type { Command } from '../protocol/command.ts';
 import { NEED_MORE, RespDecoder } from '../protocol/resp/decoder.ts';
@@ -25,15 +24,18 @@ import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { Codec } from './codec.ts';
 import type { ConnectionControl } from './execution-context.ts';
 import type { CommandEntry } from './command-table.ts';
-import { Dispatcher, Executed } from './dispatch.ts';
+import { Dispatcher, dropsReply, Executed } from './dispatch.ts';
 import type { NodeEnvironment } from './environment.ts';
+import type { Forwarder, ForwardHost } from './forwarding/forwarder.ts';
+import { refusesInput, reportFault } from './lost-session.ts';
 import type { MutableContext } from './mutable-context.ts';
-import { NodeGateBit } from './node-gate.ts';
-import type { NodeGate } from './node-gate.ts';
+import { type NodeGate, NodeGateBit } from './node-gate.ts';
+import { PausedSessions } from './paused-sessions.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import { RefusedConnections } from './refused-connections.ts';
 import { RespCodec } from './resp-codec.ts';
-import { Gate, Hold, Session } from './session.ts';
+import { clearSession } from './session-cleanup.ts';
+import { Hold, Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
 import { ShoalCodec } from './shoal-codec.ts';
 import type { MailSource } from './threads/threads.ts';
@@ -47,9 +49,11 @@ export interface DataThreadParts {
   readonly environment: NodeEnvironment;
   /** Null where there is no other thread. */
   readonly mail: MailSource | null;
+  /** Null where the node is in no cluster. */
+  readonly forwarder: Forwarder | null;
 }
 
-export class DataThread implements ConnectionHandler, ConnectionControl {
+export class DataThread implements ConnectionHandler, ConnectionControl, ForwardHost {
   private readonly context: MutableContext;
   private readonly resp: RespCodec;
   private readonly shoal: ShoalCodec;
@@ -58,15 +62,13 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   private readonly gate: NodeGate;
   private readonly mail: MailSource | null;
   private readonly dispatcher: Dispatcher;
+  private readonly forwarder: Forwarder | null;
   /** Called after each connection's end. */
   onConnectionGone: (() => void) | null = null;
   /** Connections over the limit. */
   readonly refused = new RefusedConnections();
   private batchStartedAtMs = 0;
-  private resumeRequested = false;
-  private releasing = false;
-  /** Some session may be held back by CLIENT PAUSE. */
-  private holdsPaused = false;
+  private readonly paused = new PausedSessions();
 
   constructor(parts: DataThreadParts) {
     this.context = parts.context;
@@ -75,9 +77,13 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.gate = parts.gate;
     this.mail = parts.mail;
     this.context.control = this;
+    this.forwarder = parts.forwarder;
+    this.output.behind = parts.forwarder;
     this.dispatcher = new Dispatcher(parts.context, parts.gate);
+    this.dispatcher.canForward = parts.forwarder !== null;
     this.resp = new RespCodec(parts.respWriter, this.dispatcher);
     this.shoal = new ShoalCodec(parts.shoalWriter, this.dispatcher, parts.context.limits);
+    this.forwarder?.serve(this);
   }
 
   onOpen(connection: Connection): void {
@@ -117,7 +123,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
         session.input.append(bytes, 0, length);
         this.processInput(session);
       }
-      this.checkInputLimit(session);
+      if (refusesInput(session, this.context.limits, traffic, this.environment.log)) this.closeAfterReply(session);
       session.input.receiveRest(connection);
     } catch (fault) {
       this.fail(session, fault);
@@ -143,10 +149,10 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     }
     if (session.closed) return;
     session.closed = true;
-    if (error !== null)
-      this.environment.log('debug', `connection ${connection.remoteAddress} closed: ${error.message}`);
+    if (error !== null) this.environment.log('debug', `${connection.remoteAddress} closed: ${error.message}`);
     this.context.node.clients.remove(session);
-    this.clearState(session);
+    clearSession(session, this.context.store, this.context.node);
+    this.forwarder?.forget(session);
     session.input.release();
     session.output.release();
   }
@@ -172,7 +178,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   mailArrived(): void {
     this.mail?.readMail();
     this.output.flushScheduled();
-    if (this.resumeRequested) this.releasePaused();
+    this.forwarder?.endBatch();
+    if (this.paused.isDue) this.releasePaused();
   }
 
   /** Sends what was scheduled outside a batch. */
@@ -181,14 +188,15 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
   }
 
   resumePaused(): void {
-    this.resumeRequested = true;
+    this.paused.request();
   }
 
   clusterNews(news: ClusterNews): void {
     const { cluster, topologyWaits } = this.context.node;
     cluster?.takeNews(news);
+    this.forwarder?.topologyChanged();
     if (cluster !== null) topologyWaits.announce(cluster.topology);
-    this.resumeRequested = true;
+    this.paused.request();
   }
 
   settingsChanged(): void {
@@ -200,12 +208,25 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.gate.set(NodeGateBit.replicasMissing, settings.replicaCountMin > 0);
   }
 
+  releaseForwards(session: Session): void {
+    this.release(session, Hold.forwards);
+  }
+
+  repliesSent(session: Session): void {
+    if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
+  }
+
+  /** Requests that other nodes are to answer are given up. */
+  stopForwarding(): void {
+    this.forwarder?.close();
+  }
+
   protocolChanged(session: Session): void {
     session.codec.begin(session);
   }
 
   resetSession(session: Session): void {
-    this.clearState(session);
+    clearSession(session, this.context.store, this.context.node);
     session.reset(this.context.node.settings.password === '');
     this.context.store.countsUse = true;
     this.protocolChanged(session);
@@ -213,21 +234,11 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   /** Lets the sessions go on that CLIENT PAUSE held back, if it is over. They find out for themselves if it is not. */
   releasePaused(): void {
-    // A session that is let go may end another pause: that begins a round of its own, never a call inside this one.
-    if (this.releasing) return;
-    this.releasing = true;
-    try {
-      do {
-        this.resumeRequested = false;
-        if (!this.holdsPaused) break;
-        this.holdsPaused = false;
-        for (const session of this.context.node.clients.all()) {
-          if ((session.holds & Hold.pause) !== 0) this.release(session, Hold.pause);
-        }
-      } while (this.resumeRequested);
-    } finally {
-      this.releasing = false;
-    }
+    this.paused.release(() => {
+      for (const session of this.context.node.clients.all()) {
+        if ((session.holds & Hold.pause) !== 0) this.release(session, Hold.pause);
+      }
+    });
   }
 
   private beginBatch(session: Session): void {
@@ -237,9 +248,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.batchStartedAtMs = clock.monotonicMs();
     session.lastRequestAtMs = context.nowMs;
     session.activeAtMs = this.batchStartedAtMs;
-    const { codec } = session;
-    codec.begin(session);
-    this.output.writer = codec.writer;
+    session.codec.begin(session);
+    this.output.writer = session.codec.writer;
     this.output.current = session;
     context.store.countsUse = !session.noTouch;
     if (this.dispatcher.slots !== null) this.dispatcher.slots.hasServed = false;
@@ -256,7 +266,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
     this.output.flushScheduled();
     this.context.node.statistics.settle(endedAtMs - this.batchStartedAtMs);
-    if (this.resumeRequested) this.releasePaused();
+    this.forwarder?.endBatch();
+    if (this.paused.isDue) this.releasePaused();
   }
 
   /** Executes the requests in `bytes[start..end)`; returns where the first byte is that was not consumed. */
@@ -275,9 +286,11 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
       const executed = codec.execute(session);
       if (executed === Executed.postponed) {
         this.hold(session, Hold.pause);
-        this.holdsPaused = true;
+        this.paused.noteHeld();
         return offset;
       }
+      if (executed >= Executed.elsewhere && !this.passOn(session, codec, executed))
+        return session.closed ? end : offset;
       if (executed === Executed.hostile) {
         this.output.discard();
         session.connection.destroy();
@@ -313,6 +326,21 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     this.output.flushReplies(session);
   }
 
+  /** Sends the request that was read last to the node that has its keys. False where it must wait, or the session is closed. */
+  private passOn(session: Session, codec: Codec, executed: Executed): boolean {
+    const forwarder = this.forwarder!;
+    const slots = this.dispatcher.slots!;
+    if (executed === Executed.behindOthers) forwarder.awaitAll(session);
+    else if (forwarder.mayTake(session, slots.owner!)) {
+      this.sendReplies(session, null);
+      if (session.closed) return false;
+      forwarder.pass(session, codec, slots, dropsReply(session));
+      return true;
+    }
+    this.hold(session, Hold.forwards);
+    return false;
+  }
+
   private processInput(session: Session): void {
     const { input } = session;
     if (session.holds !== 0 || input.length === 0) return;
@@ -326,17 +354,6 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
     traffic.protocolErrors += 1;
     statistics.recordError('ERR');
     codec.refuseProtocol(session);
-    this.closeAfterReply(session);
-  }
-
-  private checkInputLimit(session: Session): void {
-    const { inputBufferBytesMax } = this.context.limits;
-    const limit = session.holds === 0 ? inputBufferBytesMax : inputBufferBytesMax + HELD_INPUT_BYTES;
-    if (session.input.length <= limit || session.closing) return;
-    this.context.node.traffic.inputLimitCloses += 1;
-    this.environment.log('warn', `closing ${session.connection.remoteAddress}: more than ${limit} bytes of input wait`);
-    session.codec.refuseConnection(session, `ERR Input buffer limit of ${inputBufferBytesMax} bytes exceeded`);
-    session.input.release();
     this.closeAfterReply(session);
   }
 
@@ -369,24 +386,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl {
 
   private fail(session: Session, fault: unknown): void {
     this.output.discard();
-    const address = session.connection.remoteAddress;
-    if (fault instanceof ShoalError && fault.code === 'LimitExceeded') {
-      this.context.node.traffic.outputLimitCloses += 1;
-      this.environment.log('warn', `closing ${address}: ${fault.message}`);
-    } else {
-      const text = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault);
-      this.environment.log('error', `closing ${address} after a bug in a command: ${text}`);
-    }
+    reportFault(session, fault, this.context.node.traffic, this.environment.log);
     session.connection.destroy();
-  }
-
-  /** Drops what the session has in the store and the hubs: transaction, watches, subscriptions, MONITOR. */
-  private clearState(session: Session): void {
-    const { store, node } = this.context;
-    node.pubsub.removeSession(session);
-    node.topologyWaits.forget(session);
-    if ((session.gates & Gate.monitor) !== 0) node.monitors.remove(session);
-    session.endTransaction(store);
   }
 }
 
@@ -397,5 +398,3 @@ const FLUSH_BYTES = 64 * 1024;
  * may go to thousands, and who reads fast must not be cut off for what nobody sent yet.
  */
 const SCHEDULED_BYTES = 1024 * 1024;
-/** What the transport had read already when its connection was paused. */
-const HELD_INPUT_BYTES = 1024 * 1024;

@@ -30,8 +30,9 @@ import {
   unknownCommandError,
   unknownSubcommandError,
 } from './dispatch-errors.ts';
+import { clusterTag } from './forwarding/forward-replies.ts';
 import { isLoopback } from './address.ts';
-import { SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
+import { NO_SLOT, SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
 
 /** What `execute` did. */
 export const Executed = {
@@ -40,6 +41,10 @@ export const Executed = {
   postponed: 1,
   /** Somebody speaks HTTP to us: close the connection without a word. */
   hostile: 2,
+  /** Nothing happened: the node in `slots.owner` has the keys, and the request is to be passed on to it. */
+  elsewhere: 3,
+  /** Nothing happened: it must come after all that other nodes are still to answer; the same bytes are to be offered again then. */
+  behindOthers: 4,
 } as const;
 export type Executed = (typeof Executed)[keyof typeof Executed];
 
@@ -55,6 +60,8 @@ export class Dispatcher {
   private readonly gate: NodeGate;
   /** Null where the node is in no cluster. */
   readonly slots: SlotGate | null;
+  /** Whether requests can be passed on to other nodes. */
+  canForward = false;
   /** A queued command that is looked at before EXEC. */
   private readonly queued = new Command();
 
@@ -64,8 +71,12 @@ export class Dispatcher {
     this.gate = gate;
     const { cluster, clock } = context.node;
     this.slots = cluster === null ? null : new SlotGate(cluster, clock, context.store);
+    this.clusterTag = cluster === null ? null : clusterTag(cluster.topology.cluster);
     gate.set(NodeGateBit.clustered, cluster !== null);
   }
+
+  /** Goes with requests that nodes pass on to each other; null where this one is in no cluster. */
+  readonly clusterTag: number | null;
 
   /** Of the topology that this thread knows; 0: none. */
   get epoch(): number {
@@ -189,10 +200,8 @@ export class Dispatcher {
     }
     if ((this.gate.bits & NodeGateBit.paused) !== 0 && this.isPaused(session, traits)) return Executed.postponed;
     if (this.slots !== null) {
-      const verdict = this.judge(session, entry, command, this.slots);
-      if (verdict === SlotVerdict.hold) return Executed.postponed;
-      if (verdict === SlotVerdict.elsewhere) return this.refuse(session, entry, this.slots.movedLine, writer);
-      if (verdict === SlotVerdict.refuse) return this.refuse(session, entry, this.slots.refusal, writer);
+      const placed = this.place(session, entry, command, this.slots, writer);
+      if (placed !== null) return placed;
     }
     beginReply(session);
     if (inMulti && (traits & Trait.neverQueued) === 0) {
@@ -205,6 +214,38 @@ export class Dispatcher {
       finishReply(session, traits, writer, mark);
     }
     return Executed.done;
+  }
+
+  /** Null where the command is to be run here and now. */
+  private place(
+    session: Session,
+    entry: CommandEntry,
+    command: Command,
+    slots: SlotGate,
+    writer: AnswerWriter,
+  ): Executed | null {
+    const { forwards, incoming } = session;
+    if (forwards !== null && forwards.mustAwait(entry)) return Executed.behindOthers;
+    const isForwarded = incoming !== null && incoming.isRunning;
+    let verdict = isForwarded ? slots.judge(entry, command) : this.judge(session, entry, command, slots);
+    if (isForwarded) verdict = incoming.order(verdict, slots);
+    if (verdict === SlotVerdict.hold) return Executed.postponed;
+    if (verdict === SlotVerdict.refuse) return this.refuse(session, entry, slots.refusal, writer);
+    // Words have changed since what is under way was sent: it may come to where this would be run.
+    if (forwards !== null && slots.slot !== NO_SLOT && forwards.isOfAnotherVersion(slots.version)) {
+      return Executed.behindOthers;
+    }
+    if (verdict === SlotVerdict.serve) return null;
+    if (!isForwarded && this.passesOn(session, entry)) return Executed.elsewhere;
+    return this.refuse(session, entry, slots.movedLine, writer);
+  }
+
+  /** Whether a request for another node's keys goes to that node; else the client is told where they are. */
+  private passesOn(session: Session, entry: CommandEntry): boolean {
+    const { redirect } = this.context.node.options.cluster;
+    if (!this.canForward || redirect === 'moved' || (session.gates & Gate.multi) !== 0) return false;
+    if ((entry.traits & Trait.changesConnection) !== 0) return false;
+    return redirect === 'forward' || !session.knowsCluster;
   }
 
   /** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */
@@ -305,6 +346,14 @@ const SLOT_HELD_TOO_LONG = 'TRYAGAIN The slot is being handed over, which takes 
 /** The traits of what EXEC is about to run; none for another command. */
 function queuedTraits(session: Session, traits: number): number {
   return (traits & Trait.exec) !== 0 && session.transaction !== null ? session.transaction.traits : 0;
+}
+
+/** Whether the reply to the request that is passed on is dropped. */
+export function dropsReply(session: Session): boolean {
+  beginReply(session);
+  const { isMuted } = session;
+  session.setGate(Gate.replySkip, false);
+  return isMuted;
 }
 
 /** The command after CLIENT REPLY SKIP begins: it is the one that gets no reply. */

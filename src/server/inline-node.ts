@@ -26,6 +26,7 @@ export async function startInlineNode(
     shared: SharedState.create(1),
     threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
     mail: null,
+    transport: network,
     slots,
   });
   let listener: Listener;
@@ -74,6 +75,7 @@ export async function startInlineNode(
     stopping ??= (async () => {
       timer.stop();
       await membership?.stop();
+      assembly.thread.stopForwarding();
       await listener.close();
       await host.stop();
     })();

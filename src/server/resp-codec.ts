@@ -4,8 +4,10 @@ import type { RespWriter } from '../protocol/resp/writer.ts';
 import { BATCH_PLACES } from '../store/keys-ahead.ts';
 import type { Codec } from './codec.ts';
 import { type CommandEntry, type CommandTable, KeyUse } from './command-table.ts';
+import { ForwardForm } from '../protocol/shoal/forward.ts';
 import { Executed } from './dispatch.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
@@ -39,6 +41,11 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
     // As in Redis, a request without arguments is the one that CLIENT REPLY SKIP waits for.
     session.setGate(Gate.replySkipNext, false);
     return Executed.done;
+  }
+
+  forward(session: Session, request: ForwardedRequest, clusterTag: number): void {
+    request.form = session.protocol === 3 ? ForwardForm.resp3 : ForwardForm.resp2;
+    request.frame.putCommand(this.current, request.form, session.database, clusterTag);
   }
 
   refuseProtocol(session: Session): void {

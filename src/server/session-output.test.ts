@@ -27,6 +27,7 @@ async function openOutput(outputBufferBytesMax: number) {
     decode: () => 0,
     execute: () => Executed.done,
     refuseProtocol: ignore,
+    forward: ignore,
     refuseConnection: ignore,
   };
   const output = new SessionOutput(writer, limits, new Traffic(), clock, log);

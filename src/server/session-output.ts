@@ -17,6 +17,11 @@ import { OutputBuffer } from './output-buffer.ts';
 import type { Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
 
+/** Keeps what follows replies that are not there yet. */
+export interface BehindReplies {
+  keepBehind(session: Session, bytes: Uint8Array, start: number, end: number): void;
+}
+
 /** Where at least so much is left of replies, a new buffer for the next ones costs less than a copy of these. */
 const ADOPTED_BYTES_MIN = 64 * 1024;
 
@@ -27,6 +32,8 @@ export class SessionOutput implements Outbox {
   scheduledBytes = 0;
   /** The writer of the session whose batch is running: that of its protocol. */
   writer: OutputBytes;
+  /** Of a node in a cluster. */
+  behind: BehindReplies | null = null;
   private readonly limits: Limits;
   private readonly traffic: Traffic;
   private readonly clock: Clock;
@@ -69,11 +76,11 @@ export class SessionOutput implements Outbox {
 
   /** Puts the deferred messages after the replies written so far. */
   flushDeferred(session: Session): void {
-    this.enqueue(session, this.writer.bytes, 0, this.writer.length);
+    this.enqueueInOrder(session, this.writer.bytes, 0, this.writer.length);
     this.writer.reset();
     const { deferred } = this;
     while (deferred.length > 0) {
-      this.enqueue(session, deferred.bytes, deferred.start, deferred.end);
+      this.enqueueInOrder(session, deferred.bytes, deferred.start, deferred.end);
       deferred.consume(deferred.end - deferred.start);
     }
     this.schedule(session);
@@ -91,6 +98,11 @@ export class SessionOutput implements Outbox {
     const { length } = writer;
     if (length === 0) return;
     if (session.closed) {
+      writer.reset();
+      return;
+    }
+    if (isAwaitingOthers(session)) {
+      this.behind!.keepBehind(session, writer.bytes, 0, length);
       writer.reset();
       return;
     }
@@ -166,6 +178,7 @@ export class SessionOutput implements Outbox {
   /** Ends a session that is closing once the transport has all of its output. */
   endIfDone(session: Session): void {
     if (!session.closing || session.closed || session.ending || session.output.length > 0) return;
+    if (isAwaitingOthers(session)) return;
     session.ending = true;
     session.connection.end();
   }
@@ -184,6 +197,23 @@ export class SessionOutput implements Outbox {
     session.output.adopt(writer.bytes, taken, length);
     this.scheduledBytes += rest;
     writer.replaceBuffer();
+  }
+
+  /** Queues replies that came from elsewhere, behind all that is queued; `schedule` is the caller's. */
+  enqueueReplies(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    if (start < end && !session.closed) this.enqueue(session, bytes, start, end);
+  }
+
+  /** Whether `keptBytes` beside what is unsent are more than may be kept for the session, which is then given up. */
+  isTooMuch(session: Session, keptBytes: number): boolean {
+    if (session.unsentBytes + keptBytes <= this.limits.outputBufferBytesMax) return false;
+    this.overflow(session);
+    return true;
+  }
+
+  private enqueueInOrder(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    if (isAwaitingOthers(session)) this.behind!.keepBehind(session, bytes, start, end);
+    else this.enqueue(session, bytes, start, end);
   }
 
   private enqueue(session: Session, bytes: Uint8Array, start: number, end: number): void {
@@ -230,4 +260,9 @@ export class SessionOutput implements Outbox {
     session.sentBytes += length;
     this.traffic.sentBytes += length;
   }
+}
+
+/** Whether replies of other nodes come before what is written now. */
+function isAwaitingOthers({ forwards }: Session): boolean {
+  return forwards !== null && forwards.count !== 0;
 }

@@ -14,6 +14,8 @@ import { InputBuffer } from './input-buffer.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { Trait } from './command-table.ts';
 import type { CommandEntry } from './command-table.ts';
+import type { IncomingForwards } from './forwarding/incoming-forwards.ts';
+import type { SessionForwards } from './forwarding/session-forwards.ts';
 import type { TransactionQueue } from './transaction-queue.ts';
 
 /** Bits of `Session.gates`. */
@@ -38,6 +40,8 @@ export const Hold = {
   output: 1,
   /** CLIENT PAUSE. */
   pause: 2,
+  /** What other nodes are to answer: too much of it is under way, or the next request must come after it. */
+  forwards: 4,
 } as const;
 
 export type ClientType = 'normal' | 'pubsub' | 'master' | 'replica';
@@ -68,6 +72,10 @@ export class Session {
   knowsCluster = false;
   /** Monotonic ms since which its next command waits for a slot; 0: it does not. */
   heldForSlotSinceMs = 0;
+  /** What other nodes are to answer, in order; null until there is something. */
+  forwards: SessionForwards | null = null;
+  /** Of a session over which another node forwards requests; else null. */
+  incoming: IncomingForwards | null = null;
   noEvict = false;
   noTouch = false;
 
@@ -124,6 +132,11 @@ export class Session {
   /** Bytes that the peer has not taken yet. */
   get unsentBytes(): number {
     return this.output.length + this.retainedBytes;
+  }
+
+  /** Something else than its peer is waited for. */
+  get isMadeToWait(): boolean {
+    return this.holds !== 0 || (this.forwards !== null && this.forwards.count !== 0);
   }
 
   get speaksShoal(): boolean {

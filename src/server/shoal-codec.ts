@@ -4,11 +4,14 @@
  * A connection says hello first. Until that succeeded anything else is refused, and values are held to a tighter limit. What is
  * refused leaves the connection open, as long as the next frame can be found.
  */
+import { ShoalError } from '../base/errors.ts';
 import { Command } from '../protocol/command.ts';
-import { readCallWords } from '../protocol/shoal/call.ts';
+import { readCallWords, readWords } from '../protocol/shoal/call.ts';
 import { ShoalDecoder } from '../protocol/shoal/decoder.ts';
-import { Opcode, Status, VERSION_MIN } from '../protocol/shoal/frame.ts';
-import { Operation } from '../protocol/shoal/operation.ts';
+import { readU32 } from '../protocol/shoal/bytes.ts';
+import { FORWARD_COUNT_BYTES, FORWARD_HEAD_BYTES, ForwardForm, readForwardHead } from '../protocol/shoal/forward.ts';
+import { AT_STATUS, HEADER_BYTES, Opcode, Status, VERSION_MIN } from '../protocol/shoal/frame.ts';
+import { KEY_ARGUMENT, Operation, VALUE_ARGUMENT } from '../protocol/shoal/operation.ts';
 import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { Limits } from '../config/node-options.ts';
@@ -16,6 +19,8 @@ import type { Codec } from './codec.ts';
 import { Executed } from './dispatch.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { type CommandTable, KeyUse } from './command-table.ts';
+import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
+import { forwardProblem, IncomingForwards } from './forwarding/incoming-forwards.ts';
 import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
@@ -28,6 +33,8 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   private readonly table: CommandTable;
   /** The words of a call. */
   private readonly command = new Command();
+  /** A request inside of a forwarded one. */
+  private readonly inner = new Operation();
 
   constructor(writer: ShoalWriter, dispatcher: Dispatcher, limits: Limits) {
     super(dispatcher.store, () => new Operation());
@@ -54,8 +61,19 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     // A greeting is of the first version, whatever it then agrees on.
     writer.start(operation.requestId, operation.opcode === Opcode.hello ? VERSION_MIN : session.shoalVersion);
     const fault = faultOf(session, operation);
-    if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session);
-    return this.dispatcher.executeOperation(session, operation, fault, writer);
+    if (fault === null && operation.opcode === Opcode.forward) return this.executeForward(session, operation);
+    // Who puts a topology's epoch into its requests routes by it.
+    if (operation.epoch !== 0) session.knowsCluster = true;
+    return this.executeFrame(session, operation, fault);
+  }
+
+  forward(session: Session, request: ForwardedRequest, clusterTag: number): void {
+    const { current: operation } = this;
+    const start = operation.start(KEY_ARGUMENT) - operation.fieldsBytes - HEADER_BYTES;
+    const end = operation.start(VALUE_ARGUMENT) + operation.length(VALUE_ARGUMENT);
+    request.form = ForwardForm.frame;
+    request.requestId = operation.requestId;
+    request.frame.putFrame(operation.bytes, start, end, session.database, clusterTag);
   }
 
   refuseProtocol(session: Session): void {
@@ -81,8 +99,81 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     return this.table.operations[operation.opcode]?.entry.keyUse ?? KeyUse.none;
   }
 
-  private executeCall(session: Session): Executed {
-    const { current: operation, command, writer, dispatcher } = this;
+  private executeFrame(session: Session, operation: Operation, fault: FrameFault | null): Executed {
+    if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session, operation);
+    return this.dispatcher.executeOperation(session, operation, fault, this.writer);
+  }
+
+  /** Runs what another node passes on, in the database that it says, and never passes it on again. */
+  private executeForward(session: Session, operation: Operation): Executed {
+    const { writer, dispatcher } = this;
+    const incoming = (session.incoming ??= new IncomingForwards());
+    const { head } = incoming;
+    const start = operation.start(VALUE_ARGUMENT);
+    const end = start + operation.length(VALUE_ARGUMENT);
+    const isWhole = end - start > FORWARD_HEAD_BYTES && readForwardHead(operation.bytes, start, head);
+    const problem = isWhole ? forwardProblem(head, dispatcher.clusterTag) : 'a forward whose head is not whole';
+    if (problem !== null) {
+      writer.fail(Status.badRequest, problem);
+      return Executed.done;
+    }
+    const { database } = session;
+    const mark = writer.length;
+    session.database = head.database;
+    incoming.isRunning = true;
+    let executed: Executed;
+    try {
+      const requestStart = start + FORWARD_HEAD_BYTES;
+      executed =
+        head.form === ForwardForm.frame
+          ? this.executeInner(session, operation.bytes, requestStart, end)
+          : this.executeWords(session, operation.bytes, requestStart, end, head.form === ForwardForm.resp3 ? 3 : 2);
+    } catch (error) {
+      // It may cost the client its reply, but not the others on the link theirs.
+      if (!(error instanceof ShoalError) || error.code !== 'LimitExceeded') throw error;
+      writer.abandonCall(mark);
+      writer.fail(Status.refused, error.message);
+      return Executed.done;
+    } finally {
+      incoming.isRunning = false;
+      session.database = database;
+    }
+    const status = executed === Executed.done ? writer.bytes[mark + AT_STATUS] : Status.ok;
+    if (status === Status.moved || status === Status.tryAgain) incoming.noteRefusal(dispatcher.slots!.slot);
+    return executed;
+  }
+
+  /** Runs the request frame in `bytes[start..end)`, which is inside of another one. */
+  private executeInner(session: Session, bytes: Uint8Array, start: number, end: number): Executed {
+    const { inner, decoder, writer } = this;
+    decoder.greeted = true;
+    if (decoder.decode(bytes, start, end, inner) !== end - start) {
+      writer.fail(Status.badRequest, 'a forward whose frame is not whole');
+      return Executed.done;
+    }
+    const fault = NEVER_FORWARDED.has(inner.opcode) ? NOT_FORWARDED : frameFault(inner, session.shoalVersion);
+    return this.executeFrame(session, inner, fault);
+  }
+
+  /** Runs the words in `bytes[start..end)`, behind their count, and answers as that version of RESP does. */
+  private executeWords(session: Session, bytes: Uint8Array, start: number, end: number, protocol: 2 | 3): Executed {
+    const { command, writer, dispatcher, limits } = this;
+    const wordsStart = start + FORWARD_COUNT_BYTES;
+    const count = wordsStart <= end ? readU32(bytes, start) : 0;
+    const problem = readWords(bytes, wordsStart, end, count, limits.argumentCountMax, command);
+    if (problem !== null) {
+      writer.fail(Status.badRequest, problem);
+      return Executed.done;
+    }
+    const mark = writer.length;
+    const executed = dispatcher.execute(session, this.table.find(command, 0), command, writer.beginCall(protocol));
+    if (executed === Executed.done) writer.endForward(mark);
+    else writer.abandonCall(mark);
+    return executed;
+  }
+
+  private executeCall(session: Session, operation: Operation): Executed {
+    const { command, writer, dispatcher } = this;
     const problem = readCallWords(operation, this.limits.argumentCountMax, command);
     if (problem !== null) {
       return dispatcher.executeOperation(session, operation, { status: Status.badRequest, text: problem }, writer);
@@ -100,6 +191,9 @@ function faultOf(session: Session, operation: Operation): FrameFault | null {
   return frameFault(operation, session.shoalVersion);
 }
 
+/** What concerns a connection and no key. */
+const NEVER_FORWARDED: ReadonlySet<number> = new Set([Opcode.hello, Opcode.topology, Opcode.forward]);
+const NOT_FORWARDED: FrameFault = { status: Status.badRequest, text: 'a request that is not forwarded' };
 const HELLO_FIRST: FrameFault = { status: Status.unauthenticated, text: 'hello first' };
 /** The id of replies that answer no request. */
 const NO_REQUEST = 0;

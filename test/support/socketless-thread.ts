@@ -13,6 +13,7 @@ import { SharedState } from '../../src/server/threads/shared-state.ts';
 import { SoleThread } from '../../src/server/threads/sole-thread.ts';
 import { Store } from '../../src/store/store.ts';
 import { createStoreMemory } from '../../src/store/store-parts.ts';
+import { FakeTransport } from './fake-transport.ts';
 
 const RECEIVE_BYTES = 256 * 1024;
 
@@ -44,6 +45,7 @@ export class SocketlessThread {
       shared: SharedState.create(1),
       threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
       mail: null,
+      transport: new FakeTransport(),
       slots: null,
       itemVersionSeed: [3, 4],
     });

@@ -15,10 +15,22 @@ export function readCallWords(operation: Operation, countMax: number, command: C
   const end = start + operation.length(VALUE_ARGUMENT);
   command.reset(bytes);
   if (end - start < CALL_COUNT_BYTES) return TRUNCATED;
-  const count = readU16(bytes, start);
+  return readWords(bytes, start + CALL_COUNT_BYTES, end, readU16(bytes, start), countMax, command);
+}
+
+/** Makes the `count` words that stand in `bytes[start..end)`, each behind its length, the arguments of `command`. Returns what is wrong with them, or null. */
+export function readWords(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  count: number,
+  countMax: number,
+  command: Command,
+): string | null {
+  command.reset(bytes);
   if (count === 0) return 'a call of no words';
   if (count > countMax) return `a call of ${count} words, where ${countMax} are allowed`;
-  let at = start + CALL_COUNT_BYTES;
+  let at = start;
   for (let index = 0; index < count; index += 1) {
     if (end - at < CALL_WORD_LENGTH_BYTES) return TRUNCATED;
     const length = readU32(bytes, at);

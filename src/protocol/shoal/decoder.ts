@@ -22,6 +22,7 @@ import {
   FIELD_BYTES,
   Flag,
   HEADER_BYTES,
+  Opcode,
   REQUEST_MAGIC,
   Status,
 } from './frame.ts';
@@ -35,6 +36,8 @@ export const PROTOCOL_ERROR = -1;
 export interface ShoalDecoderLimits {
   /** Longest value in bytes. */
   readonly bulkBytesMax: number;
+  /** Longest value of a `forward`, which holds a whole command; as `bulkBytesMax` where not given. */
+  readonly inputBufferBytesMax?: number;
 }
 
 /** Longest value in bytes from a peer that has not greeted: enough for any greeting. */
@@ -75,7 +78,7 @@ export class ShoalDecoder {
     const requestId = readU32(bytes, start + AT_REQUEST_ID);
     const { bulkBytesMax } = this.limits;
     const limit = this.greeted ? bulkBytesMax : Math.min(bulkBytesMax, UNGREETED_VALUE_BYTES_MAX);
-    if (valueLength > limit) {
+    if (valueLength > limit && !this.mayForward(bytes[start + AT_OPCODE]!, valueLength)) {
       const until = this.greeted ? '' : ' before hello';
       return this.refuse(
         Status.valueTooLong,
@@ -103,6 +106,10 @@ export class ShoalDecoder {
     operation.ttlMs = 0;
     if (fieldsBytes !== 0) readFields(bytes, start + HEADER_BYTES, keyStart, operation);
     return taken;
+  }
+
+  private mayForward(opcode: number, valueLength: number): boolean {
+    return this.greeted && opcode === Opcode.forward && valueLength <= (this.limits.inputBufferBytesMax ?? 0);
   }
 
   private refuse(status: Status, requestId: number, error: string): number {

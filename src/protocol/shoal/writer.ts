@@ -42,6 +42,8 @@ export interface ErrorMeaning {
 export class ShoalWriter extends OutputBytes implements OperationReply {
   private readonly meaningOf: (line: string) => ErrorMeaning;
   private readonly callWriter: RespWriter;
+  /** Of the topology that the node knows, for every frame from here on; 0: none. */
+  epoch = 0;
   private requestId = 0;
   private version = VERSION_MIN;
   /** Which fields the next frame has, and what is in them. */
@@ -136,12 +138,13 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
     this.ttlMs = ttlMs;
   }
 
-  /** Begins the answer to a call. Its RESP3 goes into the writer that is returned, and then `endCall` follows; or `abandonCall`. */
-  beginCall(): RespWriter {
+  /** Begins the answer to a call. Its RESP goes into the writer that is returned, and then `endCall` follows; or `abandonCall`. */
+  beginCall(protocol: 2 | 3 = 3): RespWriter {
     this.ensure(HEADER_BYTES);
     const valueAt = this.layFrame(Status.ok, 0);
     this.handTo(this.callWriter);
     this.callWriter.length = valueAt;
+    this.callWriter.protocol = protocol;
     this.callWriter.limitBytes = this.limitBytes;
     return this.callWriter;
   }
@@ -160,9 +163,25 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
     this.error(line);
   }
 
-  /** Forgets what was written since `beginCall`. */
-  abandonCall(mark: number): void {
+  /** As `endCall`, for a forwarded command: errors stay in the value, but for those that say something of the slot. */
+  endForward(mark: number): void {
     this.callWriter.handTo(this);
+    const valueAt = mark + HEADER_BYTES;
+    if (this.bytes[valueAt] === MINUS && this.length - valueAt >= ERROR_FRAME_BYTES) {
+      const line = this.bytes.toString('utf8', valueAt + 1, this.length - LINE_END_BYTES);
+      const { status } = this.meaningOf(line);
+      if (SLOT_STATUSES.has(status)) {
+        this.length = mark;
+        this.error(line);
+        return;
+      }
+    }
+    writeU32(this.bytes, mark + AT_VALUE_LENGTH, this.length - valueAt);
+  }
+
+  /** Forgets what was written since `beginCall`, or since `mark` where no call is being answered. */
+  abandonCall(mark: number): void {
+    if (this.bytes.length === 0) this.callWriter.handTo(this);
     this.length = mark;
   }
 
@@ -194,7 +213,7 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
     bytes[start + AT_STATUS] = status;
     bytes[start + AT_FLAGS] = fieldFlags;
     writeU32(bytes, start + AT_REQUEST_ID, this.requestId);
-    writeU32(bytes, start + AT_EPOCH, NO_EPOCH);
+    writeU32(bytes, start + AT_EPOCH, this.epoch);
     writeU16(bytes, start + AT_KEY_LENGTH, 0);
     writeU16(bytes, start + AT_FIELDS_BYTES, at - start - HEADER_BYTES);
     writeU32(bytes, start + AT_VALUE_LENGTH, valueLength);
@@ -209,9 +228,9 @@ function firstWord(line: string): string {
   return end < 0 ? line : line.slice(0, end);
 }
 
+/** By which a node that has not the slot says so. */
+const SLOT_STATUSES: ReadonlySet<Status> = new Set([Status.moved, Status.tryAgain, Status.clusterDown]);
 const FRAME_BYTES_MAX = HEADER_BYTES + 2 * FIELD_BYTES;
-/** This node knows no topology yet. */
-const NO_EPOCH = 0;
 const LINE_END_BYTES = 2;
 /** `-` and the end of the line. */
 const ERROR_FRAME_BYTES = 3;

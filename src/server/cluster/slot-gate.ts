@@ -34,10 +34,19 @@ const MANY_SLOTS = -2;
 /** `slotOf`: the command has no keys. */
 export const NO_SLOT = -1;
 
-export class SlotGate {
+/** What a verdict is about. */
+export interface SlotFinding {
   /** Of the last verdict. */
+  readonly slot: number;
+  /** Why it refuses, as the line of an error. */
+  refusal: string;
+}
+
+export class SlotGate implements SlotFinding {
   slot: number = NO_SLOT;
   refusal = '';
+  /** Version of the slot table before the last verdict: as long as it is the same, so are all words. */
+  judgedVersion = 0;
   owner: ClusterNode | null = null;
   /** Some command was served, so replies may leave only while the right to serve lasts. */
   hasServed = false;
@@ -52,7 +61,13 @@ export class SlotGate {
     this.store = store;
   }
 
+  /** Version of the slot table now. */
+  get version(): number {
+    return this.cluster.slots.version;
+  }
+
   judge(entry: CommandEntry, command: Command): SlotVerdict {
+    this.judgedVersion = this.cluster.slots.version;
     const slot = this.slotOf(entry, command);
     this.slot = slot;
     if (slot === NO_SLOT) return SlotVerdict.serve;

@@ -51,6 +51,7 @@ const {
   shared,
   threads,
   mail: threads,
+  transport: host.transport,
   slots: start.slots === null ? null : SlotTable.attach(start.slots),
   itemVersionSeed,
 });

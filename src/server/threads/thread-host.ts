@@ -5,13 +5,14 @@
 import { EpollReactor } from '../../io/epoll/reactor.ts';
 import { EpollTransport, type EpollListener } from '../../io/epoll/epoll-transport.ts';
 import { BunTransport } from '../../io/bun-transport.ts';
-import type { ConnectionHandler, Listener, ListenOptions } from '../../io/transport.ts';
+import type { ConnectionHandler, Listener, ListenOptions, Transport } from '../../io/transport.ts';
 import type { Timers } from '../environment.ts';
 import type { SharedState } from './shared-state.ts';
 
 export interface ThreadHost {
   readonly name: string;
   readonly timers: Timers;
+  readonly transport: Transport;
   /** The eventfd that wakes this thread; null where mail is listened for on the event loop. */
   readonly wakeDescriptor: number | null;
   listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener>;
@@ -38,7 +39,7 @@ export class EpollHost implements ThreadHost {
   readonly timers: Timers;
   readonly wakeDescriptor: number;
   private readonly reactor = new EpollReactor();
-  private readonly transport: EpollTransport;
+  readonly transport: EpollTransport;
   private readonly forgetWakeDescriptor: () => void;
   private listener: EpollListener | null = null;
 
@@ -86,7 +87,7 @@ export class EventLoopHost implements ThreadHost {
   readonly name: string;
   readonly timers: Timers;
   readonly wakeDescriptor = null;
-  private readonly transport = new BunTransport();
+  readonly transport = new BunTransport();
   private readonly listenForMail: (onMail: () => void) => Promise<void>;
   private end: (() => void) | null = null;
 

@@ -1,0 +1,367 @@
+/**
+ * What a data thread does with requests whose keys another node has: sends them to that node over a link of its own, and gives the replies
+ * to the clients in the order of their requests.
+ *
+ *     data thread ── mayTake, pass ─► link to the owner ──► its data thread (IncomingForwards)
+ *          ▲                            │ reply
+ *          └── in the client's order ◄──┤
+ *                                       └ moved, tryAgain, lost ──► again, where that is safe and in time
+ *
+ * A request is sent again where nobody can have run it (it was refused, or never left), or where it only reads. Otherwise, and
+ * when FORWARD_MS_MAX is over, the client is told so by an error. Requests of one client on one slot run in the client's order, however
+ * often they are refused: the link keeps order, the receiver refuses what overtakes (protocol/shoal/forward.ts), and after a refusal no new request
+ * of the client is sent until all are answered.
+ *
+ * It works between batches: `settle` writes to clients and lets sessions go on, and puts that off while a batch runs.
+ */
+import { LinkFault, type LinkReply } from '../../cluster/link-requests.ts';
+import { LINK_TICK_MS, type PeerLink } from '../../cluster/peer-link.ts';
+import type { Limits } from '../../config/node-options.ts';
+import type { Transport } from '../../io/transport.ts';
+import { writeU32 } from '../../protocol/shoal/bytes.ts';
+import { ForwardForm } from '../../protocol/shoal/forward.ts';
+import { AT_REQUEST_ID, Status } from '../../protocol/shoal/frame.ts';
+import type { ClusterNode } from '../../topology/topology.ts';
+import type { SlotGate } from '../cluster/slot-gate.ts';
+import type { ThreadCluster } from '../cluster/thread-cluster.ts';
+import { Trait } from '../command-table.ts';
+import type { Codec } from '../codec.ts';
+import type { Clock, TimerHandle, Timers } from '../environment.ts';
+import type { Session } from '../session.ts';
+import type { SessionOutput } from '../session-output.ts';
+import { ForwardedRequest, type ForwardedOutcome } from './forwarded-request.ts';
+import { clusterTag, errorReply, movedTo } from './forward-replies.ts';
+import { ForwardRetries } from './forward-retries.ts';
+import { HeldSessions } from './held-sessions.ts';
+import { LinkPool } from './link-pool.ts';
+import { SessionForwards } from './session-forwards.ts';
+
+/** How long a request may take, all attempts together; as long as one that waits here for its slot. */
+export const FORWARD_MS_MAX = 5000;
+/** Between a refusal that will pass and the next attempt. */
+const RETRY_MS = 20;
+/** How often a request is sent straight on to where its keys have moved; then it waits as after any refusal. */
+const HOPS_MAX = 4;
+/** What all sessions of the thread may have under way; beyond it their next requests wait. */
+export const FORWARD_BYTES_MAX: number = 256 * 1024 * 1024;
+/** Requests that are kept for use again. */
+const SPARE_REQUESTS_MAX = 4096;
+/** What the owner's input may have to hold beside the request itself. */
+const FRAME_MARGIN_BYTES = 64 * 1024;
+
+/** What the forwarder has the data thread do. */
+export interface ForwardHost {
+  /** A session that was held may go on. */
+  releaseForwards(session: Session): void;
+  /** Replies went to a session outside of a batch. */
+  repliesSent(session: Session): void;
+}
+
+export interface ForwarderParts {
+  readonly transport: Transport;
+  readonly cluster: ThreadCluster;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random01: () => number;
+  readonly output: SessionOutput;
+  readonly limits: Limits;
+  readonly password: () => string;
+}
+
+export class Forwarder implements ForwardedOutcome {
+  /** Hash of the cluster's name, which goes with each request. */
+  readonly clusterTag: number;
+  /** Requests under way, of all sessions. */
+  inFlightCount = 0;
+  private readonly parts: ForwarderParts;
+  private readonly links: LinkPool;
+  private host: ForwardHost | null = null;
+  private readonly spare: ForwardedRequest[] = [];
+  private readonly retries = new ForwardRetries();
+  private readonly held = new HeldSessions();
+  private touched: Session[] = [];
+  private keptBytes = 0;
+  private timer: TimerHandle | null = null;
+  private isSettling = false;
+  private settleDue = false;
+
+  constructor(parts: ForwarderParts) {
+    this.parts = parts;
+    this.clusterTag = clusterTag(parts.cluster.topology.cluster);
+    const { transport, clock, random01, password, limits } = parts;
+    this.links = new LinkPool({
+      transport,
+      password,
+      name: 'shoal-peer',
+      monotonicMs: () => clock.monotonicMs(),
+      random01,
+      replyBytesMax: () => limits.outputBufferBytesMax,
+      onSettled: () => this.settle(),
+    });
+  }
+
+  /** To be called once, before the first request. */
+  serve(host: ForwardHost): void {
+    this.host = host;
+  }
+
+  /**
+   * Whether the session's next request may be sent to `owner` now. If not the session is to be held: it is let go when it is worth
+   * another try.
+   */
+  mayTake(session: Session, owner: ClusterNode): boolean {
+    const forwards = (session.forwards ??= new SessionForwards());
+    const link = this.links.to(owner);
+    const isBlocked = forwards.isSettling || forwards.isFull(this.parts.limits.outputPauseBytes);
+    if (!isBlocked && !link.isFull && this.keptBytes < FORWARD_BYTES_MAX) return true;
+    this.held.add(session, forwards, false, link);
+    return false;
+  }
+
+  /** The session is to be held until all of its requests are answered. */
+  awaitAll(session: Session): void {
+    this.held.add(session, session.forwards!, true, null);
+  }
+
+  /** Sends on the request that `codec` has read, which `gate` has judged. What was answered before it must have been handed to the output. */
+  pass(session: Session, codec: Codec, gate: SlotGate, isMuted: boolean): void {
+    const request = this.spare.pop() ?? new ForwardedRequest(this);
+    const forwards = session.forwards!;
+    if (forwards.count === 0) forwards.slotTableVersion = gate.judgedVersion;
+    request.session = session;
+    request.slot = gate.slot;
+    request.isReadonly = (session.lastCommand!.traits & Trait.readonly) !== 0;
+    request.isMuted = isMuted;
+    request.deadlineMs = this.parts.clock.monotonicMs() + FORWARD_MS_MAX;
+    codec.forward(session, request, this.clusterTag);
+    forwards.add(request);
+    this.inFlightCount += 1;
+    const { length } = request.frame;
+    forwards.keptBytes += length;
+    this.keptBytes += length;
+    this.timer ??= this.parts.timers.every(LINK_TICK_MS, () => this.tick());
+    if (length > this.parts.limits.inputBufferBytesMax - FRAME_MARGIN_BYTES) {
+      this.fail(request, `ERR A request of ${length} bytes is too long to be passed on to the node that has its keys`);
+    } else if (!this.trySend(request, this.links.to(gate.owner!))) {
+      this.retryLater(request);
+    }
+  }
+
+  /** The batch is over: what it sent goes out. */
+  endBatch(): void {
+    this.links.flush();
+    if (this.settleDue) this.settle();
+  }
+
+  /** Links to nodes that are no more are closed: what waits for them would wait in vain. */
+  topologyChanged(): void {
+    this.links.keepOnly(this.parts.cluster.topology);
+  }
+
+  /** The session is gone, and nobody wants its replies. */
+  forget(session: Session): void {
+    const { forwards } = session;
+    if (forwards === null) return;
+    session.forwards = null;
+    this.held.forget(session);
+    while (forwards.count > 0) {
+      this.keptBytes -= forwards.first!.keptBytes;
+      const request = forwards.shift();
+      this.inFlightCount -= 1;
+      // One that is under way comes back when it ends.
+      if (request.isAnswered) this.putAway(request);
+      else request.session = null;
+    }
+  }
+
+  /** Ends all links; clients that wait are told. */
+  close(): void {
+    this.timer?.stop();
+    this.timer = null;
+    this.links.close('this node stops');
+  }
+
+  replied(request: ForwardedRequest, reply: LinkReply): void {
+    const { status, bytes, valueStart, end } = reply;
+    if (request.session === null) {
+      this.putAway(request);
+    } else if (status === Status.moved) {
+      this.moved(request, bytes.toString('utf8', valueStart, end));
+    } else if (status === Status.tryAgain) {
+      this.retryLater(request);
+    } else if (request.form === ForwardForm.frame) {
+      writeU32(bytes, reply.frameStart + AT_REQUEST_ID, request.requestId);
+      this.complete(request, bytes, reply.frameStart, end);
+    } else if (status === Status.ok) {
+      this.complete(request, bytes, valueStart, end);
+    } else {
+      const text = bytes.toString('utf8', valueStart, end);
+      this.fail(request, status === Status.clusterDown ? `CLUSTERDOWN ${text}` : `${OWNER_REFUSES}: ${text}`);
+    }
+  }
+
+  failed(request: ForwardedRequest, fault: LinkFault, reason: string): void {
+    if (request.session === null) {
+      this.putAway(request);
+    } else if (fault === LinkFault.unsent || (fault === LinkFault.lost && request.isReadonly)) {
+      this.retryLater(request, `${UNREACHABLE}: ${reason}`);
+    } else if (fault === LinkFault.late && request.isReadonly) {
+      this.fail(request, `TRYAGAIN The node that has the slot gave no answer within ${FORWARD_MS_MAX} ms`);
+    } else {
+      this.fail(request, `${UNCERTAIN}: ${reason}`);
+    }
+  }
+
+  private trySend(request: ForwardedRequest, link: PeerLink): boolean {
+    const { frame } = request;
+    frame.setRefusals(link.refusalCount);
+    if (!link.send(frame.bytes, frame.length, request, request.deadlineMs)) return false;
+    request.link = link;
+    this.links.noteSent(link);
+    return true;
+  }
+
+  private moved(request: ForwardedRequest, text: string): void {
+    const forwards = request.session!.forwards!;
+    forwards.isSettling = true;
+    request.link = null;
+    const address = movedTo(text);
+    request.hopCount += 1;
+    const isInTime = this.parts.clock.monotonicMs() < request.deadlineMs;
+    if (address !== null && request.hopCount <= HOPS_MAX && isInTime) {
+      const link = this.links.at(address.host, address.port);
+      if (!forwards.overtakes(request, link) && this.trySend(request, link)) return;
+    }
+    this.retryLater(request);
+  }
+
+  /** Sends it again in a while, to whoever has its slot then. `line`: the error if there is no time for it. */
+  private retryLater(request: ForwardedRequest, line: string = STILL_MOVING): void {
+    request.session!.forwards!.isSettling = true;
+    request.link = null;
+    request.retryAtMs = this.parts.clock.monotonicMs() + RETRY_MS;
+    if (request.retryAtMs >= request.deadlineMs) this.fail(request, line);
+    else this.retries.add(request);
+  }
+
+  private tick(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    this.retries.takeDue(nowMs, (request) => this.sendAgain(request));
+    this.links.tick();
+    this.settle();
+    if (this.inFlightCount > 0 || !this.retries.isEmpty || !this.links.areIdle) return;
+    this.timer?.stop();
+    this.timer = null;
+  }
+
+  private sendAgain(request: ForwardedRequest): void {
+    if (request.session === null) {
+      this.putAway(request);
+      return;
+    }
+    request.hopCount = 0;
+    const owner = this.parts.cluster.ownerOf(request.slot);
+    if (owner === null) {
+      this.retryLater(request, SLOT_NOT_SERVED);
+      return;
+    }
+    const link = this.links.to(owner);
+    if (request.session.forwards!.overtakes(request, link) || !this.trySend(request, link)) this.retryLater(request);
+  }
+
+  private fail(request: ForwardedRequest, line: string): void {
+    const bytes = errorReply(request.form, request.requestId, line);
+    this.complete(request, bytes, 0, bytes.length);
+  }
+
+  /** Gives the reply to the client, or keeps it until those before it have come. */
+  private complete(request: ForwardedRequest, bytes: Uint8Array, start: number, end: number): void {
+    const session = request.session!;
+    const forwards = session.forwards!;
+    forwards.noteReply(end - start);
+    const from = request.isMuted ? end : start;
+    if (forwards.first === request) {
+      this.parts.output.enqueueReplies(session, bytes, from, end);
+      this.shift(session, forwards);
+      for (let next = forwards.first; next?.isAnswered; next = forwards.first) {
+        this.parts.output.enqueueReplies(session, next.reply.bytes, 0, next.reply.length);
+        this.shift(session, forwards);
+      }
+      if (forwards.count === 0) forwards.isSettling = false;
+      this.touch(session, forwards);
+      return;
+    }
+    request.isAnswered = true;
+    request.reply.append(bytes, from, end);
+    forwards.keptBytes += end - from;
+    this.keptBytes += end - from;
+    if (this.parts.output.isTooMuch(session, forwards.keptBytes)) this.touch(session, forwards);
+  }
+
+  /** The first one's reply is with the output: what is behind it follows, and it is done. */
+  private shift(session: Session, forwards: SessionForwards): void {
+    const { keptBytes } = forwards.first!;
+    forwards.keptBytes -= keptBytes;
+    this.keptBytes -= keptBytes;
+    this.inFlightCount -= 1;
+    const request = forwards.shift();
+    const { behind } = request;
+    if (behind.length > 0) this.parts.output.enqueueReplies(session, behind.bytes, 0, behind.length);
+    this.putAway(request);
+  }
+
+  /** Replies of this node behind what is under way; they were allowed to be sent. */
+  keepBehind(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    const forwards = session.forwards!;
+    forwards.append(bytes, start, end);
+    this.keptBytes += end - start;
+    if (this.parts.output.isTooMuch(session, forwards.keptBytes)) this.touch(session, forwards);
+  }
+
+  private touch(session: Session, forwards: SessionForwards): void {
+    this.parts.output.schedule(session);
+    if (!forwards.isTouched) {
+      forwards.isTouched = true;
+      this.touched.push(session);
+    }
+    // Requests that fail inside a batch have nobody else who would look.
+    this.settleDue = true;
+  }
+
+  /** Writes to clients what has come for them, sends what is to go, and lets sessions go on; later, where a batch runs. */
+  private settle(): void {
+    if (this.isSettling || this.parts.output.current !== null) {
+      this.settleDue = true;
+      return;
+    }
+    const { host } = this;
+    if (host === null) return;
+    const { outputPauseBytes } = this.parts.limits;
+    this.isSettling = true;
+    do {
+      this.settleDue = false;
+      this.parts.output.flushScheduled();
+      const { touched } = this;
+      this.touched = [];
+      for (const session of touched) {
+        if (session.forwards !== null) session.forwards.isTouched = false;
+        if (!session.closed) host.repliesSent(session);
+      }
+      this.links.flush();
+      if (this.keptBytes < FORWARD_BYTES_MAX)
+        this.held.release(outputPauseBytes, (session) => host.releaseForwards(session));
+    } while (this.settleDue);
+    this.isSettling = false;
+  }
+
+  private putAway(request: ForwardedRequest): void {
+    request.reset();
+    if (this.spare.length < SPARE_REQUESTS_MAX) this.spare.push(request);
+  }
+}
+
+const UNREACHABLE = 'CLUSTERDOWN The node that has the slot cannot be reached';
+const UNCERTAIN = 'ERR The connection to the node that has the slot failed; the command may have been executed';
+const OWNER_REFUSES = 'ERR The node that has the slot refuses the request';
+const STILL_MOVING = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
+const SLOT_NOT_SERVED = 'CLUSTERDOWN Hash slot not served';
