@@ -1,17 +1,23 @@
 /**
  * Runs the mover's steps when they are due: at once after `wake` or when a step says that there is more to do, with a turn of the event loop
- * between two, else at the time that the last step told. Should an application's fake timers swallow a timer, the next `tick` runs the step.
+ * between two, else at the time that the last step told. After a step that took long it rests for a multiple of that: moves get a part of the
+ * thread's processor, and clients the rest, however much there is to move. Should an application's fake timers swallow a timer, the next `tick` runs the step.
  */
 const { setImmediate: startImmediate, setTimeout: startTimeout, clearTimeout: stopTimeout } = globalThis;
 
 /** Timers end a little early or late; what is due this soon is due now. */
 const SOON_MS = 1;
+/** A step that takes this long is work; a shorter one only looked around, or sent the last changes of a move that clients wait for. */
+const WORK_MS_MIN = 0.5;
+/** So many times as long as it worked the mover rests. */
+const REST_FACTOR = 3;
 
 export class StepTimer {
   private readonly monotonicMs: () => number;
   /** Returns when the next step is due; Infinity: when woken. */
   private readonly step: () => number;
   private dueMs = Number.POSITIVE_INFINITY;
+  private restUntilMs = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | null = null;
   private isSoon = false;
   private isRunning = false;
@@ -30,7 +36,8 @@ export class StepTimer {
 
   /** Call it now and then: runs a step that is due. */
   tick(nowMs: number): void {
-    if (nowMs >= this.dueMs) this.run();
+    if (nowMs >= Math.max(this.dueMs, this.restUntilMs)) this.run();
+    else if (nowMs >= this.dueMs) this.schedule();
   }
 
   stop(): void {
@@ -42,17 +49,20 @@ export class StepTimer {
     if (this.isStopped || this.isRunning) return;
     this.isRunning = true;
     this.dueMs = Number.POSITIVE_INFINITY;
+    const startMs = this.monotonicMs();
     try {
       this.dueMs = Math.min(this.step(), this.dueMs);
     } finally {
       this.isRunning = false;
+      const endMs = this.monotonicMs();
+      if (endMs - startMs >= WORK_MS_MIN) this.restUntilMs = endMs + (endMs - startMs) * REST_FACTOR;
     }
     this.schedule();
   }
 
   private schedule(): void {
     if (this.isStopped || this.dueMs === Number.POSITIVE_INFINITY) return;
-    const delayMs = this.dueMs - this.monotonicMs();
+    const delayMs = Math.max(this.dueMs, this.restUntilMs) - this.monotonicMs();
     if (delayMs <= SOON_MS) {
       this.runSoon();
       return;
