@@ -164,6 +164,8 @@ describe('a consumer', () => {
     for (; log.lostCount === 0; written += 1) {
       expect(slow.isLost).toBe(false);
       driver.set(`key:${written % 50}`, '1', NOW_MS);
+      // Up to here nothing that it has not read is overwritten, and beyond it is told.
+      expect(slow.lagShare > 1).toBe(slow.isLost);
       if (written % 100 === 0) readAll(quick);
     }
     expect(written).toBeGreaterThan(2 ** 19 / 25);
@@ -208,6 +210,35 @@ describe('a consumer', () => {
     consumers[3]!.close();
     expect(log.open(null)).not.toBeNull();
   });
+});
+
+test('two threads that record at the same time wait for each other', () => {
+  const { driver, log } = open();
+  const other = new StoreDriver(Store.attach(driver.store.handle, 1));
+  other.store.enter();
+  const consumer = log.open(null)!;
+  let waited = 0;
+  Atomics.store = ((words: Int32Array, index: number, value: number): number => {
+    if (words.buffer === driver.store.handle.changes && index === CHANGE_HEAD) {
+      Atomics.store = storeWord;
+      Atomics.wait = (): never => {
+        throw new Error('has to wait');
+      };
+      // The first one's record is written, and is not published yet.
+      try {
+        other.set('other', '1', NOW_MS);
+      } catch (error) {
+        expect(String(error)).toContain('has to wait');
+        waited += 1;
+      }
+      Atomics.wait = wait;
+    }
+    return storeWord(words, index, value);
+  }) as typeof storeWord;
+  driver.set('one', '1', NOW_MS);
+  expect(waited).toBe(1);
+  driver.set('one', '2', NOW_MS);
+  expect(readAll(consumer)).toEqual(['written one', 'written one']);
 });
 
 test('a write that was not recorded because it began before somebody listened is waited for by who then reads the key', () => {

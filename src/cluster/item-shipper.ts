@@ -48,6 +48,11 @@ export class ItemShipper {
     return this.long !== null;
   }
 
+  /** Bytes that an item took on average. */
+  get itemBytesMean(): number {
+    return this.items === 0 ? 0 : this.bytes / this.items;
+  }
+
   /** Begins attempt number `attempt`; its first frame has `flags`. */
   begin(attempt: number, flags: number): void {
     this.attempt = attempt;
@@ -119,6 +124,12 @@ export class ItemShipper {
   /** All keys of a database, or of all for EVERY_DATABASE, are gone. */
   flushed(database: number): void {
     this.room(0, 0).flushed(database);
+  }
+
+  /** Sends a frame without records behind all others: its confirmation says that the target has what they brought, and has it still. */
+  checkpoint(): void {
+    this.finishFrame();
+    this.window.add(new FrameWriter(this.move, this.attempt, this.window.next, 0).finish());
   }
 
   /** Gives the frame that is being filled to the window. */

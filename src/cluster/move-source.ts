@@ -33,7 +33,7 @@ import { SlotScan } from './slot-scan.ts';
 const STEP_BUCKETS = 256;
 const STEP_RECORDS = 2048;
 const STEP_BYTES: number = 256 * 1024;
-/** The tail is short: this many keys and bytes go in far less than a pause may last. */
+/** The tail is short: so many keys and bytes go in far less than a pause may last. The bytes of keys are guessed from those sent before. */
 const READY_KEYS = 128;
 const READY_BYTES: number = 512 * 1024;
 /** So long the tail may stay long before those who write wait. */
@@ -94,6 +94,7 @@ export class MoveSource {
   private tailSinceMs = 0;
   private restSinceMs = 0;
   private restWanted = false;
+  private hasCheckpoint = false;
   private writersWait = false;
   private writersResumed = false;
   /** Something was left to do that the last step had no room for. */
@@ -180,6 +181,10 @@ export class MoveSource {
       this.store.leave();
     }
     this.shipper.finishFrame();
+    if (this.phase === 'rest' && this.isAllSent && !this.hasCheckpoint) {
+      this.shipper.checkpoint();
+      this.hasCheckpoint = true;
+    }
     if (this.isLinked && nowMs >= this.beginAtMs) this.window.send(nowMs, send);
     this.advance(nowMs);
     this.settleWriters(nowMs);
@@ -344,7 +349,7 @@ export class MoveSource {
         if (this.isTailShort) this.phase = 'ready';
         return;
       case 'rest':
-        if (this.isAllSent && this.window.isEmpty) this.phase = 'drained';
+        if (this.isAllSent && this.hasCheckpoint && this.window.isEmpty) this.phase = 'drained';
         else if (nowMs - this.restSinceMs >= PAUSE_MS_MAX) this.fail(`the last changes took over ${PAUSE_MS_MAX} ms`);
         return;
       case 'ready':
@@ -354,11 +359,9 @@ export class MoveSource {
   }
 
   private get isTailShort(): boolean {
-    return (
-      !this.shipper.isInPieces &&
-      this.changed.count + (this.consumer?.lag ?? 0) <= READY_KEYS &&
-      this.window.pendingBytes <= READY_BYTES
-    );
+    const keys = this.changed.count + (this.consumer?.lag ?? 0);
+    const bytes = this.window.pendingBytes + keys * this.shipper.itemBytesMean;
+    return !this.shipper.isInPieces && keys <= READY_KEYS && bytes <= READY_BYTES;
   }
 
   /** Nothing is left to be sent: neither in the log nor of what was read from it. */

@@ -9,7 +9,7 @@ import { ANY_NAMESPACE } from '../store/iteration.ts';
 import { namespaceOf } from '../store/namespaces.ts';
 import { SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
-import { Key, NO_EXPIRY, WriteOptions, WriteResult } from '../store/types.ts';
+import { DATABASE_COUNT, Key, NO_EXPIRY, WriteOptions, WriteResult } from '../store/types.ts';
 import { keySlot } from '../topology/slots.ts';
 import { WINDOW_BYTES } from './frame-window.ts';
 import {
@@ -50,6 +50,8 @@ export class MoveTarget {
   /** Frames `next`, `next + 1`, …, of which the first may be stored in part. */
   private waiting: WaitingFrame[] = [];
   private waitingBytes = 0;
+  /** What items of each database are marked with, as this attempt began. */
+  private namespaces: readonly number[] = [];
   /** Deletions under way; nothing is stored meanwhile. */
   private deletions = 0;
   private items = 0;
@@ -77,7 +79,7 @@ export class MoveTarget {
       return;
     }
     if (frame.attempt > this.attempt && frame.isStart && frame.number === 0) this.beginAttempt(frame.attempt);
-    if (frame.attempt !== this.attempt) {
+    if (frame.attempt !== this.attempt || this.areDatabasesOthers()) {
       this.answer(frame.attempt, FrameOutcome.unknown, reply);
       return;
     }
@@ -121,7 +123,18 @@ export class MoveTarget {
     this.waiting = [];
     this.waitingBytes = 0;
     this.partial.clear();
+    this.namespaces = this.currentNamespaces();
     this.delete(ANY_NAMESPACE);
+  }
+
+  /** Whether databases were exchanged here, and with them what this attempt has brought, which was not meant. */
+  private areDatabasesOthers(): boolean {
+    return this.currentNamespaces().some((namespace, database) => namespace !== this.namespaces[database]);
+  }
+
+  private currentNamespaces(): number[] {
+    const { memory } = this.store.parts;
+    return Array.from({ length: DATABASE_COUNT }, (_, database) => namespaceOf(memory, database));
   }
 
   private delete(namespace: number): void {

@@ -129,6 +129,36 @@ describe('a move', () => {
     expect(model.differences(() => movers.right, movers.wallMs)).toEqual([]);
   });
 
+  test.each(['before the pause', 'in the pause'])('notices that databases are exchanged at the target, %s', (when) => {
+    const run = open(35, { bytesPerSecond: 500_000 });
+    const { movers } = run;
+    movers.pausesAtOnce = false;
+    movers.begin(1, MOVED);
+    movers.run(() => movers.last?.state === 'ready');
+    movers.right.enter();
+    movers.right.beginExclusive();
+    movers.right.swapDatabases(0, 2);
+    movers.right.endExclusive();
+    movers.right.leave();
+    if (when === 'in the pause') {
+      movers.leftMover.shipRest(1);
+      movers.run(() => movers.error !== null);
+      expect(movers.error).toContain('lost what it had');
+      return;
+    }
+    const driver = new StoreDriver(movers.left);
+    movers.left.enter();
+    for (const key of KEYS) driver.set(key, 'before', movers.wallMs);
+    movers.left.leave();
+    movers.run(() => movers.last?.state === 'copying');
+    movers.pausesAtOnce = true;
+    movers.run(() => movers.isHanded);
+    const target = new StoreDriver(movers.right);
+    movers.right.enter();
+    for (const key of KEYS) if (isMoved.has(slotOf(key))) expect(target.get(key, movers.wallMs)).toBe('before');
+    movers.right.leave();
+  });
+
   test('begins again where the change log overflowed', () => {
     const run = open(41, { changeLogBytes: 2 ** 19, bytesPerSecond: 1_000_000 });
     const { movers, model, storeOf } = run;
@@ -279,6 +309,21 @@ describe('a move', () => {
     movers.begin(9, MOVED);
     movers.run(() => movers.isHanded);
     expectMoved(run);
+  });
+
+  test('begins with nothing of what the target had in these slots, however long that takes to delete', () => {
+    const run = open(75);
+    const { movers } = run;
+    const ghosts = new StoreDriver(movers.right);
+    movers.right.enter();
+    for (let number = 0; number < 30_000; number += 1)
+      ghosts.set(`{${KEYS[number % 600]}}${number}`, 'old', movers.wallMs);
+    for (const key of KEYS) ghosts.set(key, 'old', movers.wallMs);
+    movers.right.leave();
+    movers.begin(1, MOVED);
+    movers.run(() => movers.isHanded);
+    expectMoved(run);
+    for (const slot of MOVED) expect(movers.right.slotCount(slot)).toBeLessThan(20);
   });
 
   test('keeps what was in use in memory where the target has to evict', () => {
