@@ -7,8 +7,8 @@ import { SLOT_COUNT } from '../topology/slots.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import { IMPORTING } from './slot-table.ts';
 
-const HANDOVER: PeerRequest = { type: 'handover', cluster: CLUSTER, move: IN.id };
-const STATUS: PeerRequest = { type: 'moveStatus', cluster: CLUSTER, move: IN.id };
+const HANDOVER: PeerRequest = { type: 'handover', cluster: CLUSTER, to: idOf('a'), move: IN.id };
+const STATUS: PeerRequest = { type: 'moveStatus', cluster: CLUSTER, to: idOf('a'), move: IN.id };
 
 describe('the target', () => {
   test('is filled while the source serves', () => {
@@ -37,8 +37,31 @@ describe('the target', () => {
     bench.effects = [];
     bench.apply(after(3, 'a'));
     expect([bench.serves(10), bench.wanted('purge').length]).toEqual([true, 0]);
-    expect(bench.ask(STATUS)).toEqual(state('unknown'));
+    // The source may be behind, and would serve again if it were told that the move was given up.
+    expect(bench.ask(STATUS)).toEqual(state('handed'));
+    expect(bench.ask(HANDOVER)).toEqual(state('handed'));
     expect(bench.heartbeats.at(-1)?.handed).toEqual([]);
+  });
+
+  test('says that it took over when its slots went on to others, and when it has left', () => {
+    const bench = target();
+    bench.ask(HANDOVER);
+    bench.apply(after(3, 'a'));
+    bench.apply(after(4, 'b'));
+    expect(bench.ask(STATUS)).toEqual(state('handed'));
+    bench.onHeartbeat = () => bench.lease({ mayGo: true });
+    bench.step({ type: 'leave' });
+    bench.pass(LEASE_MS);
+    expect(bench.wanted('left')).toHaveLength(1);
+    expect(bench.ask(STATUS)).toEqual(state('handed'));
+  });
+
+  test('does not answer for another node that was at its address', () => {
+    const bench = target();
+    for (const request of [STATUS, HANDOVER]) {
+      expect(bench.ask({ ...request, to: idOf('c') } as PeerRequest)?.type).toBe('refused');
+    }
+    expect(bench.serves(10)).toBe(false);
   });
 
   test('keeps what it got through topologies that do not end the move', () => {

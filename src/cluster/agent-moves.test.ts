@@ -54,7 +54,7 @@ describe('the source', () => {
       asked.push(request);
       return state('handed');
     });
-    expect(asked).toEqual([{ type: 'handover', cluster: CLUSTER, move: 7 }]);
+    expect(asked).toEqual([{ type: 'handover', cluster: CLUSTER, to: idOf('b'), move: 7 }]);
     expect(bench.table.wordOf(10)).toBe(1 | HANDED);
     expect(outcomes(bench)).toEqual(['7 handed']);
     expect(bench.heartbeats.at(-1)?.moves[0]?.state).toBe('handed');

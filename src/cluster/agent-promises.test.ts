@@ -233,7 +233,10 @@ describe('a promise that was given', () => {
     const bench = joined();
     bench.apply(topologyOf(2, 'abc', thirds, { moves: [move] }));
     bench.ask(asks('b', 2));
-    expect(bench.ask({ type: 'handover', cluster: CLUSTER, move: 1 })).toEqual({ type: 'moveState', state: 'handed' });
+    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 1 })).toEqual({
+      type: 'moveState',
+      state: 'handed',
+    });
     expect(bench.serves(150)).toBeTrue();
     bench.apply(topologyOf(3, 'abc', (slot) => (slot === 150 ? 'a' : thirds(slot))));
     expect(bench.serves(150)).toBeTrue();

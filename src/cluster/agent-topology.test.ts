@@ -258,7 +258,10 @@ describe('a node that leaves', () => {
   test('promises nothing and takes nothing over when it has left, but answers', () => {
     const bench = new AgentBench();
     bench.step({ type: 'leave' });
-    expect(bench.ask({ type: 'handover', cluster: CLUSTER, move: 1 })).toEqual({ type: 'moveState', state: 'unknown' });
+    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 1 })).toEqual({
+      type: 'moveState',
+      state: 'unknown',
+    });
     expect(bench.ask({ type: 'promise', cluster: CLUSTER, from: idOf('b'), epoch: 9, durationMs: 10 })).toEqual({
       type: 'promised',
       granted: false,

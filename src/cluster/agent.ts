@@ -13,7 +13,13 @@
  * in it is deleted and after the promises to its former owner have ended. A node that was removed serves nothing until all
  * is deleted and it has joined anew.
  */
-import type { NodeDescription, NodeFigures, PeerRequest } from '../protocol/cluster/messages.ts';
+import {
+  type NodeDescription,
+  type NodeFigures,
+  type PeerRequest,
+  type Refusal,
+  refusal,
+} from '../protocol/cluster/messages.ts';
 import { Topology } from '../topology/topology.ts';
 import { AgentOutput, type PendingRequest } from './agent-output.ts';
 import type { AgentEffect, AgentEvent, AgentOptions, AgentSnapshot } from './agent-types.ts';
@@ -175,6 +181,10 @@ export class ClusterAgent {
   }
 
   private takeQuestion(ticket: number, request: PeerRequest, nowMs: number): void {
+    if (request.type !== 'promise' && request.to !== this.node.id) {
+      this.output.add({ type: 'reply', ticket, answer: this.notMe(request.to) });
+      return;
+    }
     switch (request.type) {
       case 'promise': {
         const granted = this.promises.grant(request, this.topology, this.node.id, nowMs);
@@ -194,6 +204,11 @@ export class ClusterAgent {
         this.output.add({ type: 'reply', ticket, answer: { type: 'moveState', state: taken ? 'handed' : 'unknown' } });
       }
     }
+  }
+
+  /** Another process was at this address when the asker heard of it: only that one could know. */
+  private notMe(nodeId: string): Refusal {
+    return refusal(`this is node ${this.node.id}, not ${nodeId}`);
   }
 
   private takeReport(report: MoveReport, nowMs: number): void {
@@ -373,10 +388,8 @@ export class ClusterAgent {
   private answerWhenLeft(event: AgentEvent): readonly AgentEffect[] {
     if (event.type !== 'asked') return [];
     const { ticket, request } = event;
-    const answer =
-      request.type === 'promise'
-        ? ({ type: 'promised', granted: false } as const)
-        : ({ type: 'moveState', state: 'unknown' } as const);
-    return [{ type: 'reply', ticket, answer }];
+    if (request.type === 'promise') return [{ type: 'reply', ticket, answer: { type: 'promised', granted: false } }];
+    if (request.to !== this.node.id) return [{ type: 'reply', ticket, answer: this.notMe(request.to) }];
+    return [{ type: 'reply', ticket, answer: { type: 'moveState', state: this.incoming.stateOf(request.move) } }];
   }
 }

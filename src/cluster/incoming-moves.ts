@@ -3,7 +3,8 @@
  *
  *     importing ─(handover)─► handed        importing ─► failed
  *
- * The slots are taken over only on the source's word, once; a move that was given up or forgotten never is.
+ * The slots are taken over only on the source's word, once; a move that was given up or forgotten never is. What was taken over is remembered:
+ * a source that is behind with its topologies may ask long after the coordinator has ended the move, and must not take it for given up.
  */
 import type { MoveProgress } from '../protocol/cluster/messages.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
@@ -24,6 +25,9 @@ import type { MoveMark } from './slot-image.ts';
 
 type Import = KnownMove<ImportPhase>;
 
+/** Moves taken over that are remembered: far more than a cluster makes in the time that a source may be behind. */
+const TAKEN_MAX = 16_384;
+
 /** What became of imports by a topology. */
 export interface EndedImports {
   /** Moves that go on. */
@@ -41,6 +45,8 @@ const MARKS: Readonly<Record<ImportPhase, MoveMark | null>> = {
 export class IncomingMoves {
   private readonly output: AgentOutput;
   private readonly imports = new Map<number, Import>();
+  /** Moves that were taken over and that the topology ended with that, the oldest first. */
+  private readonly taken = new Set<number>();
 
   constructor(output: AgentOutput) {
     this.output = output;
@@ -60,6 +66,7 @@ export class IncomingMoves {
       const isHanded = phase === 'handed';
       if (!isHanded) unfinished.push(move);
       const isKept = isHanded && ownsSome(topology, selfId, move);
+      if (isKept) this.remember(id);
       this.output.add({ type: 'endMove', moveId: id, outcome: isKept ? 'handed' : 'cancelled' });
     }
     return { continuing, unfinished };
@@ -94,7 +101,7 @@ export class IncomingMoves {
   /** The source has sent everything and hands over. Returns whether this node serves the slots of `moveId` from now on. */
   takeHandover(moveId: number): boolean {
     const moved = this.imports.get(moveId);
-    if (moved === undefined || moved.phase === 'failed') return false;
+    if (moved === undefined || moved.phase === 'failed') return this.taken.has(moveId);
     if (moved.phase === 'importing') {
       const { move } = moved;
       moved.phase = 'handed';
@@ -104,15 +111,22 @@ export class IncomingMoves {
     return true;
   }
 
-  /** How `moveId` stands. `unknown`: this node does not serve its slots by it, and never will. */
+  /** How `moveId` stands. `handed`: this node took the slots over, whoever has them now. `unknown`: it did not, and never will. */
   stateOf(moveId: number): 'importing' | 'handed' | 'unknown' {
+    if (this.taken.has(moveId)) return 'handed';
     const phase = this.imports.get(moveId)?.phase ?? 'failed';
     return phase === 'failed' ? 'unknown' : phase;
   }
 
-  /** This node was removed. */
+  /** This node was removed, or has left. */
   clear(): void {
+    for (const [id, { phase }] of this.imports) if (phase === 'handed') this.remember(id);
     this.imports.clear();
+  }
+
+  private remember(moveId: number): void {
+    this.taken.add(moveId);
+    if (this.taken.size > TAKEN_MAX) this.taken.delete(this.taken.values().next().value!);
   }
 
   addMarks(marks: Map<number, MoveMark>): void {

@@ -170,7 +170,7 @@ export class OutgoingMoves {
       if (target === null) continue;
       this.output.askPeer(
         target,
-        { type: 'moveStatus', cluster: this.topology.cluster, move: moveId },
+        { type: 'moveStatus', cluster: this.topology.cluster, to: target.id, move: moveId },
         { purpose: { kind: 'moveStatus', moveId }, nowMs, timeoutMs: ANSWER_TIMEOUT_MS },
       );
     }
@@ -251,7 +251,7 @@ export class OutgoingMoves {
   private sendHandover(move: SlotMove, nowMs: number): void {
     this.output.askPeer(
       this.topology.node(move.to)!,
-      { type: 'handover', cluster: this.topology.cluster, move: move.id },
+      { type: 'handover', cluster: this.topology.cluster, to: move.to, move: move.id },
       { purpose: { kind: 'handover', moveId: move.id }, nowMs, timeoutMs: ANSWER_TIMEOUT_MS },
     );
   }

@@ -47,8 +47,8 @@ const REQUESTS: readonly CoordinatorRequest[] = [
 
 const PEER_REQUESTS: readonly PeerRequest[] = [
   { type: 'promise', cluster, from: A, epoch: 7, durationMs: 2000 },
-  { type: 'moveStatus', cluster, move: 1 },
-  { type: 'handover', cluster, move: 2 },
+  { type: 'moveStatus', cluster, to: A, move: 1 },
+  { type: 'handover', cluster, to: A, move: 2 },
 ];
 
 const ANSWERS: readonly CoordinatorAnswer[] = [

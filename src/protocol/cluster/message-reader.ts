@@ -146,7 +146,7 @@ function readPeerRequest(type: string, fields: JsonFields, cluster: string): Pee
       };
     case 'moveStatus':
     case 'handover':
-      return { type, cluster, move: fields.count('move', 0, COUNT_MAX) };
+      return { type, cluster, to: readNodeId(fields, 'to'), move: fields.count('move', 0, COUNT_MAX) };
     default:
       throw new MessageFault(`a node knows no message of type ${JSON.stringify(type.slice(0, 64))}`);
   }

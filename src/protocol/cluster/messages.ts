@@ -83,11 +83,15 @@ export interface PromiseRequest extends Addressed {
 
 export interface MoveStatusRequest extends Addressed {
   readonly type: 'moveStatus';
+  /** The move's target. Another node at its address, which started there since, must not answer for it. */
+  readonly to: string;
   readonly move: number;
 }
 
 export interface Handover extends Addressed {
   readonly type: 'handover';
+  /** The move's target. */
+  readonly to: string;
   readonly move: number;
 }
 
