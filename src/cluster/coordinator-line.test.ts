@@ -39,12 +39,25 @@ describe('the line of coordinators', () => {
     expect([coordinators.address, coordinators.isReady(0)]).toEqual(['b:2', true]);
   });
 
-  test('follows to a leader that is not listed, and comes back to the list when that fails', () => {
+  test('follows to a leader that is not listed, and goes on behind who named it when that fails', () => {
     const coordinators = line('a:1', 'b:2');
     coordinators.redirected('a:1', 'z:9', 0);
     expect(coordinators.address).toBe('z:9');
     coordinators.failed('z:9', 0);
-    expect(coordinators.address).toBe('a:1');
+    expect(coordinators.address).toBe('b:2');
+  });
+
+  test('reaches the one that leads although all others name one that is dead', () => {
+    const coordinators = line('a:1', 'b:2', 'dead:3');
+    const asked: string[] = [];
+    for (let nowMs = 0; nowMs < 2000 && coordinators.address !== 'b:2'; nowMs += 1) {
+      if (!coordinators.isReady(nowMs)) continue;
+      asked.push(coordinators.address);
+      if (coordinators.address === 'a:1') coordinators.redirected('a:1', 'dead:3', nowMs);
+      else coordinators.failed(coordinators.address, nowMs);
+    }
+    expect(asked).toEqual(['a:1', 'dead:3']);
+    expect(coordinators.address).toBe('b:2');
   });
 
   test.each([null, 'a:1'])('goes on when the leader is said to be %p', (leader) => {

@@ -1,6 +1,9 @@
 /**
  * Which coordinator to talk to, and when to try again: the one that answered last, else the one that another named as the
  * leader, else the next of the list. After each round in which none answered, the wait before the next round doubles.
+ *
+ * A leader that was named and does not answer counts against who named it: the list goes on behind that one, so that coordinators that
+ * name a dead one cannot keep a node from the one that was elected since.
  */
 import { assert } from '../base/assert.ts';
 
@@ -15,7 +18,7 @@ export class CoordinatorLine {
   private readonly addresses: readonly string[];
   private readonly random01: () => number;
   private index = 0;
-  /** A leader that is perhaps not in the list. */
+  /** Whom the one at `index` named, in the list or not. */
   private leader: string | null = null;
   private redirects = 0;
   private failures = 0;
@@ -55,9 +58,7 @@ export class CoordinatorLine {
       this.failed(address, nowMs);
       return;
     }
-    const listed = this.addresses.indexOf(leader);
-    this.leader = listed === -1 ? leader : null;
-    if (listed !== -1) this.index = listed;
+    this.leader = leader;
   }
 
   /** The one at `address` did not answer, or refused. What concerns another than the one asked now is old news. */
@@ -65,8 +66,8 @@ export class CoordinatorLine {
     if (address !== this.address) return;
     this.redirects = 0;
     this.failures += 1;
-    if (this.leader !== null) this.leader = null;
-    else this.index = (this.index + 1) % this.addresses.length;
+    this.leader = null;
+    this.index = (this.index + 1) % this.addresses.length;
     if (this.failures < this.addresses.length) return;
     this.failures = 0;
     this.notBeforeMs = nowMs + this.delayMs * (0.5 + this.random01() / 2);
