@@ -17,7 +17,7 @@ export interface StatePlace {
   /** What is missing on this machine, as a text for people; null: nothing. */
   readonly missing: string | null;
   /** Prepares it; the result takes it away again. */
-  start(): Promise<() => Promise<void>>;
+  readonly start: () => Promise<() => Promise<void>>;
   readonly contract: StateContract;
 }
 
@@ -53,8 +53,9 @@ function etcdPlace(): StatePlace {
     name: 'etcd',
     missing: etcdPath() === null ? ETCD_INSTALL_HINT : null,
     start: async () => {
-      etcd = await startEtcd();
-      return etcd.stop;
+      const started = await startEtcd();
+      etcd = started;
+      return () => started.stop();
     },
     contract: etcdContract(() => ({ endpoints: etcd?.endpoints ?? '', environment: {} })),
   };
@@ -76,7 +77,7 @@ function securePlace(): StatePlace {
       const plain = await startEtcd({ args: ['--bcrypt-cost=4'] });
       await enableUsers((path, body) => plain.members[0].call(path, body), { user, prefix: 'shoal/' });
       // The users are in its data; with certificates it could not be called so simply.
-      etcd = await plain.restart({
+      const secure = await plain.restart({
         scheme: 'https',
         args: [
           `--cert-file=${server.certFile}`,
@@ -92,9 +93,9 @@ function securePlace(): StatePlace {
         SHOAL_ETCD_USER: user.name,
         SHOAL_ETCD_PASSWORD: user.password,
       };
-      const { stop } = etcd;
+      etcd = secure;
       return async () => {
-        await stop();
+        await secure.stop();
         rmSync(folder, { recursive: true, force: true });
       };
     },

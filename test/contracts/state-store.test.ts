@@ -5,7 +5,7 @@ import { defineCasesElsewhere } from '../support/node-cases.ts';
 import { defineStateStoreContract } from './state-store-contract.ts';
 import { statePlaces } from './state-store-worlds.ts';
 
-describe.each(statePlaces())('$name', ({ name, missing, start, contract }) => {
+describe.each(statePlaces())('$name', ({ missing, start, contract }) => {
   describe.skipIf(missing !== null)(missing ?? 'on Bun', () => {
     let stop: () => Promise<void>;
     beforeAll(async () => {

@@ -27,7 +27,7 @@ import { pause, type StateClock } from './state-clock.ts';
 import type { StoredState } from './state-store.ts';
 
 export interface ElectionParts {
-  readonly client: EtcdClient;
+  readonly client: Pick<EtcdClient, 'call' | 'get' | 'watch'>;
   readonly clock: StateClock;
   readonly announcer: Announcer;
   readonly address: string;

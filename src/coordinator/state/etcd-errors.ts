@@ -1,6 +1,6 @@
 /**
  * What a call to etcd failed with, sorted by what to do about it. etcd answers faults with a gRPC code, and uses one code
- * for faults that need different treatment, so three of its texts are looked at too; they are the same in all its versions.
+ * for faults that need different treatment, so some of its texts are looked at too; they are the same in all its versions.
  */
 
 export type EtcdFailureKind =
@@ -42,6 +42,7 @@ export const GrpcCode = {
 const TOO_MANY_REQUESTS = 'too many requests';
 const OLD_REVISION = 'revision of auth store is old';
 const WRONG_USER = ['authentication failed', 'user name is empty', 'user name not found'];
+const COMMON_NAME = 'CommonName of client';
 const TEXT_LETTERS_MAX = 200;
 
 /** The failure in an answer that is not 200; `body` is what was parsed of it, undefined where it is no JSON. */
@@ -56,6 +57,10 @@ export function failureOfAnswer(status: number, body: unknown, text: string): Et
       'misconfigured',
       'it has no /v3/ interface: etcd 3.4 or later is needed, with its JSON gateway',
     );
+  }
+  if (start.startsWith(COMMON_NAME)) {
+    const reason = 'while it has users, its gateway takes certificates of clients only without a common name';
+    return new EtcdFailure('misconfigured', `${reason} (subject /O=…)`);
   }
   return new EtcdFailure('misconfigured', `it answered HTTP ${status}, not as etcd does: ${start}`);
 }

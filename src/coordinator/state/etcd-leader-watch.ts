@@ -12,7 +12,7 @@ import type { Sighting } from './etcd-messages.ts';
 import { pause, type StateClock } from './state-clock.ts';
 
 export interface LeaderWatchParts {
-  readonly client: EtcdClient;
+  readonly client: Pick<EtcdClient, 'get' | 'watch'>;
   readonly clock: StateClock;
   readonly key: string;
   /** Between two reads beside a watch. */

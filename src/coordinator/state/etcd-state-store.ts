@@ -64,6 +64,7 @@ export class EtcdStateStore implements StateStore {
   private announcer: Announcer | null = null;
   private election: EtcdElection | null = null;
   private running: Promise<void> = Promise.resolve();
+  private closed: Promise<void> | null = null;
 
   constructor({ access, cluster, clock = SYSTEM_CLOCK, timing }: EtcdStateStoreOptions) {
     this.access = access;
@@ -144,7 +145,12 @@ export class EtcdStateStore implements StateStore {
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closed ??= this.end();
+    return this.closed;
+  }
+
+  private async end(): Promise<void> {
     this.announcer?.close();
     this.closing.abort();
     await this.running;

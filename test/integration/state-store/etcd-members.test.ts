@@ -14,9 +14,9 @@ import { StateCoordinator } from '../../support/state-coordinator.ts';
 
 const isMissing = etcdPath() === null;
 /** Outlives an election of the members, as the default does with theirs. */
-const TIMING = { electionMs: 4000, attemptMs: 600, pollMs: 500, againMs: 50, writeMs: 6000 };
+const TIMING = { electionMs: 15_000, attemptMs: 600, pollMs: 500, againMs: 50, writeMs: 15_000 };
 /** For who is to lose the election. */
-const QUICK = { ...TIMING, electionMs: 1000, writeMs: 700 };
+const QUICK = { ...TIMING, electionMs: 2000, writeMs: 1000 };
 const A = Uint8Array.of(1, 2, 3);
 
 describe.skipIf(isMissing)(isMissing ? ETCD_INSTALL_HINT : 'three members of etcd', () => {

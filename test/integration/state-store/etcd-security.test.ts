@@ -3,17 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EtcdTiming } from '../../../src/coordinator/state/etcd-state-store.ts';
 import { Authority, type Certificate, OPENSSL_INSTALL_HINT, opensslPath } from '../../support/certificates.ts';
 import {
   ETCD_INSTALL_HINT,
   type EtcdCluster,
   type EtcdMember,
+  type EtcdOptions,
   etcdPath,
   startEtcd,
 } from '../../support/etcd-server.ts';
 import { enableUsers, ROOT } from '../../support/etcd-users.ts';
 import { failureOf } from '../../support/failure-of.ts';
-import { StateCoordinator } from '../../support/state-coordinator.ts';
+import { LASTING_TIMING, SHORT_TIMING, StateCoordinator } from '../../support/state-coordinator.ts';
 
 const ADDRESS = '10.0.0.1:7500';
 const missing = etcdPath() === null ? ETCD_INSTALL_HINT : opensslPath() === null ? OPENSSL_INSTALL_HINT : null;
@@ -68,7 +70,6 @@ describe.skipIf(missing !== null)(missing ?? 'users', () => {
     await using one = await StateCoordinator.start(spec, ADDRESS, {
       cluster,
       environment,
-      etcdTiming: { electionMs: 4000, attemptMs: 800, pollMs: 300, againMs: 20 },
     });
     const { revision } = await one.elected();
     const first = await one.store.write(Uint8Array.of(1), revision);
@@ -130,8 +131,12 @@ describe.skipIf(missing !== null)(missing ?? 'certificates', () => {
     SHOAL_ETCD_CERT: certFile,
     SHOAL_ETCD_KEY: keyFile,
   });
-  const start = (etcd: EtcdCluster, environment: Record<string, string>): Promise<StateCoordinator> =>
-    StateCoordinator.start(`etcd:${etcd.endpoints}`, ADDRESS, { cluster: newCluster(), environment });
+  const start = (
+    etcd: EtcdCluster,
+    environment: Record<string, string>,
+    etcdTiming: Partial<EtcdTiming> = LASTING_TIMING,
+  ): Promise<StateCoordinator> =>
+    StateCoordinator.start(`etcd:${etcd.endpoints}`, ADDRESS, { cluster: newCluster(), environment, etcdTiming });
 
   test('the right ones on both sides', async () => {
     await using one = await start(strict, withClient(authority.caFile, client));
@@ -171,7 +176,7 @@ describe.skipIf(missing !== null)(missing ?? 'certificates', () => {
   test('certificates that are renewed in their files, on both sides, are used by who runs already', async () => {
     const caFile = join(folder, 'renewed.pem');
     copyFileSync(authority.caFile, caFile);
-    await using one = await start(strict, withClient(caFile, client));
+    await using one = await start(strict, withClient(caFile, client), SHORT_TIMING);
     await one.elected();
     strict = await strict.restart(strictly(other.sign('server-2')));
     expect((await one.listener.next('trouble', ({ text }) => text !== null)).text).toContain(strict.endpoints);
