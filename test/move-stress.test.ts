@@ -57,7 +57,6 @@ async function moveWhileWriting(seed: number): Promise<void> {
     movers.begin(1, MOVED);
     while (!movers.isHanded && movers.error === null) {
       movers.connect();
-      // Real time, but the wall clock of the test stands still, so nothing expires.
       movers.tick(performance.now() - movers.nowMs);
       await nextTurn();
     }
