@@ -24,6 +24,7 @@ import { Topology } from '../topology/topology.ts';
 import { AgentOutput, type PendingRequest } from './agent-output.ts';
 import type { AgentEffect, AgentEvent, AgentOptions, AgentSnapshot } from './agent-types.ts';
 import { CoordinatorTalk, type HeartbeatContent } from './coordinator-talk.ts';
+import { Departure } from './departure.ts';
 import { IncomingMoves } from './incoming-moves.ts';
 import { shortId } from './move-parts.ts';
 import type { MoveReport } from './mover.ts';
@@ -53,13 +54,13 @@ export class ClusterAgent {
   private readonly outgoing: OutgoingMoves;
   private readonly incoming = new IncomingMoves(this.output);
   private readonly news = new ServingNews(this.output);
+  private readonly departure = new Departure();
   private readonly intake = new TopologyIntake(this.output);
   private topology: Topology;
   private image: SlotImage;
   private node: NodeDescription;
   private figures = NO_FIGURES;
   private life: Life = 'joining';
-  private isLeaving = false;
   private withheldCount = 0;
   private isImageOld = false;
 
@@ -140,10 +141,9 @@ export class ClusterAgent {
         if (this.life === 'dropping') this.joinAnew(event.nodeId);
         return;
       case 'leave':
-        this.isLeaving = true;
+        this.departure.isWanted = true;
         this.talk.hasNews();
         if (this.life !== 'member') this.leave();
-        else this.leaveIfNobodyStays();
     }
   }
 
@@ -162,7 +162,7 @@ export class ClusterAgent {
         const { lease, sentMs } = news;
         this.rights.leaseGranted({ sentMs, leaseMs: lease.leaseMs, epoch: lease.epoch }, this.topology.epoch);
         if (this.outgoing.cancel(lease.cancel ?? [])) this.movesChanged();
-        if (lease.mayGo && this.isLeaving) this.leave();
+        if (lease.mayGo && this.departure.isWanted) this.leave();
       }
       return;
     }
@@ -257,12 +257,11 @@ export class ClusterAgent {
     this.incoming.begin(after, selfId);
     this.rights.epochApplied(after.epoch);
     this.talk.hasNews();
-    this.leaveIfNobodyStays();
   }
 
   /** The coordinator gave this node up: others own its slots now. */
   private removed(nowMs: number): void {
-    if (this.isLeaving) {
+    if (this.departure.isWanted) {
       this.leave();
       return;
     }
@@ -274,16 +273,6 @@ export class ClusterAgent {
     this.life = 'dropping';
     this.endAll();
     this.output.add({ type: 'dropAll' });
-  }
-
-  /** A cluster that is stopped as a whole: there is nobody to whom slots could be moved, so waiting is of no use. */
-  private leaveIfNobodyStays(): void {
-    if (!this.isLeaving || this.life !== 'member') return;
-    const { nodes } = this.topology;
-    const isAlone = nodes.length === 1;
-    if (!isAlone && nodes.some(({ state }) => state !== 'draining')) return;
-    this.output.log('warn', 'no node stays that could take over what this one has');
-    this.leave();
   }
 
   private leave(): void {
@@ -314,6 +303,10 @@ export class ClusterAgent {
     for (const request of this.output.expire(nowMs)) this.takeSilence(request, 'no answer in time', nowMs);
     if (this.fences.lower(nowMs)) this.isImageOld = true;
     this.outgoing.tick(nowMs);
+    if (this.life === 'member' && this.departure.isPointless(this.topology, nowMs, this.talk.leaseMs)) {
+      this.output.log('warn', 'no node stays that could take over what this one has');
+      this.leave();
+    }
   }
 
   private renewImage(): void {
@@ -362,7 +355,7 @@ export class ClusterAgent {
       node: this.node,
       // What another identity of this process has applied says nothing of this one.
       epoch: this.life === 'member' ? this.topology.epoch : 0,
-      leaving: this.isLeaving,
+      leaving: this.departure.isWanted,
       moves: [...this.outgoing.progress(), ...this.incoming.failed()],
       handed: this.incoming.handedIds(),
       figures: this.figures,
