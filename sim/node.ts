@@ -59,6 +59,8 @@ export class SimNode implements Server {
   readonly data: DataPlane;
   /** Under which it is, or wants to be, in the topology. */
   id: string;
+  /** All that it ever had. */
+  readonly ids: string[] = [];
   isLeaving = false;
   private readonly world: World;
   private readonly chance: Chance;
@@ -79,6 +81,7 @@ export class SimNode implements Server {
     this.chance = world.chance(`node ${place} ${world.scheduler.step}`);
     const { chance, process } = this;
     this.id = newId(chance);
+    this.ids.push(this.id);
     this.slots = SlotTable.create();
     this.store = Store.create({
       memoryBytes: STORE_BYTES,
@@ -306,6 +309,7 @@ export class SimNode implements Server {
 
   private rejoin(): void {
     this.id = newId(this.chance);
+    this.ids.push(this.id);
     this.world.trace.note(this.process.name, () => `joins anew as ${this.describe()}`);
     this.step({ type: 'dropped', nodeId: this.id });
   }

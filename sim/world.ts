@@ -36,6 +36,8 @@ const CLOCK_RATE_SHARE = 0.01;
 const FAST_CLOCK_SHARE = 0.2;
 /** The cluster is there so soon, and again so soon after the last fault; true ms. */
 const REST_WITHIN_MS = 60_000;
+/** Then an operator says which nodes are gone for good, which the coordinator cannot know of some. */
+const OPERATOR_MS = 15_000;
 /** It must stay at rest for so long. */
 const REST_FOR_MS = 300;
 const LOOK_EVERY_MS = 50;
@@ -74,6 +76,10 @@ export class World {
   erasedCount = 0;
   /** The newest that was stored. */
   topology: Topology | null = null;
+  /** Ids of nodes that were removed and may serve on, as far as the coordinator knows. */
+  private departed: readonly string[] = [];
+  /** Ids of nodes whose process has ended: an operator can see that. */
+  private readonly endedIds = new Set<string>();
   /** When the last fault is over, as far as it is known. */
   faultsUntilMs = 0;
   private readonly seed: number;
@@ -103,7 +109,11 @@ export class World {
     const stateProcess = scenario.stateStore === 'etcd' ? this.newProcess(STATE_PLACE) : null;
     this.stateService = new StateService({
       process: stateProcess,
-      onStored: (value) => this.onStored(decodeState(value, CLUSTER_NAME).topology),
+      onStored: (value) => {
+        const { topology, departed } = decodeState(value, CLUSTER_NAME);
+        this.departed = departed.map(({ id }) => id);
+        this.onStored(topology);
+      },
       readsOld: bug === 'reuseEpoch',
     });
     this.operator = new Operator(this);
@@ -148,6 +158,7 @@ export class World {
     while (scheduler.nowMs < this.faultsUntilMs) if (!this.step()) return;
     this.trace.note('', () => 'the faults are over');
     this.network.healAll();
+    scheduler.after(OPERATOR_MS, () => this.forgetEnded());
     if (!this.runToRest('had no more faults')) return;
     for (const client of this.clients) client.stop();
     if (!this.readAll()) return;
@@ -187,6 +198,7 @@ export class World {
     if (!this.nodes.includes(node)) return;
     this.trace.note(node.process.name, () => why);
     this.eraseClaims(node);
+    for (const id of node.ids) this.endedIds.add(id);
     node.process.kill();
     this.serving.remove(node);
     this.nodes = this.nodes.filter((other) => other !== node);
@@ -217,9 +229,19 @@ export class World {
       if (before.node(node.id) === null || topology.node(node.id) !== null) continue;
       const hadSlots = before.slotCountOf(node.id) > 0 || before.moves.some(({ to }) => to === node.id);
       if (hadSlots && this.scenario.profile !== 'faults') {
-        throw new SimulationFailure('needlessDeath', `${node.describe()} was removed with slots in epoch ${topology.epoch}`);
+        throw new SimulationFailure(
+          'needlessDeath',
+          `${node.describe()} was removed with slots in epoch ${topology.epoch}`,
+        );
       }
       this.eraseClaims(node);
+    }
+  }
+
+  /** Somebody looks after a while and says which of the nodes that are missing have ended for good. */
+  private forgetEnded(): void {
+    for (const node of this.departed) {
+      if (this.endedIds.has(node)) this.operator.ask({ type: 'forget', cluster: CLUSTER_NAME, node });
     }
   }
 
