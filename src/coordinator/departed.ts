@@ -107,7 +107,7 @@ export class Departures {
     if (this.isTold || nowMs - this.waitsSinceMs < leaseMs * WAIT_LEASES) return null;
     this.isTold = true;
     const names = unknown.map(({ id, host, port }) => `${id} at ${host}:${port}`).join(', ');
-    return `nodes that join wait: ${names} may still serve where this coordinator cannot see it; start a node at its address, or say that it is gone for good (forget)`;
+    return `nodes that join wait: ${names} may still serve where this coordinator cannot see it; start a node at its address, or say that it is gone for good (shoal cluster forget)`;
   }
 }
 

@@ -47,6 +47,16 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: 'Change how fast slots move.',
     load: async () => (await import('./change.ts')).limitsCommand,
   },
+  cancel: {
+    usage: 'cancel',
+    summary: 'Give up what is being moved.',
+    load: async () => (await import('./forget.ts')).cancelCommand,
+  },
+  forget: {
+    usage: 'forget NODE',
+    summary: 'Say that a removed node is gone for good.',
+    load: async () => (await import('./forget.ts')).forgetCommand,
+  },
 };
 
 export const clusterCommand: CommandModule = { run, help };

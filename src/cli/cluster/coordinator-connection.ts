@@ -64,6 +64,14 @@ export class CoordinatorConnection {
     await this.ask({ type: 'limits', concurrentMoves, bytesPerSecond }, 'done');
   }
 
+  async cancel(): Promise<void> {
+    await this.ask({ type: 'cancel' }, 'done');
+  }
+
+  async forget(node: string): Promise<void> {
+    await this.ask({ type: 'forget', node }, 'done');
+  }
+
   close(): void {
     this.link.close();
   }

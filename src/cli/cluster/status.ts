@@ -35,7 +35,7 @@ function help(): string {
 
 /** The status as people read it. */
 export function statusText(status: Status): string {
-  const { cluster, coordinator, store, epoch, nodes, moves, unassigned, plannedSlots, trouble } = status;
+  const { cluster, coordinator, store, epoch, nodes, moves, unassigned, plannedSlots, trouble, departed } = status;
   const lines = [`cluster ${cluster}, epoch ${epoch}, coordinator ${coordinator}, state in ${store}`];
   if (trouble !== null) lines.push(`state store: ${trouble}`);
   if (unassigned > 0) lines.push(`${unassigned} slots have no node`);
@@ -49,6 +49,14 @@ export function statusText(status: Status): string {
   if (plannedSlots > 0) lines.push('', `${plannedSlots} slots are to move, ${moves.length} moves run`);
   if (moves.length > 0) {
     lines.push(...table([['move', 'from', 'to', 'slots', 'items', 'done', 'bytes', 'behind'], ...moves.map(moveLine)]));
+  }
+  if (departed.length > 0) {
+    const names = departed.map(({ id, host, port }) => `${id.slice(0, ID_LENGTH_SHOWN)} (${host}:${port})`);
+    lines.push(
+      '',
+      `removed, and perhaps still serving: ${names.join(', ')}`,
+      'Nodes that join wait until they are known not to; start nodes at these addresses, or see shoal cluster forget --help.',
+    );
   }
   return `${lines.join('\n')}\n`;
 }
