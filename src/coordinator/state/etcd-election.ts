@@ -92,7 +92,7 @@ export class EtcdElection {
         readMs: this.leaseMs,
         againMs,
         onSeen,
-        onAlive: () => announcer.troubleIsOver(),
+        onAlive: () => announcer.troubleIsOver('reach'),
         onFailure,
       },
       signal,
@@ -144,7 +144,7 @@ export class EtcdElection {
 
   private fail(failure: EtcdFailure): void {
     this.first(failure);
-    this.parts.announcer.trouble(`etcd: ${failure.message}`);
+    this.parts.announcer.trouble('reach', `etcd: ${failure.message}`);
   }
 
   private first(failure: EtcdFailure | null): void {
@@ -158,7 +158,7 @@ export class EtcdElection {
     if (sighting.revision < (this.latest?.revision ?? 0)) return;
     this.latest = sighting;
     const { item } = sighting;
-    this.parts.announcer.troubleIsOver();
+    this.parts.announcer.troubleIsOver('reach');
     if (this.isElected) {
       if (sighting.revision >= this.created && item?.createRevision !== this.created) this.deposedBy(item);
       return;
@@ -269,7 +269,7 @@ export class EtcdElection {
     const stop = (): void => reign.abort();
     signal.addEventListener('abort', stop);
     this.isElected = true;
-    announcer.troubleIsOver();
+    announcer.troubleIsOver('reach');
     announcer.elected(state);
     this.first(null);
     let pauseMs = this.leaseMs / RENEWALS_PER_LEASE;
@@ -278,7 +278,7 @@ export class EtcdElection {
       if (reign.signal.aborted) break;
       try {
         if (await this.renew(this.untilMs, reign.signal)) {
-          announcer.troubleIsOver();
+          announcer.troubleIsOver('reach');
           pauseMs = this.leaseMs / RENEWALS_PER_LEASE;
         } else {
           this.depose('its lease in etcd ran out', this.latest?.item ?? null);

@@ -128,7 +128,7 @@ export class EtcdStateStore implements StateStore {
     try {
       const { body } = await this.client.call('/v3/kv/txn', request, deadlineMs, this.closing.signal);
       const { succeeded, revision, items } = readTransaction(body);
-      this.announcer?.troubleIsOver();
+      for (const kind of ['reach', 'write'] as const) this.announcer?.troubleIsOver(kind);
       if (succeeded) return { kind: 'written', revision };
       const [leader = null, state = null] = items;
       if (leader?.createRevision !== electedRevision) {
@@ -161,7 +161,7 @@ export class EtcdStateStore implements StateStore {
   private faultOf(failure: EtcdFailure): ShoalError {
     const isUnknown = failure.kind === 'passing' || failure.kind === 'token' || failure.isAfterUnknown;
     const text = `etcd did not store the state: ${failure.message}`;
-    this.announcer?.trouble(text);
+    this.announcer?.trouble(isUnknown ? 'reach' : 'write', text);
     return isUnknown
       ? new ShoalError('StateStoreUnavailable', `${text}; it may be stored all the same`, { cause: failure })
       : new ShoalError('StateStoreFailed', text, { cause: failure });

@@ -227,7 +227,11 @@ describe('trouble', () => {
       if (step === 'create') throw systemError('ENOSPC', path);
     };
     expect(await failureOf(store.write(A, 0))).toMatchObject({ code: 'StateStoreFailed' });
-    expect((await listener.next('trouble')).text).toContain('the disk is full');
+    const told = await listener.next('trouble');
+    expect(told.text).toContain('the disk is full');
+    // The lock is renewed all the same, which is no end of it.
+    await place.clock.advance(5000);
+    expect(listener.news.at(-1)).toBe(told);
     place.files.onStep = () => undefined;
     expect(await store.write(A, 0)).toEqual({ kind: 'written', revision: 1 });
     expect((await listener.next('trouble')).text).toBeNull();

@@ -94,11 +94,11 @@ export class FileStateStore implements StateStore {
           state.revision === expectedRevision
             ? { kind: 'written', revision: await file.replace(copy) }
             : { kind: 'conflict', state };
-        this.announcer?.troubleIsOver();
+        this.announcer?.troubleIsOver('write');
         return outcome;
       } catch (error) {
         const failure = asFailure(error, `cannot write ${file.path}`);
-        this.announcer?.trouble(failure.message);
+        this.announcer?.trouble('write', failure.message);
         throw failure;
       }
     });
@@ -132,7 +132,7 @@ export class FileStateStore implements StateStore {
       identity,
       silentMs: this.silentMs,
       signal: this.closing.signal,
-      onWait: (text) => this.announcer?.trouble(text),
+      onWait: (text) => this.announcer?.trouble('reach', text),
     });
     try {
       const file = new StateFile(this.folder, this.files);
@@ -142,7 +142,7 @@ export class FileStateStore implements StateStore {
       this.untilMs = sentMs + this.silentMs * SILENT_SHARE;
       // Other processes may have kept it waiting for longer than the lock counts from its beginning.
       if (!(await this.renew(lock))) throw new Error('the lock was taken away at once');
-      this.announcer?.troubleIsOver();
+      this.announcer?.troubleIsOver('reach');
       this.announcer?.elected(state);
     } catch (error) {
       this.lock = null;
@@ -162,7 +162,7 @@ export class FileStateStore implements StateStore {
           if (this.lock === null) await this.takeFolder(identity);
           else await this.renewOrDepose(this.lock);
         } catch (error) {
-          this.announcer?.trouble(asFailure(error, `cannot use the folder ${this.folder}`).message);
+          this.announcer?.trouble('reach', asFailure(error, `cannot use the folder ${this.folder}`).message);
         }
       });
     }
@@ -170,7 +170,7 @@ export class FileStateStore implements StateStore {
 
   private async renewOrDepose(lock: DirectoryLock): Promise<void> {
     try {
-      if (await this.renew(lock)) this.announcer?.troubleIsOver();
+      if (await this.renew(lock)) this.announcer?.troubleIsOver('reach');
       else this.depose(`the lock of this process in ${this.folder} was taken away`);
     } catch (error) {
       if (this.clock.monotonicMs() >= this.untilMs) {

@@ -224,6 +224,35 @@ describe.skipIf(isMissing)(isMissing ? ETCD_INSTALL_HINT : 'etcd', () => {
     expect((await one.elected()).revision).toBe(0);
   });
 
+  test('etcd whose database is full: writes are refused with the reason, and the election stays', async () => {
+    const full = await startEtcd({ args: ['--quota-backend-bytes=6000000'] });
+    try {
+      const options = { etcdTiming: SHORT_TIMING };
+      await using one = await StateCoordinator.start(`etcd:${full.endpoints}`, '10.0.0.1:7500', options);
+      await one.elected();
+      const written = await one.store.write(A, 0);
+      if (written.kind !== 'written') throw new Error(written.kind);
+      const [first] = full.members;
+      const value = Buffer.alloc(1_000_000).toString('base64');
+      const filling = async (): Promise<void> => {
+        for (let count = 0; count < 20; count += 1) await first.call('/v3/kv/put', { key: 'AA==', value });
+      };
+      expect((await failureOf(filling())).message).toContain('database space exceeded');
+      const failure = await failureOf(one.store.write(B, written.revision));
+      expect(failure).toMatchObject({ code: 'StateStoreFailed' });
+      expect(failure.message).toContain('database space exceeded');
+      const told = await one.listener.next('trouble');
+      expect(told.text).toContain('database space exceeded');
+      const untilMs = one.store.electedUntilMs();
+      while (one.store.electedUntilMs() === untilMs) await new Promise((resolve) => setImmediate(resolve));
+      expect(one.store.electedUntilMs()).toBeGreaterThan(untilMs);
+      // It can be reached, and is no better for that.
+      expect(one.listener.news.at(-1)).toBe(told);
+    } finally {
+      await full.stop();
+    }
+  });
+
   test('what is no etcd is refused at the start, with what it said', async () => {
     using server = Bun.serve({
       port: 0,
