@@ -54,15 +54,12 @@ export function changeFor(
       }));
     case 'drain':
       if (topology.node(message.node) === null) return noNode(message.node);
-      return done((now) => ({
-        ...withSettings(now, { drained: new Set(now.settings.drained).add(message.node) }),
-        cancelled: withMoves(now, 'to', message.node),
-      }));
+      return done((now) => withSettings(now, { drained: new Set(now.settings.drained).add(message.node) }));
     case 'undrain':
       if (topology.node(message.node) === null) return noNode(message.node);
       return done((now) => ({
         ...withSettings(now, { drained: new Set([...now.settings.drained].filter((id) => id !== message.node)) }),
-        cancelled: now.settings.drained.has(message.node) ? withMoves(now, 'from', message.node) : now.cancelled,
+        cancelled: now.settings.drained.has(message.node) ? withMovesFrom(now, message.node) : now.cancelled,
       }));
     case 'weight': {
       const node = topology.node(message.node);
@@ -86,9 +83,9 @@ function withSettings(state: CoordinatorState, settings: Partial<CoordinatorStat
   return { ...state, settings: { ...state.settings, ...settings } };
 }
 
-/** The cancelled moves, and those on one side of which `node` is: they would only bring back what must go again. */
-function withMoves({ cancelled, topology }: CoordinatorState, side: 'from' | 'to', node: string): ReadonlySet<number> {
-  const moves = topology.moves.filter((move) => move[side] === node);
+/** The cancelled moves, and those from `node`: they would have to come back. */
+function withMovesFrom({ cancelled, topology }: CoordinatorState, node: string): ReadonlySet<number> {
+  const moves = topology.moves.filter(({ from }) => from === node);
   return new Set([...cancelled, ...moves.map(({ id }) => id)]);
 }
 

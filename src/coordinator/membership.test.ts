@@ -178,6 +178,16 @@ describe('a node that leaves', () => {
     expect(bench.logs.some((line) => line.endsWith('10.0.0.1:7001 has left'))).toBeTrue();
   });
 
+  test('gets no more slots: moves to it are to be given up', () => {
+    const bench = CoordinatorBench.settled(2);
+    for (const node of bench.nodes) node.hands = false;
+    const third = bench.join({ hands: false });
+    while (bench.topology.moves.length === 0) bench.pass(100);
+    third.leaving = true;
+    bench.beat(third);
+    expect(bench.stored.cancelled).toEqual(new Set(bench.topology.moves.map(({ id }) => id)));
+  });
+
   test('while it joins goes at once', () => {
     const bench = CoordinatorBench.settled(1);
     const node = bench.join({ applies: false });

@@ -56,15 +56,19 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
     reasons.length > 0 ? nextTopology(topology, { nodes, owners, moves: [...moves, ...begun.moves] }) : topology;
   const tight = settings.tight && (begun.waits || after.moves.length > 0 || begun.owners.size > 0);
   const leaseMs = nextLeaseMs(state.leaseMs, input);
+  const cancelled = nextCancelled(state.cancelled, after);
   const isSame =
-    after === topology && tight === settings.tight && leaseMs === state.leaseMs && isSameList(departed, state.departed);
+    after === topology &&
+    cancelled.size === state.cancelled.size &&
+    tight === settings.tight &&
+    leaseMs === state.leaseMs &&
+    isSameList(departed, state.departed);
   if (isSame) return null;
-  const running = new Set(after.moves.map(({ id }) => id));
   const next: CoordinatorState = {
     topology: after,
     settings: { ...settings, drained: keep(settings.drained, alive), tight },
     nextMoveId: state.nextMoveId + begun.moves.length,
-    cancelled: keep(state.cancelled, running),
+    cancelled,
     leaseMs,
     removalEpoch: isRemoval ? after.epoch : state.removalEpoch,
     departed,
@@ -82,6 +86,12 @@ function isAssembling(topology: Topology, membership: Membership, nowMs: number)
     const heardForMs = nowMs - (membership.lastOf(id)?.firstHeardAtMs ?? nowMs);
     return heardForMs < (state === 'joining' ? JOINING_MS_MAX : ASSEMBLY_MS);
   });
+}
+
+/** Those that still run, and those that bring slots to where they must go again. */
+function nextCancelled(cancelled: ReadonlySet<number>, topology: Topology): ReadonlySet<number> {
+  const moves = topology.moves.filter(({ id, to }) => cancelled.has(id) || topology.node(to)?.state !== 'active');
+  return new Set(moves.map(({ id }) => id));
 }
 
 /** A longer lease is granted once that is stored; a shorter one is waited for once the longer ones have ended. */

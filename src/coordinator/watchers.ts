@@ -16,8 +16,7 @@ type Answer = (to: number, answer: CoordinatorAnswer) => void;
 export class Watchers {
   /** By the number of the request. */
   private readonly waiting = new Map<number, Watcher>();
-  private encodedEpoch = -1;
-  private encoded = '';
+  private encoded: { readonly topology: Topology; readonly base64: string } | null = null;
 
   /** Answers at once where `topology` is news. */
   add(to: number, watcher: Watcher, topology: Topology, answer: Answer): void {
@@ -53,10 +52,9 @@ export class Watchers {
   }
 
   private news(topology: Topology): CoordinatorAnswer {
-    if (this.encodedEpoch !== topology.epoch) {
-      this.encoded = Buffer.from(encodeTopology(topology)).toString('base64');
-      this.encodedEpoch = topology.epoch;
+    if (this.encoded?.topology !== topology) {
+      this.encoded = { topology, base64: Buffer.from(encodeTopology(topology)).toString('base64') };
     }
-    return { type: 'topology', epoch: topology.epoch, topology: this.encoded };
+    return { type: 'topology', epoch: topology.epoch, topology: this.encoded.base64 };
   }
 }
