@@ -202,7 +202,9 @@ export class CoordinatorCore {
       this.answer(request, refusal(problem));
       return false;
     }
-    const isNews = (isMember || !heartbeat.leaving) && membership.hear(heartbeat, nowMs);
+    // Of a node that leaves before it was ever seen there is nothing to remember.
+    const isKnown = isMember || !heartbeat.leaving || membership.lastOf(id) !== null;
+    const isNews = isKnown && membership.hear(heartbeat, nowMs);
     const cancel = topology.moves.filter((move) => move.from === id && cancelled.has(move.id));
     this.answer(request, {
       type: 'lease',

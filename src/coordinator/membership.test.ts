@@ -205,6 +205,20 @@ describe('a node that leaves', () => {
     expect(bench.topology.nodes).toHaveLength(1);
   });
 
+  test('before it was let in does not come in any more', () => {
+    const bench = CoordinatorBench.settled(1);
+    const { epoch } = bench;
+    bench.writeMode = 'refuse';
+    bench.admin({ type: 'limits', concurrentMoves: 1, bytesPerSecond: null });
+    const node = bench.join();
+    bench.beat(node);
+    node.leaving = true;
+    expect(bench.beat(node)).toMatchObject({ type: 'lease', mayGo: true });
+    bench.writeMode = 'ok';
+    bench.pass(LEASE_MS);
+    expect(bench.epoch).toBe(epoch);
+  });
+
   test('and has slots that nobody can take stays', () => {
     const bench = CoordinatorBench.settled(1);
     bench.nodes[0]!.leaving = true;
