@@ -103,15 +103,29 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
   if (etcdPath() === null) throw new Error(ETCD_INSTALL_HINT);
   let failure: unknown;
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
-    const folder = mkdtempSync(join(tmpdir(), 'shoal-etcd-'));
+    const folder = newFolder();
     try {
       return await startIn(folder, await newPlaces(options.members ?? 1), options);
     } catch (error) {
       failure = error;
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   }
   throw failure;
+}
+
+const folders = new Set<string>();
+
+/** Removed by `stop`, and in any case with the test process. */
+function newFolder(): string {
+  if (folders.size === 0) process.once('exit', () => folders.forEach(removeFolder));
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-etcd-'));
+  folders.add(folder);
+  return folder;
+}
+
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
 }
 
 interface Place {
@@ -147,7 +161,7 @@ async function startIn(folder: string, places: readonly Place[], options: EtcdOp
     endpoints: members.map(({ origin }) => origin).join(','),
     stop: async () => {
       await end();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
     restart: async (other) => {
       await end();
