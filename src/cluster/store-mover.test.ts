@@ -1,57 +1,16 @@
 /** Moves between two stores while a random workload writes to them: what must be there at the end is known from a model. */
 import { describe, expect, test } from 'bun:test';
+import { expectMoved, isMoved, KEYS, MOVED, openRun } from '../../test/support/move-run.ts';
 import { StoreDriver } from '../../test/support/store-driver.ts';
-import { RIGHT, TwoMovers, WALL_MS } from '../../test/support/two-movers.ts';
-import { slotOf, StoreModel } from '../../test/support/workload-model.ts';
+import { TwoMovers } from '../../test/support/two-movers.ts';
+import { slotOf } from '../../test/support/workload-model.ts';
 import { seededRandom } from '../base/random.ts';
 import { auditStore } from '../store/audit.ts';
-import type { Store } from '../store/store.ts';
 import { WriteResult } from '../store/types.ts';
-import { FRAME_BYTES_MAX } from './move-frames.ts';
-
-const KEYS = Array.from({ length: 600 }, (_, number) => `key:${number}`);
-/** Half of the keys' slots are moved. */
-const MOVED = [...new Set(KEYS.map(slotOf))].filter((slot) => slot % 2 === 0).toSorted((left, right) => left - right);
-const isMoved = new Set(MOVED);
-
-interface Run {
-  readonly movers: TwoMovers;
-  readonly model: StoreModel;
-  readonly random: () => number;
-  /** Where a key of the slot is served now; null: nowhere, it is paused. */
-  readonly storeOf: (slot: number) => Store | null;
-}
-
-function open(seed: number, options: ConstructorParameters<typeof TwoMovers>[0] = {}): Run {
-  const movers = new TwoMovers(options);
-  const random = seededRandom(seed);
-  const model = new StoreModel({ random, keys: KEYS, longValueBytes: 2_500_000 });
-  const storeOf = (slot: number): Store | null => {
-    if (!isMoved.has(slot)) return movers.left;
-    if (movers.isPaused) return null;
-    if (movers.isHanded) return movers.right;
-    return movers.left.writersWait(slot) ? null : movers.left;
-  };
-  for (let count = 0; count < 2000; count += 1) model.operate(storeOf, movers.wallMs);
-  return { movers, model, random, storeOf };
-}
-
-function expectMoved({ movers, model, storeOf }: Run): void {
-  expect(movers.error).toBeNull();
-  expect(movers.isHanded).toBe(true);
-  movers.leftMover.purge(777, MOVED);
-  movers.run(() => movers.purged.includes(777));
-  expect(model.differences((slot) => storeOf(slot)!, movers.wallMs)).toEqual([]);
-  for (const slot of MOVED) expect(movers.left.slotCount(slot)).toBe(0);
-  expect(auditStore(movers.left.parts)).toEqual([]);
-  expect(auditStore(movers.right.parts)).toEqual([]);
-  expect(movers.log.consumerCount).toBe(0);
-  expect(MOVED.some((slot) => movers.left.writersWait(slot))).toBe(false);
-}
 
 describe('a move', () => {
   test.each([1, 2, 3, 4, 5, 6])('brings each item as it is, whatever is written meanwhile, seed %i', (seed) => {
-    const run = open(seed);
+    const run = openRun(seed);
     const { movers, model, random, storeOf } = run;
     movers.begin(1, MOVED);
     movers.run(() => {
@@ -67,7 +26,7 @@ describe('a move', () => {
   });
 
   test.each([11, 12, 13, 14, 15, 16])('goes on after the connection was cut at any point, seed %i', (seed) => {
-    const run = open(seed, { bytesPerSecond: 2_000_000 });
+    const run = openRun(seed, { bytesPerSecond: 2_000_000 });
     const { movers, model, random, storeOf } = run;
     movers.begin(1, MOVED);
     for (let ticks = 0; !movers.isHanded && movers.error === null; ticks += 1) {
@@ -81,7 +40,7 @@ describe('a move', () => {
   });
 
   test.each([21, 22, 23])('is not misled by frames that come twice, late or not at all, seed %i', (seed) => {
-    const run = open(seed);
+    const run = openRun(seed);
     const { movers, model, random, storeOf } = run;
     const kept: Uint8Array[] = [];
     movers.tamper = (frame) => {
@@ -104,7 +63,7 @@ describe('a move', () => {
   });
 
   test('begins again where databases are exchanged', () => {
-    const run = open(31, { bytesPerSecond: 500_000 });
+    const run = openRun(31, { bytesPerSecond: 500_000 });
     const { movers, model, random, storeOf } = run;
     const [left] = [movers.left];
     movers.begin(
@@ -130,7 +89,7 @@ describe('a move', () => {
   });
 
   test.each(['before the pause', 'in the pause'])('notices that databases are exchanged at the target, %s', (when) => {
-    const run = open(35, { bytesPerSecond: 500_000 });
+    const run = openRun(35, { bytesPerSecond: 500_000 });
     const { movers } = run;
     movers.pausesAtOnce = false;
     movers.begin(1, MOVED);
@@ -160,7 +119,7 @@ describe('a move', () => {
   });
 
   test('begins again where the change log overflowed', () => {
-    const run = open(41, { changeLogBytes: 2 ** 19, bytesPerSecond: 1_000_000 });
+    const run = openRun(41, { changeLogBytes: 2 ** 19, bytesPerSecond: 1_000_000 });
     const { movers, model, storeOf } = run;
     movers.begin(1, MOVED);
     movers.run(() => movers.last !== undefined && movers.last.items > 100);
@@ -174,7 +133,7 @@ describe('a move', () => {
   });
 
   test('comes to an end though more is written than goes over', () => {
-    const run = open(51);
+    const run = openRun(51);
     const { movers, storeOf } = run;
     movers.frameEveryMs = 20;
     movers.begin(1, MOVED);
@@ -212,7 +171,7 @@ describe('a move', () => {
   });
 
   test('waits, before the rest, for those who are in the middle of a batch', () => {
-    const { movers } = open(55);
+    const { movers } = openRun(55);
     movers.pausesAtOnce = false;
     movers.begin(1, MOVED);
     movers.run(() => movers.last?.state === 'ready');
@@ -247,11 +206,8 @@ describe('a move', () => {
     const random = seededRandom(61);
     const keys = Array.from({ length: 20_000 }, (_, number) => `key:${number}`);
     const slots = [...new Set(keys.map(slotOf))].toSorted((left, right) => left - right);
-    const model = new StoreModel({ random, keys, longValueBytes: 300_000 });
     const last = new Map<string, string | null>();
     const driver = new StoreDriver(movers.left);
-    movers.left.enter();
-    movers.left.leave();
     let operations = 0;
     const operate = (): void => {
       const key = keys[Math.floor(random() * keys.length)]!;
@@ -285,175 +241,7 @@ describe('a move', () => {
     }
     movers.right.leave();
     expect(there).toBeGreaterThan(1000);
-    expect(model.operations).toBe(0);
     expect(auditStore(movers.left.parts)).toEqual([]);
     expect(auditStore(movers.right.parts)).toEqual([]);
   }, 30_000);
-
-  test('can be given up at any point, and another one begins with nothing of it', () => {
-    const run = open(71, { bytesPerSecond: 2_000_000 });
-    const { movers, model, random, storeOf } = run;
-    for (let move = 1; move <= 8; move += 1) {
-      movers.begin(move, MOVED);
-      const untilMs = movers.nowMs + move * 17;
-      movers.pausesAtOnce = false;
-      movers.run(() => {
-        for (let count = 0; count < 10; count += 1) model.operate(storeOf, movers.wallMs);
-        return movers.nowMs > untilMs;
-      });
-      movers.leftMover.endMove(move, 'cancelled');
-      movers.rightMover.endMove(move, 'cancelled');
-      if (random() < 0.5) movers.rightMover.purge(move, MOVED);
-    }
-    movers.pausesAtOnce = true;
-    movers.begin(9, MOVED);
-    movers.run(() => movers.isHanded);
-    expectMoved(run);
-  });
-
-  test('begins with nothing of what the target had in these slots, however long that takes to delete', () => {
-    const run = open(75);
-    const { movers } = run;
-    const ghosts = new StoreDriver(movers.right);
-    movers.right.enter();
-    for (let number = 0; number < 30_000; number += 1)
-      ghosts.set(`{${KEYS[number % 600]}}${number}`, 'old', movers.wallMs);
-    for (const key of KEYS) ghosts.set(key, 'old', movers.wallMs);
-    movers.right.leave();
-    movers.begin(1, MOVED);
-    movers.run(() => movers.isHanded);
-    expectMoved(run);
-    for (const slot of MOVED) expect(movers.right.slotCount(slot)).toBeLessThan(20);
-  });
-
-  test('keeps what was in use in memory where the target has to evict', () => {
-    const movers = new TwoMovers({ rightMemoryBytes: 4 * 2 ** 20, eviction: 's3fifo' });
-    const driver = new StoreDriver(movers.left);
-    movers.left.enter();
-    for (let number = 0; number < 3000; number += 1) driver.set(`k${number}`, 'v'.repeat(300), movers.wallMs);
-    for (let number = 0; number < 3000; number += 3) driver.get(`k${number}`, movers.wallMs);
-    movers.left.leave();
-    const slots = [...new Set(Array.from({ length: 3000 }, (_, number) => slotOf(`k${number}`)))];
-    movers.begin(1, slots);
-    movers.run(() => movers.isHanded);
-    const target = new StoreDriver(movers.right);
-    movers.right.enter();
-    for (let number = 0; number < 16_000; number += 1) target.set(`new${number}`, 'v'.repeat(300), movers.wallMs);
-    const left = { used: 0, other: 0 };
-    for (let number = 0; number < 3000; number += 1)
-      if (movers.right.has(target.key(`k${number}`), movers.wallMs)) left[number % 3 === 0 ? 'used' : 'other'] += 1;
-    movers.right.leave();
-    expect(movers.right.stats().evicted).toBeGreaterThan(1000);
-    expect(left.used).toBeGreaterThan(900);
-    expect(left.other).toBeLessThan(500);
-  });
-
-  test('keeps to its pace', () => {
-    const { movers } = open(81, { bytesPerSecond: 100_000 });
-    for (let number = 0; number < 600; number += 1) {
-      const driver = new StoreDriver(movers.left);
-      movers.left.enter();
-      driver.set(`key:${number}`, 'v'.repeat(2000), movers.wallMs);
-      movers.left.leave();
-    }
-    movers.begin(1, MOVED);
-    movers.run(() => movers.isHanded);
-    const bytes = movers.last!.bytes;
-    // The first burst is 256 KiB.
-    expect(movers.nowMs).toBeGreaterThan(((bytes - 2 * 256 * 1024) / 100_000) * 1000);
-    expect(bytes).toBeGreaterThan(550_000);
-  });
-
-  test('fails, and leaves the source as it was, where the target has no memory', () => {
-    const run = open(91, { rightMemoryBytes: 2 ** 20 * 1.5 });
-    const { movers, model } = run;
-    const driver = new StoreDriver(movers.left);
-    movers.left.enter();
-    for (let number = 0; number < 600; number += 1) driver.set(`big:{key:${number}}`, 'v'.repeat(8000), movers.wallMs);
-    movers.left.leave();
-    movers.begin(1, MOVED);
-    movers.run(() => movers.error !== null);
-    expect(movers.error).toMatch(/no memory|no room/);
-    expect(movers.rightReports.at(-1)!.state).toBe('failed');
-    movers.leftMover.endMove(1, 'cancelled');
-    movers.rightMover.endMove(1, 'cancelled');
-    movers.rightMover.purge(1, MOVED);
-    movers.run(() => movers.purged.includes(1));
-    expect(movers.right.stats().itemCount).toBe(0);
-    expect(model.differences(() => movers.left, movers.wallMs)).toEqual([]);
-    expect(movers.log.consumerCount).toBe(0);
-  });
-
-  test('waits for a target that has not heard of it yet, and fails where the target forgot it', () => {
-    const { movers } = open(101);
-    movers.leftMover.beginExport({ id: 3, from: 'a', to: 'b', slots: MOVED }, RIGHT);
-    for (let ticks = 0; ticks < 500; ticks += 1) {
-      movers.connect();
-      movers.tick(1);
-    }
-    expect(movers.last!.state).toBe('copying');
-    expect(movers.last!.items).toBe(0);
-    movers.rightMover.beginImport({ id: 3, from: 'a', to: 'b', slots: MOVED }, RIGHT);
-    movers.pausesAtOnce = false;
-    movers.run(() => movers.last!.state === 'ready');
-    movers.rightMover.endMove(3, 'cancelled');
-    movers.isPaused = true;
-    movers.leftMover.shipRest(3);
-    const driver = new StoreDriver(movers.left);
-    movers.left.enter();
-    for (const key of KEYS) driver.set(key, 'new', movers.wallMs);
-    movers.left.leave();
-    movers.run(() => movers.error !== null);
-    expect(movers.error).toContain('lost what it had');
-  });
-
-  test('ends the pause where the target does not answer in it', () => {
-    const { movers } = open(111);
-    movers.pausesAtOnce = false;
-    movers.begin(1, MOVED);
-    movers.run(() => movers.last?.state === 'ready');
-    const driver = new StoreDriver(movers.left);
-    movers.left.enter();
-    for (const key of KEYS) driver.set(key, 'new', movers.wallMs);
-    movers.left.leave();
-    movers.cut();
-    movers.leftMover.shipRest(1);
-    const beganMs = movers.nowMs;
-    while (movers.error === null) movers.tick(10);
-    expect(movers.nowMs - beganMs).toBeLessThan(1100);
-  });
-});
-
-describe('the target', () => {
-  test('answers what is no frame with an error, and stores nothing of it', () => {
-    const movers = new TwoMovers();
-    movers.begin(1, MOVED);
-    const replies: Buffer[] = [];
-    const random = seededRandom(5);
-    for (let count = 0; count < 2000; count += 1) {
-      const bytes = Buffer.alloc(Math.floor(random() * 200));
-      for (let at = 0; at < bytes.length; at += 1) bytes[at] = Math.floor(random() * 256);
-      if (random() < 0.9 && bytes.length > 16) {
-        bytes.set([1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
-        if (random() < 0.8) bytes[16] = 1 + Math.floor(random() * 4);
-      }
-      movers.rightMover.takeFrame(bytes, (reply) => void replies.push(Buffer.from(reply)));
-      movers.rightMover.step(count, WALL_MS);
-    }
-    movers.rightMover.takeFrame(Buffer.alloc(FRAME_BYTES_MAX + 1), (reply) => void replies.push(Buffer.from(reply)));
-    expect(replies.length).toBeGreaterThan(1500);
-    expect(replies.at(-1)![1]).not.toBe(0);
-    expect(movers.right.stats().itemCount).toBe(0);
-    expect(auditStore(movers.right.parts)).toEqual([]);
-  });
-});
-
-test('everything is dropped, and moves with it', () => {
-  const { movers } = open(121);
-  movers.begin(1, MOVED);
-  movers.run(() => movers.last !== undefined && movers.last.items > 0);
-  movers.leftMover.dropAll();
-  movers.run(() => movers.dropped === 1);
-  expect(movers.left.stats().itemCount).toBe(0);
-  expect(movers.log.consumerCount).toBe(0);
 });
