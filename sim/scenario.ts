@@ -15,6 +15,8 @@ export const CLUSTER_NAME = 'simulated';
  */
 export const PROFILES = ['planned', 'coordinator', 'faults'] as const;
 export type Profile = (typeof PROFILES)[number];
+/** As often as each is drawn. */
+const PROFILES_DRAWN: readonly Profile[] = ['planned', 'coordinator', 'faults', 'faults'];
 
 export type ActionKind =
   | 'join'
@@ -82,9 +84,12 @@ const NODE_FAULTS: readonly ActionKind[] = [
   'crashNode',
   'crashNode',
   'pauseNode',
+  'pauseNode',
   'pauseInside',
   'cutOneWay',
   'cutBothWays',
+  'isolateNode',
+  'isolateNode',
   'isolateNode',
   'flap',
   'storm',
@@ -101,7 +106,7 @@ const CHANGE_PROBABILITY = 0.4;
 
 export function drawScenario(seed: number): Scenario {
   const chance = new Chance(seed, 'scenario');
-  const profile = chance.pick(PROFILES);
+  const profile = chance.pick(PROFILES_DRAWN);
   const stateStore = chance.happens(0.6) ? 'etcd' : 'file';
   const faults = FAULTS_OF[profile];
   const count = ACTION_COUNT_MIN + chance.below(ACTION_COUNT_MAX - ACTION_COUNT_MIN + 1);
@@ -114,15 +119,15 @@ export function drawScenario(seed: number): Scenario {
       kind: chance.pick(isChange ? CHANGES : faults),
       which: chance.fraction(),
       other: chance.fraction(),
-      // Most faults are shorter than a lease or around it; some are much longer.
-      forMs: chance.happens(0.7) ? chance.between(50, 3500) : chance.between(3500, 9000),
+      // Shorter than a lease and around it, or so long that nobody waits for its end.
+      forMs: chance.happens(0.5) ? chance.between(50, 2500) : chance.between(2500, 7000),
       amount: 1 + chance.below(4),
     });
   }
   actions.sort((left, right) => left.atMs - right.atMs);
   return {
     profile,
-    nodeCount: 1 + chance.below(5),
+    nodeCount: chance.happens(0.1) ? 1 : 2 + chance.below(4),
     // A file is one coordinator's alone.
     coordinatorCount: stateStore === 'file' ? 1 : 1 + chance.below(3),
     stateStore,
