@@ -69,18 +69,27 @@ describe.skipIf(isMissing)(isMissing ? ETCD_INSTALL_HINT : 'etcd', () => {
     expect([one.last('written')?.number, one.last('writing')?.number]).toContain(numberOf(value));
   });
 
-  test('whoever thinks that it is elected, and is not, writes nothing', async () => {
+  test('a write that was on its way when another was elected writes nothing', async () => {
     const cluster = newCluster();
-    await using one = await StateCoordinator.start(spec, '10.0.0.1:7500', { cluster });
+    await using proxy = await EtcdProxy.start(member.port);
+    await using one = await StateCoordinator.start(`etcd:${proxy.origin}`, '10.0.0.1:7500', {
+      cluster,
+      etcdTiming: { ...LASTING_TIMING, attemptMs: 10_000 },
+    });
     await one.elected();
     const written = await one.store.write(A, 0);
     if (written.kind !== 'written') throw new Error(written.kind);
-    // In one transaction, so that no campaign comes between: somebody else's key in the place of ours.
+    proxy.holds = (path) => path === '/v3/kv/txn';
+    const writing = one.store.write(B, written.revision);
+    await proxy.holding();
     await member.call('/v3/kv/deleterange', { key: leaderKey(cluster) });
-    const outcome = await one.store.write(B, written.revision);
-    expect(outcome).toEqual({ kind: 'notElected' });
-    expect((await one.listener.next('deposed')).reason).toContain('its key in etcd is gone');
-    expect(await one.elected()).toEqual({ revision: written.revision, value: A });
+    await using two = await StateCoordinator.start(spec, '10.0.0.2:7500', { cluster });
+    expect(await two.elected()).toEqual({ revision: written.revision, value: A });
+    proxy.release();
+    expect(await writing).toEqual({ kind: 'notElected' });
+    const { reason } = await one.listener.next('deposed');
+    expect(reason).toContain('its key in etcd is gone');
+    expect((await two.store.write(A, written.revision)).kind).toBe('written');
   });
 
   test('a key that somebody else put is seen at once, and its end too', async () => {
