@@ -25,12 +25,24 @@ export interface ForwardingOptions {
   readonly limits?: Partial<NodeOptions['limits']>;
 }
 
+/** Real time that a test can push forward, for limits of seconds. */
+export class PushedClock {
+  private pushedMs = 0;
+
+  push(durationMs: number): void {
+    this.pushedMs += durationMs;
+  }
+
+  readonly monotonicMs = (): number => performance.now() + this.pushedMs;
+}
+
 export class ForwardingNode {
   readonly id: string;
   readonly slots = SlotTable.create();
   readonly assembly: Assembly;
   /** What the node logged as warning or error. */
   readonly complaints: string[] = [];
+  readonly clock = new PushedClock();
   private listener: Listener | null = null;
   private readonly transport: Transport;
 
@@ -53,6 +65,7 @@ export class ForwardingNode {
       },
       environment: {
         ...systemEnvironment(),
+        clock: { nowMs: Date.now, monotonicMs: this.clock.monotonicMs },
         log: (level, message) => {
           if (level === 'warn' || level === 'error') this.complaints.push(message);
         },
