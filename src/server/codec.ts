@@ -2,6 +2,7 @@
  * How the requests of one protocol are read, run and answered. One of each kind per data thread; which one a session has is
  * decided by the first byte that its peer sends. The data thread does all else, the same for every protocol.
  */
+import type { Command } from '../protocol/command.ts';
 import type { OutputBytes } from '../protocol/output-bytes.ts';
 import type { Executed } from './dispatch.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
@@ -21,6 +22,8 @@ export interface Codec {
   execute(session: Session): Executed;
   /** Puts the request that was read last into `request`, as it goes to the node that has its keys in the cluster `clusterTag`. */
   forward(session: Session, request: ForwardedRequest, clusterTag: number): void;
+  /** The words of the request that was read last; null where the protocol has none. */
+  readonly words: Command | null;
   /** After PROTOCOL_ERROR: answers what is wrong. */
   refuseProtocol(session: Session): void;
   /** Answers `line`, a RESP error, to no request: the connection is about to be closed. */

@@ -26,7 +26,8 @@ import type { ConnectionControl } from './execution-context.ts';
 import type { CommandEntry } from './command-table.ts';
 import { Dispatcher, dropsReply, Executed } from './dispatch.ts';
 import type { NodeEnvironment } from './environment.ts';
-import type { Forwarder, ForwardHost } from './forwarding/forwarder.ts';
+import type { Forwarder } from './forwarding/forwarder.ts';
+import type { ForwardHost } from './forwarding/forwarder-parts.ts';
 import { refusesInput, reportFault } from './lost-session.ts';
 import type { MutableContext } from './mutable-context.ts';
 import { type NodeGate, NodeGateBit } from './node-gate.ts';
@@ -328,10 +329,9 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
 
   /** Sends the request that was read last to the node that has its keys. False where it must wait, or the session is closed. */
   private passOn(session: Session, codec: Codec, executed: Executed): boolean {
-    const forwarder = this.forwarder!;
-    const slots = this.dispatcher.slots!;
+    const [forwarder, slots] = [this.forwarder!, this.dispatcher.slots!];
     if (executed === Executed.behindOthers) forwarder.awaitAll(session);
-    else if (forwarder.mayTake(session, slots.owner!)) {
+    else if (forwarder.mayTake(session, slots)) {
       this.sendReplies(session, null);
       if (session.closed) return false;
       forwarder.pass(session, codec, slots, dropsReply(session));

@@ -31,6 +31,7 @@ import {
   unknownSubcommandError,
 } from './dispatch-errors.ts';
 import { clusterTag } from './forwarding/forward-replies.ts';
+import { isSplittable } from './forwarding/split-command.ts';
 import { isLoopback } from './address.ts';
 import { NO_SLOT, SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
 
@@ -45,6 +46,8 @@ export const Executed = {
   elsewhere: 3,
   /** Nothing happened: it must come after all that other nodes are still to answer; the same bytes are to be offered again then. */
   behindOthers: 4,
+  /** Nothing happened: the keys are in several slots, and the request is to be passed on in parts. */
+  split: 5,
 } as const;
 export type Executed = (typeof Executed)[keyof typeof Executed];
 
@@ -230,7 +233,10 @@ export class Dispatcher {
     let verdict = isForwarded ? slots.judge(entry, command) : this.judge(session, entry, command, slots);
     if (isForwarded) verdict = incoming.order(verdict, slots);
     if (verdict === SlotVerdict.hold) return Executed.postponed;
-    if (verdict === SlotVerdict.refuse) return this.refuse(session, entry, slots.refusal, writer);
+    if (verdict === SlotVerdict.refuse) {
+      if (!isForwarded && this.splits(session, entry, command, slots)) return Executed.split;
+      return this.refuse(session, entry, slots.refusal, writer);
+    }
     // Words have changed since what is under way was sent: it may come to where this would be run.
     if (forwards !== null && slots.slot !== NO_SLOT && forwards.isOfAnotherVersion(slots.version)) {
       return Executed.behindOthers;
@@ -246,6 +252,12 @@ export class Dispatcher {
     if (!this.canForward || redirect === 'moved' || (session.gates & Gate.multi) !== 0) return false;
     if ((entry.traits & Trait.changesConnection) !== 0) return false;
     return redirect === 'forward' || !session.knowsCluster;
+  }
+
+  /** Whether a request that was refused because its keys are in several slots is passed on in parts. */
+  private splits(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): boolean {
+    if (!slots.hasManySlots || session.speaksShoal) return false;
+    return isSplittable(entry, command) && this.passesOn(session, entry);
   }
 
   /** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */

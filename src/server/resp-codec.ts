@@ -48,6 +48,10 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
     request.frame.putCommand(this.current, request.form, session.database, clusterTag);
   }
 
+  get words(): Command {
+    return this.current;
+  }
+
   refuseProtocol(session: Session): void {
     const muted = (session.gates & (Gate.replyOff | Gate.replySkip | Gate.replySkipNext)) !== 0;
     if (!muted) this.writer.error(session.decoder!.error);

@@ -28,6 +28,7 @@ async function openOutput(outputBufferBytesMax: number) {
     execute: () => Executed.done,
     refuseProtocol: ignore,
     forward: ignore,
+    words: null,
     refuseConnection: ignore,
   };
   const output = new SessionOutput(writer, limits, new Traffic(), clock, log);

@@ -76,6 +76,10 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     request.frame.putFrame(operation.bytes, start, end, session.database, clusterTag);
   }
 
+  get words(): null {
+    return null;
+  }
+
   refuseProtocol(session: Session): void {
     const { decoder, writer } = this;
     writer.start(decoder.requestId, session.shoalVersion);

@@ -61,6 +61,11 @@ export class SlotGate implements SlotFinding {
     this.store = store;
   }
 
+  /** Whether the last verdict was that the keys are in several slots. */
+  get hasManySlots(): boolean {
+    return this.slot === MANY_SLOTS;
+  }
+
   /** Version of the slot table now. */
   get version(): number {
     return this.cluster.slots.version;

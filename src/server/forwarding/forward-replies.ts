@@ -24,3 +24,9 @@ export function clusterTag(name: string): number {
   const bytes = Buffer.from(name, 'utf8');
   return murmur3(bytes, 0, bytes.length, 0) >>> 0;
 }
+
+export const UNREACHABLE = 'CLUSTERDOWN The node that has the slot cannot be reached';
+export const UNCERTAIN = 'ERR The connection to the node that has the slot failed; the command may have been executed';
+export const OWNER_REFUSES = 'ERR The node that has the slot refuses the request';
+export const STILL_MOVING = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
+export const SLOT_NOT_SERVED = 'CLUSTERDOWN Hash slot not served';

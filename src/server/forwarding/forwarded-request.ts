@@ -2,13 +2,23 @@
 import type { PeerLink } from '../../cluster/peer-link.ts';
 import type { LinkFault, LinkReply, LinkRequest } from '../../cluster/link-requests.ts';
 import { ForwardForm, ForwardFrame } from '../../protocol/shoal/forward.ts';
+import { Trait } from '../command-table.ts';
 import type { Session } from '../session.ts';
 import { KeptBytes } from './kept-bytes.ts';
+import type { CommandPart, JoinedReply } from './split-command.ts';
 
 /** Who is told how a request ended at a link. */
 export interface ForwardedOutcome {
   replied(request: ForwardedRequest, reply: LinkReply): void;
   failed(request: ForwardedRequest, fault: LinkFault, reason: string): void;
+}
+
+/** One part's place in the reply of a command that was split. */
+export interface ReplyShare {
+  readonly part: CommandPart;
+  readonly joined: JoinedReply;
+  /** The request of the last part: where the client's reply goes. */
+  last: ForwardedRequest;
 }
 
 export class ForwardedRequest implements LinkRequest {
@@ -37,9 +47,20 @@ export class ForwardedRequest implements LinkRequest {
   readonly reply = new KeptBytes();
   /** Replies of this node to what the client sent behind it. */
   readonly behind = new KeptBytes();
+  /** Of a part of a command that was split: what becomes of its reply. */
+  share: ReplyShare | null = null;
 
   constructor(outcome: ForwardedOutcome) {
     this.outcome = outcome;
+  }
+
+  /** For the request that `session` has sent last, or a part of it. */
+  begin(session: Session, slot: number, isMuted: boolean, deadlineMs: number): void {
+    this.session = session;
+    this.slot = slot;
+    this.isReadonly = (session.lastCommand!.traits & Trait.readonly) !== 0;
+    this.isMuted = isMuted;
+    this.deadlineMs = deadlineMs;
   }
 
   /** Bytes that it keeps. */
@@ -60,6 +81,7 @@ export class ForwardedRequest implements LinkRequest {
     this.frame.reset();
     this.reply.reset();
     this.behind.reset();
+    this.share = null;
     this.session = null;
     this.link = null;
     this.next = null;

@@ -16,25 +16,32 @@
  */
 import { LinkFault, type LinkReply } from '../../cluster/link-requests.ts';
 import { LINK_TICK_MS, type PeerLink } from '../../cluster/peer-link.ts';
-import type { Limits } from '../../config/node-options.ts';
-import type { Transport } from '../../io/transport.ts';
+import type { Command } from '../../protocol/command.ts';
 import { writeU32 } from '../../protocol/shoal/bytes.ts';
 import { ForwardForm } from '../../protocol/shoal/forward.ts';
 import { AT_REQUEST_ID, Status } from '../../protocol/shoal/frame.ts';
-import type { ClusterNode } from '../../topology/topology.ts';
 import type { SlotGate } from '../cluster/slot-gate.ts';
-import type { ThreadCluster } from '../cluster/thread-cluster.ts';
-import { Trait } from '../command-table.ts';
 import type { Codec } from '../codec.ts';
-import type { Clock, TimerHandle, Timers } from '../environment.ts';
+import type { TimerHandle } from '../environment.ts';
 import type { Session } from '../session.ts';
-import type { SessionOutput } from '../session-output.ts';
-import { ForwardedRequest, type ForwardedOutcome } from './forwarded-request.ts';
-import { clusterTag, errorReply, movedTo } from './forward-replies.ts';
+import type { ForwarderParts, ForwardHost } from './forwarder-parts.ts';
+import type { ForwardedOutcome, ForwardedRequest, ReplyShare } from './forwarded-request.ts';
+import {
+  clusterTag,
+  errorReply,
+  movedTo,
+  OWNER_REFUSES,
+  SLOT_NOT_SERVED,
+  STILL_MOVING,
+  UNCERTAIN,
+  UNREACHABLE,
+} from './forward-replies.ts';
 import { ForwardRetries } from './forward-retries.ts';
 import { HeldSessions } from './held-sessions.ts';
 import { LinkPool } from './link-pool.ts';
+import { RequestShelf } from './request-shelf.ts';
 import { SessionForwards } from './session-forwards.ts';
+import { JoinedReply, splitCommand } from './split-command.ts';
 
 /** How long a request may take, all attempts together; as long as one that waits here for its slot. */
 export const FORWARD_MS_MAX = 5000;
@@ -44,29 +51,8 @@ const RETRY_MS = 20;
 const HOPS_MAX = 4;
 /** What all sessions of the thread may have under way; beyond it their next requests wait. */
 export const FORWARD_BYTES_MAX: number = 256 * 1024 * 1024;
-/** Requests that are kept for use again. */
-const SPARE_REQUESTS_MAX = 4096;
 /** What the owner's input may have to hold beside the request itself. */
 const FRAME_MARGIN_BYTES = 64 * 1024;
-
-/** What the forwarder has the data thread do. */
-export interface ForwardHost {
-  /** A session that was held may go on. */
-  releaseForwards(session: Session): void;
-  /** Replies went to a session outside of a batch. */
-  repliesSent(session: Session): void;
-}
-
-export interface ForwarderParts {
-  readonly transport: Transport;
-  readonly cluster: ThreadCluster;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random01: () => number;
-  readonly output: SessionOutput;
-  readonly limits: Limits;
-  readonly password: () => string;
-}
 
 export class Forwarder implements ForwardedOutcome {
   /** Hash of the cluster's name, which goes with each request. */
@@ -76,7 +62,7 @@ export class Forwarder implements ForwardedOutcome {
   private readonly parts: ForwarderParts;
   private readonly links: LinkPool;
   private host: ForwardHost | null = null;
-  private readonly spare: ForwardedRequest[] = [];
+  private readonly shelf = new RequestShelf(this);
   private readonly retries = new ForwardRetries();
   private readonly held = new HeldSessions();
   private touched: Session[] = [];
@@ -106,14 +92,14 @@ export class Forwarder implements ForwardedOutcome {
   }
 
   /**
-   * Whether the session's next request may be sent to `owner` now. If not the session is to be held: it is let go when it is worth
+   * Whether the session's next request, which `gate` has judged, may be sent now. If not the session is to be held: it is let go when it is worth
    * another try.
    */
-  mayTake(session: Session, owner: ClusterNode): boolean {
+  mayTake(session: Session, gate: SlotGate): boolean {
     const forwards = (session.forwards ??= new SessionForwards());
-    const link = this.links.to(owner);
+    const link = gate.hasManySlots ? null : this.links.to(gate.owner!);
     const isBlocked = forwards.isSettling || forwards.isFull(this.parts.limits.outputPauseBytes);
-    if (!isBlocked && !link.isFull && this.keptBytes < FORWARD_BYTES_MAX) return true;
+    if (!isBlocked && link?.isFull !== true && this.keptBytes < FORWARD_BYTES_MAX) return true;
     this.held.add(session, forwards, false, link);
     return false;
   }
@@ -125,15 +111,47 @@ export class Forwarder implements ForwardedOutcome {
 
   /** Sends on the request that `codec` has read, which `gate` has judged. What was answered before it must have been handed to the output. */
   pass(session: Session, codec: Codec, gate: SlotGate, isMuted: boolean): void {
-    const request = this.spare.pop() ?? new ForwardedRequest(this);
-    const forwards = session.forwards!;
-    if (forwards.count === 0) forwards.slotTableVersion = gate.judgedVersion;
-    request.session = session;
-    request.slot = gate.slot;
-    request.isReadonly = (session.lastCommand!.traits & Trait.readonly) !== 0;
-    request.isMuted = isMuted;
-    request.deadlineMs = this.parts.clock.monotonicMs() + FORWARD_MS_MAX;
+    if (session.forwards!.count === 0) session.forwards!.slotTableVersion = gate.judgedVersion;
+    if (gate.hasManySlots) {
+      this.passParts(session, codec.words!, isMuted);
+      return;
+    }
+    const request = this.newRequest(session, gate.slot, isMuted);
     codec.forward(session, request, this.clusterTag);
+    this.begin(request, this.links.to(gate.owner!));
+  }
+
+  /** A part for each slot, for those of this node too. */
+  private passParts(session: Session, command: Command, isMuted: boolean): void {
+    const entry = session.lastCommand!;
+    const parts = splitCommand(entry, command);
+    const joined = new JoinedReply(entry, parts);
+    const requests = parts.map((part) => {
+      const request = this.newRequest(session, part.slot, isMuted);
+      request.form = session.protocol === 3 ? ForwardForm.resp3 : ForwardForm.resp2;
+      request.frame.putCommand(part.command, request.form, session.database, this.clusterTag);
+      request.share = { part, joined, last: request };
+      return request;
+    });
+    const last = requests.at(-1)!;
+    for (const request of requests) {
+      request.share!.last = last;
+      const owner = this.parts.cluster.ownerOf(request.slot);
+      this.begin(request, owner === null ? null : this.links.to(owner));
+    }
+    // What this node has itself is on its way too: nothing behind it may come first.
+    session.forwards!.slotTableVersion = NO_VERSION;
+  }
+
+  private newRequest(session: Session, slot: number, isMuted: boolean): ForwardedRequest {
+    const request = this.shelf.take();
+    request.begin(session, slot, isMuted, this.parts.clock.monotonicMs() + FORWARD_MS_MAX);
+    return request;
+  }
+
+  /** `link`: null where nobody has the slot. */
+  private begin(request: ForwardedRequest, link: PeerLink | null): void {
+    const forwards = request.session!.forwards!;
     forwards.add(request);
     this.inFlightCount += 1;
     const { length } = request.frame;
@@ -142,7 +160,7 @@ export class Forwarder implements ForwardedOutcome {
     this.timer ??= this.parts.timers.every(LINK_TICK_MS, () => this.tick());
     if (length > this.parts.limits.inputBufferBytesMax - FRAME_MARGIN_BYTES) {
       this.fail(request, `ERR A request of ${length} bytes is too long to be passed on to the node that has its keys`);
-    } else if (!this.trySend(request, this.links.to(gate.owner!))) {
+    } else if (link === null || !this.trySend(request, link)) {
       this.retryLater(request);
     }
   }
@@ -169,7 +187,7 @@ export class Forwarder implements ForwardedOutcome {
       const request = forwards.shift();
       this.inFlightCount -= 1;
       // One that is under way comes back when it ends.
-      if (request.isAnswered) this.putAway(request);
+      if (request.isAnswered) this.shelf.putBack(request);
       else request.session = null;
     }
   }
@@ -184,7 +202,7 @@ export class Forwarder implements ForwardedOutcome {
   replied(request: ForwardedRequest, reply: LinkReply): void {
     const { status, bytes, valueStart, end } = reply;
     if (request.session === null) {
-      this.putAway(request);
+      this.shelf.putBack(request);
     } else if (status === Status.moved) {
       this.moved(request, bytes.toString('utf8', valueStart, end));
     } else if (status === Status.tryAgain) {
@@ -202,7 +220,7 @@ export class Forwarder implements ForwardedOutcome {
 
   failed(request: ForwardedRequest, fault: LinkFault, reason: string): void {
     if (request.session === null) {
-      this.putAway(request);
+      this.shelf.putBack(request);
     } else if (fault === LinkFault.unsent || (fault === LinkFault.lost && request.isReadonly)) {
       this.retryLater(request, `${UNREACHABLE}: ${reason}`);
     } else if (fault === LinkFault.late && request.isReadonly) {
@@ -256,7 +274,7 @@ export class Forwarder implements ForwardedOutcome {
 
   private sendAgain(request: ForwardedRequest): void {
     if (request.session === null) {
-      this.putAway(request);
+      this.shelf.putBack(request);
       return;
     }
     request.hopCount = 0;
@@ -276,10 +294,27 @@ export class Forwarder implements ForwardedOutcome {
 
   /** Gives the reply to the client, or keeps it until those before it have come. */
   private complete(request: ForwardedRequest, bytes: Uint8Array, start: number, end: number): void {
+    const forwards = request.session!.forwards!;
+    forwards.noteReply(end - start);
+    const { share } = request;
+    if (share === null) this.give(request, bytes, request.isMuted ? end : start, end);
+    else this.completePart(request, share, share.joined.take(share.part, bytes, start, end, request.isMuted));
+  }
+
+  /** The client's reply stands in the place of the last part; the others have none of their own. */
+  private completePart(request: ForwardedRequest, share: ReplyShare, reply: Uint8Array): void {
+    const { last } = share;
+    if (request !== last) {
+      last.reply.append(reply, 0, reply.length);
+      request.session!.forwards!.keptBytes += reply.length;
+      this.keptBytes += reply.length;
+    }
+    this.give(request, reply, 0, request === last ? reply.length : 0);
+  }
+
+  private give(request: ForwardedRequest, bytes: Uint8Array, from: number, end: number): void {
     const session = request.session!;
     const forwards = session.forwards!;
-    forwards.noteReply(end - start);
-    const from = request.isMuted ? end : start;
     if (forwards.first === request) {
       this.parts.output.enqueueReplies(session, bytes, from, end);
       this.shift(session, forwards);
@@ -307,7 +342,7 @@ export class Forwarder implements ForwardedOutcome {
     const request = forwards.shift();
     const { behind } = request;
     if (behind.length > 0) this.parts.output.enqueueReplies(session, behind.bytes, 0, behind.length);
-    this.putAway(request);
+    this.shelf.putBack(request);
   }
 
   /** Replies of this node behind what is under way; they were allowed to be sent. */
@@ -353,15 +388,7 @@ export class Forwarder implements ForwardedOutcome {
     } while (this.settleDue);
     this.isSettling = false;
   }
-
-  private putAway(request: ForwardedRequest): void {
-    request.reset();
-    if (this.spare.length < SPARE_REQUESTS_MAX) this.spare.push(request);
-  }
 }
 
-const UNREACHABLE = 'CLUSTERDOWN The node that has the slot cannot be reached';
-const UNCERTAIN = 'ERR The connection to the node that has the slot failed; the command may have been executed';
-const OWNER_REFUSES = 'ERR The node that has the slot refuses the request';
-const STILL_MOVING = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
-const SLOT_NOT_SERVED = 'CLUSTERDOWN Hash slot not served';
+/** No version of a slot table is this one. */
+const NO_VERSION = -1;

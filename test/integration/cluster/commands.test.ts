@@ -144,3 +144,34 @@ describe('CLUSTER', () => {
     expect(await client.call('INFO', 'cluster')).toContain('cluster_enabled:0');
   });
 });
+
+test('a client that knows of no cluster uses any node as if it had all keys', async () => {
+  await using spread = await TestCluster.start({ nodes: 3 });
+  for (const port of spread.ports) {
+    using client = await RespClient.connect(port);
+    const keys = Array.from({ length: 50 }, (_, number) => `${port}:${number}`);
+    expect(await client.call('MSET', ...keys.flatMap((key) => [key, `v${key}`]))).toBe('+OK\r\n');
+    const values = keys.map((key) => `$${key.length + 1}\r\nv${key}\r\n`).join('');
+    expect(await client.call('MGET', ...keys)).toBe(`*50\r\n${values}`);
+    expect(await client.call('EXISTS', ...keys, 'none')).toBe(':50\r\n');
+    // In one write: each must see what those before it did, wherever that was.
+    for (let round = 0; round < 20; round += 1) {
+      client.send('MSET', keys[0]!, String(round), keys[1]!, String(round), keys[2]!, String(round));
+      client.send('GET', keys[0]!);
+      client.send('MGET', keys[1]!, keys[2]!);
+      client.send('INCR', keys[2]!);
+    }
+    for (let round = 0; round < 20; round += 1) {
+      const digits = String(round);
+      const bulk = `$${digits.length}\r\n${digits}\r\n`;
+      expect([await client.read(), await client.read(), await client.read(), await client.read()]).toEqual([
+        '+OK\r\n',
+        bulk,
+        `*2\r\n${bulk}${bulk}`,
+        `:${round + 1}\r\n`,
+      ]);
+    }
+    expect(await client.call('DEL', ...keys, 'none')).toBe(':50\r\n');
+    expect(await client.call('MSETNX', keys[0]!, 'a', keys[1]!, 'b')).toStartWith('-CROSSSLOT ');
+  }
+});
