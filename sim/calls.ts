@@ -55,13 +55,14 @@ export class Calls<Request, Answer> {
     const sendBack = (answer: Answer | null): void => {
       this.network.send(place, from.name, () => from.receive(() => settleOnce(answer)));
     };
-    const send = this.repeats === 'once' ? this.network.sendOnce : this.network.send;
-    send.call(this.network, from.name, place, () => {
+    const deliver = (): void => {
       const listener = this.listeners.get(address);
       // The machine is there and says that nobody listens.
       if (listener === undefined || listener.process.isDead) sendBack(null);
       else listener.process.receive(() => listener.handle(request, sendBack));
-    });
+    };
+    if (this.repeats === 'once') this.network.sendOnce(from.name, place, deliver);
+    else this.network.send(from.name, place, deliver);
   }
 }
 

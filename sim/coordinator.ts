@@ -101,6 +101,10 @@ export class SimCoordinator {
         return;
       case 'log':
         this.world.trace.note(this.process.name, () => `${effect.level}: ${effect.message}`);
+        return;
+      case 'giveUp':
+        // What was stored is what a coordinator wrote, so this is a bug wherever it comes from.
+        throw effect.error;
     }
   }
 

@@ -115,11 +115,11 @@ interface Possibility {
  */
 export function firstUnexplained(all: readonly Operation[]): Operation | null {
   const operations = all.filter((operation) => counts(operation, all));
-  const moments = operations
-    .flatMap((operation) => [
-      { timeMs: operation.calledAtMs, isAnswer: false, operation },
-      ...(operation.answeredAtMs === NEVER ? [] : [{ timeMs: operation.answeredAtMs, isAnswer: true, operation }]),
-    ])
+  const calls = operations.map((operation) => ({ timeMs: operation.calledAtMs, isAnswer: false, operation }));
+  const answers = operations
+    .filter(({ answeredAtMs }) => answeredAtMs !== NEVER)
+    .map((operation) => ({ timeMs: operation.answeredAtMs, isAnswer: true, operation }));
+  const moments = [...calls, ...answers]
     // At one moment calls come first: what overlaps by a point overlaps.
     .toSorted((left, right) => left.timeMs - right.timeMs || Number(left.isAnswer) - Number(right.isAnswer));
   const open = new Set<Operation>();

@@ -9,13 +9,7 @@ function setUp(clockRate = 1): { scheduler: Scheduler; process: SimProcess; runU
   return {
     scheduler,
     process,
-    runUntil: (timeMs) => {
-      let isThere = false;
-      scheduler.at(timeMs, () => {
-        isThere = true;
-      });
-      while (!isThere) scheduler.runNext();
-    },
+    runUntil: (timeMs) => scheduler.runTo(timeMs),
   };
 }
 

@@ -132,8 +132,12 @@ export function drawScenario(seed: number): Scenario {
     coordinatorCount: stateStore === 'file' ? 1 : 1 + chance.below(3),
     stateStore,
     clientCount: 2 + chance.below(3),
-    actions: actions.map((action, number) => ({ ...action, number })),
+    actions: actions.map(numbered),
   };
+}
+
+function numbered(action: Omit<Action, 'number'>, number: number): Action {
+  return { ...action, number };
 }
 
 /** The scenario with the actions whose number `keep` has. */

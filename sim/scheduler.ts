@@ -54,6 +54,15 @@ export class Scheduler {
     return false;
   }
 
+  /** Runs all events up to `timeMs`, and lets that be the time. */
+  runTo(timeMs: number): void {
+    for (let next = this.heap[0]; next !== undefined && next.timeMs <= timeMs; next = this.heap[0]) {
+      if (next.cancelled) this.pop();
+      else this.runNext();
+    }
+    this.nowMs = timeMs;
+  }
+
   private push(entry: Entry): void {
     const { heap } = this;
     let index = heap.length;

@@ -58,11 +58,7 @@ class Setting {
   }
 
   runUntil(timeMs: number): void {
-    let isThere = false;
-    this.scheduler.at(timeMs, () => {
-      isThere = true;
-    });
-    while (!isThere) this.scheduler.runNext();
+    this.scheduler.runTo(timeMs);
   }
 
   write({ store }: Candidate, text: string, revision: number): (WriteOutcome | ShoalError)[] {

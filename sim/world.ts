@@ -312,8 +312,9 @@ export class World {
   private readAll(): boolean {
     const { scheduler, history } = this;
     const process = this.newProcess('k0');
-    let openCount = this.keys.length;
-    for (const { name, slot } of this.keys) {
+    const open = new Set(this.keys);
+    for (const key of this.keys) {
+      const { name, slot } = key;
       const owner = this.topology?.ownerOf(slot);
       if (owner === null || owner === undefined) throw new SimulationFailure('notAtRest', `nobody owns slot ${slot}`);
       const operation = history.call(name, 'read', ABSENT, scheduler.nowMs, 'k0');
@@ -323,11 +324,11 @@ export class World {
         if (answer?.kind !== 'done') {
           throw new SimulationFailure('notAtRest', `${address} does not serve ${name}: ${answer?.kind ?? 'no answer'}`);
         }
-        openCount -= 1;
+        open.delete(key);
         history.answer(operation, answer.value, scheduler.nowMs, scheduler.step);
       });
     }
-    while (openCount > 0) if (!this.step()) return false;
+    while (open.size > 0) if (!this.step()) return false;
     return true;
   }
 
