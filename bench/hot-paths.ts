@@ -4,9 +4,10 @@
  *
  * `--against FOLDER` measures another checkout of Shoal in the same process, in turns with this one: that is how a change
  * is judged, because this machine's speed changes by more than most changes bring. What counts is the ratio. `--parts` measures ways to do
- * the smallest steps: hash, compare, copy, digits (bench/lib/hot-parts.ts).
+ * the smallest steps: hash, compare, copy, digits (bench/lib/hot-parts.ts). `--followed` gives this checkout's store, and not the other's, a change log that
+ * somebody follows: with `--against .` the ratio is what recording costs.
  *
- *     bun bench/hot-paths.ts [--items 100,1000000] [--value 1024] [--rounds 9] [--only GET] [--against FOLDER] [--parts] [--json FILE]
+ *     bun bench/hot-paths.ts [--items 100,1000000] [--value 1024] [--rounds 9] [--only GET] [--against FOLDER] [--followed] [--parts] [--json FILE]
  */
 import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
@@ -44,13 +45,22 @@ class Contestant {
     thread.receive(this.connections.shoal, encodeHello());
   }
 
-  static async load(folder: string, itemCount: number, valueBytes: number): Promise<Contestant> {
+  static async load(
+    folder: string,
+    itemCount: number,
+    valueBytes: number,
+    follower: 'none' | 'silent',
+  ): Promise<Contestant> {
     const module = (await import(`${folder}/test/support/socketless-thread.ts`)) as {
       readonly SocketlessThread: typeof SocketlessThread;
     };
     const itemBytes = valueBytes + ITEM_OVERHEAD_BYTES;
     const contestant = new Contestant(
-      new module.SocketlessThread(Math.max(MEMORY_BYTES_MIN, Math.ceil(itemCount * itemBytes * 1.1))),
+      new module.SocketlessThread(
+        Math.max(MEMORY_BYTES_MIN, Math.ceil(itemCount * itemBytes * 1.1)),
+        undefined,
+        follower,
+      ),
     );
     const value = 'v'.repeat(valueBytes);
     for (let number = 0; number < itemCount; number += 1) {
@@ -77,9 +87,10 @@ class Contestant {
 async function measureWhole(itemCount: number, settings: Settings): Promise<object[]> {
   const { valueBytes, rounds, only, folders } = settings;
   const contestants: Contestant[] = [];
-  for (const folder of folders) {
+  for (const [index, folder] of folders.entries()) {
     progress(`filling ${itemCount} items: ${folder}`);
-    contestants.push(await Contestant.load(folder, itemCount, valueBytes));
+    const follower = index === 0 && settings.isFollowed ? 'silent' : 'none';
+    contestants.push(await Contestant.load(folder, itemCount, valueBytes, follower));
   }
   const random01 = seededRandom(1);
   const kinds = [
@@ -131,6 +142,7 @@ interface Settings {
   readonly valueBytes: number;
   readonly rounds: number;
   readonly only: string | undefined;
+  readonly isFollowed: boolean;
   /** This checkout, and the one that it is compared with. */
   readonly folders: readonly string[];
 }
@@ -142,6 +154,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '9' },
     only: { type: 'string' },
     against: { type: 'string' },
+    followed: { type: 'boolean', default: false },
     parts: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
@@ -151,6 +164,7 @@ const settings: Settings = {
   valueBytes: Number(flags.value),
   rounds: Number(flags.rounds),
   only: flags.only,
+  isFollowed: flags.followed,
   folders: flags.against === undefined ? [here] : [here, resolve(flags.against)],
 };
 const runtime =

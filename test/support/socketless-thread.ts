@@ -3,6 +3,7 @@
  * to bytes without a socket, and nothing around them allocates. For benchmarks, and for tests that count what a request allocates.
  */
 import { Buffer } from 'node:buffer';
+import { ChangeLog } from '../../src/changes/change-log.ts';
 import { defaultOptions } from '../../src/config/options.ts';
 import type { Connection, ConnectionHandler } from '../../src/io/transport.ts';
 import { adviseHugePages } from '../../src/io/huge-pages.ts';
@@ -11,6 +12,7 @@ import type { NodeEnvironment } from '../../src/server/environment.ts';
 import { systemEnvironment } from '../../src/server/environment.ts';
 import { SharedState } from '../../src/server/threads/shared-state.ts';
 import { SoleThread } from '../../src/server/threads/sole-thread.ts';
+import { CHANGE_LOG_BYTES } from '../../src/store/memory.ts';
 import { Store } from '../../src/store/store.ts';
 import { createStoreMemory } from '../../src/store/store-parts.ts';
 import { FakeTransport } from './fake-transport.ts';
@@ -22,12 +24,25 @@ export class SocketlessThread {
   private readonly handler: ConnectionHandler;
   private readonly received = Buffer.alloc(RECEIVE_BYTES);
 
-  constructor(memoryBytes: number, environment: NodeEnvironment = systemEnvironment()) {
+  /** `follower`: `silent` is one of the change log who asked for all changes and never reads, so that what recording costs is seen alone. */
+  constructor(
+    memoryBytes: number,
+    environment: NodeEnvironment = systemEnvironment(),
+    follower: 'none' | 'silent' = 'none',
+  ) {
     const options = { ...defaultOptions(), memoryBytes };
     const handle = createStoreMemory(
-      { memoryBytes, segmentBytes: 0, threadCount: 1, eviction: 's3fifo', hashSeed: [1, 2] },
+      {
+        memoryBytes,
+        segmentBytes: 0,
+        threadCount: 1,
+        eviction: 's3fifo',
+        hashSeed: [1, 2],
+        changeLogBytes: follower === 'silent' ? CHANGE_LOG_BYTES : 0,
+      },
       adviseHugePages,
     );
+    if (follower === 'silent') new ChangeLog(handle).open(null);
     this.store = Store.attach(handle, 0);
     const assembly: Assembly = assembleDataThread({
       options,
