@@ -17,6 +17,8 @@ const LEAVE_MS_MAX = 60_000;
 /** A node that leaves waits no longer where no coordinator answers for this long. */
 const LEAVE_SILENCE_MS_MAX = 3000;
 const LEAVE_LOOK_MS = 100;
+/** A node that has given all away goes on for this long to say where it is: clients that were about to ask lose no request. */
+const LEFT_LINGER_MS = 1000;
 
 export interface MembershipParts {
   readonly options: NodeOptions;
@@ -94,6 +96,7 @@ export function clusterVersionSeed({ password, cluster }: NodeOptions): readonly
 
 function leaveCluster(host: ClusterHost, { clock, timers, log }: NodeEnvironment): Promise<void> {
   const startMs = clock.monotonicMs();
+  let leftAtMs = Number.POSITIVE_INFINITY;
   return new Promise((resolve) => {
     const end = (why: string | null): void => {
       timer.stop();
@@ -101,10 +104,14 @@ function leaveCluster(host: ClusterHost, { clock, timers, log }: NodeEnvironment
       resolve();
     };
     const timer = timers.every(LEAVE_LOOK_MS, () => {
-      if (host.snapshot().coordinatorSilentMs > LEAVE_SILENCE_MS_MAX) end('no coordinator answers');
+      if (leftAtMs < Number.POSITIVE_INFINITY) {
+        if (clock.monotonicMs() - leftAtMs >= LEFT_LINGER_MS) end(null);
+      } else if (host.snapshot().coordinatorSilentMs > LEAVE_SILENCE_MS_MAX) end('no coordinator answers');
       else if (clock.monotonicMs() - startMs > LEAVE_MS_MAX) end(`that takes longer than ${LEAVE_MS_MAX / 1000} s`);
     });
-    void host.leave().then(() => end(null));
+    void host.leave().then(() => {
+      leftAtMs = clock.monotonicMs();
+    });
   });
 }
 
