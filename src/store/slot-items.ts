@@ -2,14 +2,15 @@
  * The items of some hash slots: all of them are walks over the index that pick out what is meant, so they cost as much as the store has items. A walk
  * in steps, a bucket each, meets every key that is there throughout (see iteration.ts).
  */
-import { KEY_SLOT_COUNT, keySlot } from '../base/key-slot.ts';
+import { keySlot } from '../base/key-slot.ts';
 import { copyBytes } from './item.ts';
-import { BUCKET_SLOTS, BUCKET_WORDS, SLOT_META, SLOT_WORDS } from './layout.ts';
+import { BUCKET_SLOTS, BUCKET_WORDS, COUNTER_NAMESPACE_ITEMS, SLOT_META, SLOT_WORDS } from './layout.ts';
 import { slotArena, slotWord } from './memory.ts';
 import { ANY_NAMESPACE, isSelected, type KeySelection, scanBucket } from './iteration.ts';
 import type { KeyBatch } from './key-batch.ts';
 import type { SlotFilter } from './slot-set.ts';
 import type { StoreParts } from './store-parts.ts';
+import { DATABASE_COUNT } from './types.ts';
 
 /** Buckets whose items are asked for together before a walk comes to them. */
 const AHEAD_BUCKETS = 16;
@@ -88,10 +89,13 @@ export function keysOfSlot(parts: StoreParts, slot: number, countMax: number, ba
 }
 
 /** Items in slots that `visible` does not have. */
-export function hiddenItemCount(parts: StoreParts, visible: SlotFilter): number {
+export function hiddenItemCount({ memory, slotCounters }: StoreParts, visible: SlotFilter): number {
+  const hidden = { has: (slot: number): boolean => !visible.has(slot) };
   let count = 0;
-  for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1)
-    if (!visible.has(slot)) count += parts.slotCounters.itemCount(slot);
+  for (let namespace = 0; namespace < DATABASE_COUNT; namespace += 1) {
+    if (memory.total(COUNTER_NAMESPACE_ITEMS + namespace) > 0)
+      count += slotCounters.filteredItemCount(namespace, hidden);
+  }
   return count;
 }
 
