@@ -31,6 +31,24 @@ describe('drain', () => {
     expect(bench.topology.moves).toEqual([]);
   });
 
+  test('does not leave slots to nobody: where only drained nodes stay, they take what others leave', () => {
+    const bench = CoordinatorBench.settled(3);
+    const [drained, leaving, dying] = bench.nodes;
+    bench.admin({ type: 'drain', node: drained!.id });
+    bench.settle();
+    expect(bench.slots(drained!)).toBe(0);
+    dying!.speaks = false;
+    leaving!.leaving = true;
+    bench.settle();
+    expect(bench.topology.nodes.map(({ id }) => id)).toEqual([drained!.id]);
+    expect(bench.slots(drained!)).toBe(SLOT_COUNT);
+    // It is to be empty as soon as somebody else is there.
+    expect(bench.state(drained!)).toBe('draining');
+    const next = bench.join();
+    bench.settle();
+    expect(bench.slots(next)).toBe(SLOT_COUNT);
+  });
+
   test('cancels moves to the node, and undrain those from it', () => {
     const bench = CoordinatorBench.settled(2);
     for (const node of bench.nodes) node.hands = false;

@@ -1,6 +1,7 @@
 /** Which nodes the next topology has, in which state: who is dead, who has left, who comes, and who may have slots. Part of a proposal. */
 import type { NodeDescription } from '../protocol/cluster/messages.ts';
 import { NODE_COUNT_MAX } from '../topology/ring.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
 import type { ClusterNode, NodeState, Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import { type DepartedNode, departureOf, type Departures, seenBeside } from './departed.ts';
@@ -47,11 +48,10 @@ export function nextNodes(
   const isOver = departed.every((node) => departures.isOver(node, nowMs));
   const knownEpoch = isOver ? membership.epochOfAll(staying) : 0;
 
-  const nodes: ClusterNode[] = staying.map((node) => {
-    const heartbeat = membership.lastOf(node.id)?.heartbeat ?? null;
-    const shallDrain = heartbeat?.leaving === true || settings.drained.has(node.id);
-    const nodeState = nextStateOf(node, shallDrain, membership.isKnownAt(node.id, knownEpoch));
-    const next = nodeOf(heartbeat?.node ?? node, settings.weights, nodeState);
+  const states = nextStates(state, staying, membership, knownEpoch);
+  const nodes: ClusterNode[] = staying.map((node, index) => {
+    const nodeState = states[index]!;
+    const next = nodeOf(membership.lastOf(node.id)?.heartbeat.node ?? node, settings.weights, nodeState);
     if (nodeState === node.state && isSameDescription(node, next)) return node;
     const at = `node ${short(node.id)} at ${next.host}:${next.port}`;
     if (nodeState !== node.state) reasons.push(`${at} is ${nodeState}`);
@@ -92,10 +92,25 @@ function newcomersTo(
   return found;
 }
 
-function nextStateOf({ state }: ClusterNode, shallDrain: boolean, isKnownToAll: boolean): NodeState {
-  // Who drains while it joins never gets a slot; who joins must be known before it may.
-  if (state === 'joining' && !isKnownToAll) return 'joining';
-  return shallDrain ? 'draining' : 'active';
+/** The states of `staying`, in their order. */
+function nextStates(
+  { topology, settings }: CoordinatorState,
+  staying: readonly ClusterNode[],
+  membership: Membership,
+  knownEpoch: number,
+): readonly NodeState[] {
+  const isLeaving = (id: string): boolean => membership.lastOf(id)?.heartbeat.leaving === true;
+  const states = staying.map(({ id, state }): NodeState => {
+    // Who drains while it joins never gets a slot; who joins must be known before it may.
+    if (state === 'joining' && !membership.isKnownAt(id, knownEpoch)) return 'joining';
+    return isLeaving(id) || settings.drained.has(id) ? 'draining' : 'active';
+  });
+  if (states.includes('active')) return states;
+  const ownedCount = staying.reduce((sum, { id }) => sum + topology.slotCountOf(id), 0);
+  const isHomeNeeded = ownedCount < SLOT_COUNT || staying.some(({ id }) => isLeaving(id) && !isIdle(id, topology));
+  if (!isHomeNeeded) return states;
+  // Better on a node that an operator wants to be empty than nowhere.
+  return states.map((state, index) => (state === 'draining' && !isLeaving(staying[index]!.id) ? 'active' : state));
 }
 
 function nodeOf(description: NodeDescription, weights: ReadonlyMap<string, number>, state: NodeState): ClusterNode {
