@@ -16,9 +16,9 @@ import type { Chance } from './randomness.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Trace } from './trace.ts';
 
-/** What a client may ask a node: a command, or its topology. */
-export type ClientRequest = DataRequest | { readonly kind: 'topology' };
-export type ClientAnswer = DataAnswer | { readonly kind: 'topology'; readonly bytes: Uint8Array };
+/** What a client may ask a node: a command, or its topology if that is newer than `epoch`. */
+export type ClientRequest = DataRequest | { readonly kind: 'topology'; readonly epoch: number };
+export type ClientAnswer = DataAnswer | { readonly kind: 'topology'; readonly bytes: Uint8Array | null };
 
 export interface KeyOfRun {
   readonly name: string;
@@ -153,9 +153,9 @@ export class SimClient {
 
   private askTopology(address: string): void {
     const { process, calls } = this.setting;
-    const request = { kind: 'topology' } as const;
+    const request = { kind: 'topology', epoch: this.known.epoch } as const;
     calls.call({ from: process, address, request, timeoutMs: CALL_TIMEOUT_MS }, (answer) => {
-      if (answer?.kind !== 'topology' || answer.bytes.length === 0) return;
+      if (answer?.kind !== 'topology' || answer.bytes === null) return;
       try {
         this.known.take(answer.bytes, false);
       } catch {

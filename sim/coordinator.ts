@@ -13,7 +13,7 @@ const TICK_MS = 25;
 export const LEASE_MS = 2000;
 const CONCURRENT_MOVES = 4;
 /** Few runs move slots in groups as small as the product does; fewer and larger ones leave time for more runs. */
-const SLOTS_PER_MOVE = [256, 1024, 2048, 4096] as const;
+const SLOTS_PER_MOVE = [512, 1024, 2048, 4096] as const;
 
 export class SimCoordinator {
   readonly process: SimProcess;

@@ -290,6 +290,10 @@ export class SimNode implements Server {
       return;
     }
     const { topology } = this.data.cluster;
+    if (topology.epoch <= request.epoch) {
+      reply({ kind: 'topology', bytes: null });
+      return;
+    }
     if (this.encoded?.topology !== topology) this.encoded = { topology, bytes: encodeTopology(topology) };
     reply({ kind: 'topology', bytes: this.encoded.bytes });
   }
