@@ -130,7 +130,7 @@ describe('a move', () => {
     }
     movers.run(() => movers.isHanded);
     expectMoved(run);
-  });
+  }, 30_000);
 
   test('comes to an end though more is written than goes over', () => {
     const run = openRun(51);
@@ -143,8 +143,8 @@ describe('a move', () => {
     let waited = 0;
     movers.run(
       () => {
-        // Some ten times what the target takes, in keys that are all different.
-        for (const key of KEYS) {
+        // Several times what the target takes, in keys that are all different.
+        for (const key of KEYS.slice(0, 200)) {
           if (storeOf(slotOf(key)) !== movers.left) {
             waited += 1;
             continue;
@@ -160,7 +160,7 @@ describe('a move', () => {
       { ms: 10, ticksMax: 2000 },
     );
     expect(movers.error).toBeNull();
-    expect(waited).toBeGreaterThan(KEYS.length);
+    expect(waited).toBeGreaterThan(200);
     // One is told to look again when those who wait may go on.
     expect(movers.writersResumed).toBeGreaterThan(0);
     const target = new StoreDriver(movers.right);
@@ -168,7 +168,7 @@ describe('a move', () => {
     for (const [key, value] of last) if (isMoved.has(slotOf(key))) expect(target.get(key, movers.wallMs)).toBe(value);
     movers.right.leave();
     expect(MOVED.some((slot) => movers.left.writersWait(slot))).toBe(false);
-  });
+  }, 30_000);
 
   test('waits, before the rest, for those who are in the middle of a batch', () => {
     const { movers } = openRun(55);
