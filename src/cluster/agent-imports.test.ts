@@ -59,7 +59,7 @@ describe('the target', () => {
   test('does not answer for another node that was at its address', () => {
     const bench = target();
     for (const request of [STATUS, HANDOVER]) {
-      expect(bench.ask({ ...request, to: idOf('c') } as PeerRequest)?.type).toBe('refused');
+      expect(bench.ask({ ...request, to: idOf('c') })?.type).toBe('refused');
     }
     expect(bench.serves(10)).toBe(false);
   });

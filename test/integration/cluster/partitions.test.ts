@@ -38,7 +38,7 @@ class SpreadCluster implements AsyncDisposable {
     const coordinator = ['--host', address, '--state', `file:${this.directory}`, '--lease', LEASE];
     this.processes.push(new ShoalProcess(['coordinator', ...coordinator]));
     for (let host = 1; host <= HOST_COUNT; host += 1) {
-      const [program = '', ...words] = [...this.hosts.prefix(host), join(REPOSITORY_ROOT, 'bin', 'shoal')];
+      const [program, ...words] = [...this.hosts.prefix(host), join(REPOSITORY_ROOT, 'bin', 'shoal')];
       const options = ['--host', this.hosts.address(host), '--threads', '1', '--memory', '64mb'];
       const serve = ['serve', ...options, '--coordinator', `${address}:${COORDINATOR_PORT}`];
       this.processes.push(new ShoalProcess([...words, ...serve], { program }));
