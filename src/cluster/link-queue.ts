@@ -8,6 +8,7 @@
  * or behind `handedOver` has not, and is undone by making it a `ping`.
  */
 import { WRITE_CLOSED, WRITE_RETAINED, type Connection } from '../io/transport.ts';
+import { copyBytes } from '../protocol/output-bytes.ts';
 import { AT_OPCODE, Opcode } from '../protocol/shoal/frame.ts';
 
 const INITIAL_BYTES = 16 * 1024;
@@ -37,7 +38,7 @@ export class LinkQueue {
   append(source: Uint8Array, length: number): number {
     this.makeRoom(length);
     const at = this.end;
-    this.bytes.set(length === source.length ? source : source.subarray(0, length), at);
+    copyBytes(source, 0, this.bytes, at, length);
     this.end += length;
     return at;
   }

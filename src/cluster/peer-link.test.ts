@@ -37,6 +37,7 @@ class Bench {
     transport: this.transport,
     host: '192.0.2.1',
     port: 7600,
+    addressOf: (host) => host,
     password: () => 'secret',
     name: 'test',
     monotonicMs: () => this.nowMs,

@@ -48,6 +48,8 @@ export interface PeerLinkOptions {
   readonly transport: Transport;
   readonly host: string;
   readonly port: number;
+  /** The numeric address of a host, where it is a name and that is known; else the host. Asked for at each connection. */
+  readonly addressOf: (host: string) => string;
   /** Asked for at each connection; empty: none. */
   readonly password: () => string;
   /** What the other side shows of us. */
@@ -209,10 +211,10 @@ export class PeerLink implements ConnectHandler {
   }
 
   private dial(): void {
-    const { transport, host, port, monotonicMs } = this.options;
+    const { transport, host, addressOf, port, monotonicMs } = this.options;
     this.state = 'connecting';
     this.dueMs = monotonicMs() + CONNECT_MS_MAX;
-    this.attempt = transport.connect({ host, port }, this, { timeoutMs: CONNECT_MS_MAX });
+    this.attempt = transport.connect({ host: addressOf(host), port }, this, { timeoutMs: CONNECT_MS_MAX });
   }
 
   /** Reads whole replies of `bytes[start..end)`; returns how many bytes they take. */

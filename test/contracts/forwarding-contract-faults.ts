@@ -228,6 +228,15 @@ export const faultCases: readonly ForwardingCase[] = [
     },
   },
   {
+    name: 'reaches nodes that announce themselves by a name',
+    async run(fixture) {
+      const cluster = await fixture.start(2, { announcedHost: 'no-such-host.invalid' });
+      const [key = ''] = keysWhere((slot) => slot % 2 === 1, 1);
+      using client = await RespClient.connect(cluster.nodes[0]!.port);
+      assert.equal(await client.call('SET', key, 'v'), '+OK\r\n');
+    },
+  },
+  {
     name: 'refuses a request that is too long to be passed on, and goes on with the next',
     async run(fixture) {
       const cluster = await fixture.start(2, { limits: { inputBufferBytesMax: 256 * 1024 } });

@@ -22,6 +22,8 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
 export interface ForwardingOptions {
   readonly password?: string;
   readonly redirect?: 'auto' | 'moved' | 'forward';
+  /** Under which the nodes announce themselves; by default their address. */
+  readonly announcedHost?: string;
   readonly limits?: Partial<NodeOptions['limits']>;
 }
 
@@ -115,8 +117,11 @@ export class ForwardingNodes implements AsyncDisposable {
   private readonly owners = new Int32Array(SLOT_COUNT);
   private readonly paused = new Set<number>();
 
-  private constructor(nodes: readonly ForwardingNode[]) {
+  private readonly host: string;
+
+  private constructor(nodes: readonly ForwardingNode[], host: string) {
     this.nodes = nodes;
+    this.host = host;
   }
 
   /** Slots go round: node `slot % count` has each. */
@@ -130,7 +135,7 @@ export class ForwardingNodes implements AsyncDisposable {
       (_, serial) => new ForwardingNode(makeTransport(), serial + 1, options),
     );
     for (const node of nodes) await node.listen();
-    const cluster = new ForwardingNodes(nodes);
+    const cluster = new ForwardingNodes(nodes, options.announcedHost ?? '127.0.0.1');
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) cluster.owners[slot] = slot % count;
     cluster.tellAll();
     return cluster;
@@ -158,7 +163,7 @@ export class ForwardingNodes implements AsyncDisposable {
     this.epoch += 1;
     const nodes: ClusterNode[] = members.map(({ id, port }) => ({
       id,
-      host: '127.0.0.1',
+      host: this.host,
       port,
       peerPort: 1,
       zone: '',
@@ -188,7 +193,8 @@ export class ForwardingNodes implements AsyncDisposable {
       });
       node.slots.apply({ epoch: this.epoch, selfIndex: selfIndex < 0 ? NO_NODE : selfIndex, words });
       node.slots.setServeUntil(Number.MAX_SAFE_INTEGER, ServingRight.lease);
-      node.assembly.thread.clusterNews({ nodeId: node.id, topology: encoded, trouble: null });
+      const addresses = [[this.host, '127.0.0.1']] as const;
+      node.assembly.thread.clusterNews({ nodeId: node.id, topology: encoded, trouble: null, addresses });
       node.assembly.thread.mailArrived();
     }
   }

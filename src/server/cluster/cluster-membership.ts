@@ -10,6 +10,7 @@ import { currentRuntime, newTransport } from '../../io/select-transport.ts';
 import { controlRow, type StoreHandle } from '../../store/memory.ts';
 import { Store } from '../../store/store.ts';
 import type { NodeEnvironment } from '../environment.ts';
+import { NamedHosts } from './named-hosts.ts';
 import type { ClusterNews } from './thread-cluster.ts';
 
 /** How long a node that leaves waits for its slots to be moved away. */
@@ -46,6 +47,7 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
   const { options, environment, store: handle, slots, onNews, onSlotsChanged } = parts;
   const { cluster } = options;
   const store = Store.attach(handle, controlRow(handle));
+  const hosts = new NamedHosts(onNews, environment.timers);
   const announced = announcedAddress(cluster.announce, parts.host, parts.port);
   const host = await startClusterHost(
     {
@@ -78,11 +80,18 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
         const { itemCount, liveBytes, memoryBytes } = store.stats();
         return { items: itemCount, bytes: liveBytes, memoryBytes };
       },
-      onNews,
+      onNews: (news) => hosts.pass(news),
       onSlotsChanged,
     },
-  );
-  return { leave: () => leaveCluster(host, environment), stop: () => host.stop() };
+  ).catch((error: unknown) => {
+    hosts.stop();
+    throw error;
+  });
+  const stop = (): Promise<void> => {
+    hosts.stop();
+    return host.stop();
+  };
+  return { leave: () => leaveCluster(host, environment), stop };
 }
 
 /**

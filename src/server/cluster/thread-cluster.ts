@@ -15,6 +15,8 @@ export interface ClusterNews {
   readonly topology: Uint8Array | null;
   /** Why the node may not serve, for people; null where it may. */
   readonly trouble: string | null;
+  /** Numeric addresses of hosts that are names, as far as they are known; absent: the same as before. */
+  readonly addresses?: readonly (readonly [string, string])[];
 }
 
 /** Slots that follow one another and have one owner; both ends belong to it. */
@@ -31,6 +33,7 @@ export class ThreadCluster implements SlotFilter {
   topology: Topology;
   /** Why the node may not serve, for people, or null; as the control thread said last. */
   trouble: string | null = null;
+  private addresses: ReadonlyMap<string, string> = new Map();
 
   /** Of a node that knows no other yet. */
   constructor(slots: SlotTable, clusterName: string) {
@@ -39,10 +42,16 @@ export class ThreadCluster implements SlotFilter {
     this.topology = Topology.empty(clusterName);
   }
 
-  takeNews({ nodeId, topology, trouble }: ClusterNews): void {
+  takeNews({ nodeId, topology, trouble, addresses }: ClusterNews): void {
+    if (addresses !== undefined) this.addresses = new Map(addresses);
     this.nodeId = nodeId;
     this.trouble = trouble;
     if (topology !== null) this.topology = decodeTopology(topology);
+  }
+
+  /** What to connect to for `host`: where that is a name, the address that it leads to, if that is known. */
+  addressOf(host: string): string {
+    return this.addresses.get(host) ?? host;
   }
 
   /** This node, or null while the topology does not have it. */

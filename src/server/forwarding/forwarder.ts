@@ -73,10 +73,11 @@ export class Forwarder implements ForwardedOutcome {
 
   constructor(parts: ForwarderParts) {
     this.parts = parts;
-    this.clusterTag = clusterTag(parts.cluster.topology.cluster);
-    const { transport, clock, random01, password, limits } = parts;
+    const { transport, cluster, clock, random01, password, limits } = parts;
+    this.clusterTag = clusterTag(cluster.topology.cluster);
     this.links = new LinkPool({
       transport,
+      addressOf: (host) => cluster.addressOf(host),
       password,
       name: 'shoal-peer',
       monotonicMs: () => clock.monotonicMs(),

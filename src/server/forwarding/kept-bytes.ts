@@ -1,4 +1,6 @@
 /** Bytes that wait behind a forwarded request: a buffer that grows, and is used again where it stayed small. */
+import { copyBytes } from '../../protocol/output-bytes.ts';
+
 const INITIAL_BYTES = 256;
 const KEPT_BYTES_MAX = 4096;
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -14,7 +16,7 @@ export class KeptBytes {
       this.bytes.copy(grown, 0, 0, this.length);
       this.bytes = grown;
     }
-    this.bytes.set(source.subarray(start, end), this.length);
+    copyBytes(source, start, this.bytes, this.length, end - start);
     this.length = needed;
   }
 
