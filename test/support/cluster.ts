@@ -1,6 +1,6 @@
 /**
  * A real cluster in this process: a coordinator that keeps its state in a temporary folder, and nodes that joined it; all of it gone with
- * `await using`. The lease is short, so that tests of what happens after it need not wait long.
+ * `await using`. The lease is shorter than by default, so that tests of what happens after it need not wait long.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import type { RunningNode } from '../../src/server/running-node.ts';
 import { startNode } from './node.ts';
 
 export const TEST_CLUSTER = 'test';
-const LEASE_MS = 600;
+const LEASE_MS = 1500;
 const WAIT_MS_MAX = 20_000;
 const ASK_AGAIN_MS = 10;
 

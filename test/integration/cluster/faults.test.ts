@@ -35,7 +35,7 @@ test('without the coordinator all is served on, and with it a change goes on', a
   await cluster.stopCoordinator();
   // Longer than the lease: the nodes go on by promises to each other.
   const startMs = performance.now();
-  while (performance.now() - startMs < 1500) {
+  while (performance.now() - startMs < 2500) {
     expect(await Promise.all(keys.slice(0, 50).map((key) => client.get(key)))).toEqual(
       keys.slice(0, 50).map(() => 'value'),
     );
