@@ -122,6 +122,16 @@ export class ChangeConsumer {
     return (Atomics.load(this.words, CHANGE_SEQUENCE) - this.sequence) >>> 0;
   }
 
+  /** A mark behind all records that are in the log now, for `hasRead`. */
+  get end(): number {
+    return Atomics.load(this.words, CHANGE_SEQUENCE);
+  }
+
+  /** Whether all records before `end`, as it was some time ago, are read. */
+  hasRead(end: number): boolean {
+    return ((this.sequence - end) | 0) >= 0;
+  }
+
   /** How much of the ring is still to be read: at 1 this consumer is lost. */
   get lagShare(): number {
     return (((Atomics.load(this.words, CHANGE_HEAD) & ~CHANGE_LOCK) - this.cursor) >>> 0) / this.ringWords;

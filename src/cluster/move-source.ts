@@ -94,9 +94,13 @@ export class MoveSource {
   private tailSinceMs = 0;
   private restSinceMs = 0;
   private restWanted = false;
+  /** The end of the log when nobody could write to the slots any more; what comes behind it is about others. */
+  private restEnd = 0;
   private hasCheckpoint = false;
   private writersWait = false;
   private writersResumed = false;
+  /** The last step read the log to its end. What came since, which may be about other slots, is what a step's time brings. */
+  private isLogRead = false;
   /** Something was left to do that the last step had no room for. */
   private hasMore = true;
 
@@ -260,10 +264,12 @@ export class MoveSource {
     this.store.endExclusive();
     this.phase = 'rest';
     this.restSinceMs = nowMs;
+    this.restEnd = this.consumer?.end ?? 0;
   }
 
   private readLog(): void {
     const { consumer, record } = this;
+    this.isLogRead = false;
     if (consumer === null) return;
     for (let count = 0; this.changed.share < 1; count += 1) {
       if (count === STEP_RECORDS) {
@@ -271,7 +277,10 @@ export class MoveSource {
         return;
       }
       const reading = consumer.read(record);
-      if (reading === ChangeReading.none) return;
+      if (reading === ChangeReading.none) {
+        this.isLogRead = true;
+        return;
+      }
       if (reading === ChangeReading.lost) {
         this.startOver('the change log overflowed');
         return;
@@ -349,6 +358,7 @@ export class MoveSource {
         if (this.isTailShort) this.phase = 'ready';
         return;
       case 'rest':
+        this.hasMore ||= !this.isRestRead;
         if (this.isAllSent && this.hasCheckpoint && this.window.isEmpty) this.phase = 'drained';
         else if (nowMs - this.restSinceMs >= PAUSE_MS_MAX) this.fail(`the last changes took over ${PAUSE_MS_MAX} ms`);
         return;
@@ -359,14 +369,18 @@ export class MoveSource {
   }
 
   private get isTailShort(): boolean {
-    const keys = this.changed.count + (this.consumer?.lag ?? 0);
-    const bytes = this.window.pendingBytes + keys * this.shipper.itemBytesMean;
-    return !this.shipper.isInPieces && keys <= READY_KEYS && bytes <= READY_BYTES;
+    const { changed, shipper, window } = this;
+    const bytes = window.pendingBytes + changed.count * shipper.itemBytesMean;
+    return this.isLogRead && !shipper.isInPieces && changed.count <= READY_KEYS && bytes <= READY_BYTES;
   }
 
-  /** Nothing is left to be sent: neither in the log nor of what was read from it. */
+  /** In the pause: nothing is left to be sent, neither in the log nor of what was read from it. */
   private get isAllSent(): boolean {
-    return this.scan.isDone && !this.shipper.isInPieces && this.changed.count === 0 && (this.consumer?.lag ?? 0) === 0;
+    return this.isRestRead && this.scan.isDone && !this.shipper.isInPieces && this.changed.count === 0;
+  }
+
+  private get isRestRead(): boolean {
+    return this.consumer === null || this.consumer.hasRead(this.restEnd);
   }
 
   /** Lets those who write to the slots wait, or go on. */

@@ -196,6 +196,27 @@ describe('a move', () => {
     movers.right.leave();
   });
 
+  test('ends though other slots, which others follow, are written to all the time', () => {
+    const run = openRun(57);
+    const { movers } = run;
+    const other = KEYS.find((key) => !isMoved.has(slotOf(key)))!;
+    const everything = movers.log.open(null)!;
+    const driver = new StoreDriver(movers.left);
+    const { leftControl } = movers;
+    const leave = leftControl.leave.bind(leftControl);
+    // Whenever the source has read the log, there is something new in it.
+    leftControl.leave = () => {
+      leave();
+      movers.left.enter();
+      for (let count = 0; count < 300; count += 1) driver.set(other, 'again', movers.wallMs, undefined, 3);
+      movers.left.leave();
+    };
+    movers.begin(1, MOVED);
+    movers.run(() => movers.isHanded || movers.error !== null);
+    everything.close();
+    expectMoved(run);
+  });
+
   test('lets nothing come back that was deleted while evictions go on', () => {
     const movers = new TwoMovers({
       memoryBytes: 2 * 2 ** 20,

@@ -50,6 +50,8 @@ class Link {
 export class TwoMovers {
   readonly left: Store;
   readonly right: Store;
+  /** The left mover's access. */
+  readonly leftControl: Store;
   readonly leftMover: StoreMover;
   readonly rightMover: StoreMover;
   readonly log: ChangeLog;
@@ -95,8 +97,9 @@ export class TwoMovers {
       };
     };
     const port = { connect, wake: () => {}, writersResumed: () => void (this.writersResumed += 1) };
+    this.leftControl = Store.attach(this.left.handle, controlRow(this.left.handle));
     this.leftMover = new StoreMover({
-      store: Store.attach(this.left.handle, controlRow(this.left.handle)),
+      store: this.leftControl,
       log: this.log,
       port,
       bytesPerSecond,
