@@ -4,6 +4,7 @@ import type { CommandContext, CommandModule } from './command.ts';
 import { optionHelp } from './command-options.ts';
 import { ALL_OPTIONS, readCoordinatorOptions } from './coordinator-options.ts';
 import { ExitCode } from './exit-codes.ts';
+import { entry } from './help-layout.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 export const coordinatorCommand: CommandModule = { run: coordinator, help };
@@ -46,6 +47,11 @@ function help(): string {
     ...optionHelp(ALL_OPTIONS),
     '',
     'A flag counts before the environment, the environment before the file.',
+    '',
+    'etcd asks for a login or speaks TLS? Then the environment says',
+    ...entry('SHOAL_ETCD_USER, _PASSWORD', 'User and password, both or none.'),
+    ...entry('SHOAL_ETCD_CA', 'File of the certificates that sign those of etcd, for https.'),
+    ...entry('SHOAL_ETCD_CERT, _KEY', 'Files of the coordinator’s own certificate and key, both or none.'),
     '',
     'Nodes join with shoal serve --coordinator HOST:PORT; shoal cluster status shows them.',
     '',
