@@ -28,6 +28,7 @@ import { ItemShipper } from './item-shipper.ts';
 import { decodeFrameReply, EVERY_DATABASE, FRAME_START, FrameOutcome, type FrameReply } from './move-frames.ts';
 import type { MoveReport, MoveReportState } from './mover.ts';
 import { SlotScan } from './slot-scan.ts';
+import { WriterHold } from './writer-hold.ts';
 
 /** Work of one step: about a millisecond. */
 const STEP_BUCKETS = 256;
@@ -81,6 +82,7 @@ export class MoveSource {
   private readonly window = new FrameWindow();
   private readonly shipper: ItemShipper;
   private readonly scan: SlotScan;
+  private readonly hold: WriterHold;
   private readonly changed = new ChangedKeys();
   private readonly record = new ChangeRecord();
   private readonly takenKey: Buffer = Buffer.alloc(KEY_BYTES_MAX);
@@ -97,8 +99,6 @@ export class MoveSource {
   /** The end of the log when nobody could write to the slots any more; what comes behind it is about others. */
   private restEnd = 0;
   private hasCheckpoint = false;
-  private writersWait = false;
-  private writersResumed = false;
   /** The last step read the log to its end. What came since, which may be about other slots, is what a step's time brings. */
   private isLogRead = false;
   /** Something was left to do that the last step had no room for. */
@@ -110,6 +110,7 @@ export class MoveSource {
     this.log = log;
     this.slots = new SlotSet(slots);
     this.scan = new SlotScan(store, this.slots);
+    this.hold = new WriterHold(log, slots);
     this.pace = pace;
     this.shipper = new ItemShipper(store, moveId, this.window);
     this.itemsTotal = store.parts.slotCounters.itemCountOf(slots);
@@ -209,9 +210,7 @@ export class MoveSource {
 
   /** Ends it, however far it is: nothing is followed or held up any more. */
   close(): void {
-    if (this.writersWait) this.log.setWritersWait(this.slots.slots, false);
-    this.writersResumed ||= this.writersWait;
-    this.writersWait = false;
+    this.hold.set(false);
     this.consumer?.close();
     this.consumer = null;
     this.changed.clear();
@@ -219,9 +218,7 @@ export class MoveSource {
 
   /** Whether writers were made to wait and now need not: whoever holds them is to look again. Says so once. */
   takeWritersResumed(): boolean {
-    const resumed = this.writersResumed;
-    this.writersResumed = false;
-    return resumed;
+    return this.hold.takeEnded();
   }
 
   private beginAttempt(): void {
@@ -389,11 +386,8 @@ export class MoveSource {
     const load = Math.max(this.changed.share, this.consumer.lagShare);
     const isTailLong = this.phase === 'tail' && nowMs - this.tailSinceMs >= TAIL_GRACE_MS;
     // Until the pause, so that the tail stays short.
-    const isClosing = this.writersWait && (this.phase === 'ready' || this.phase === 'rest');
-    const wait = isTailLong || isClosing || load > WAIT_SHARE || (this.writersWait && load > WAIT_SHARE / 2);
-    if (wait === this.writersWait) return;
-    this.writersWait = wait;
-    this.log.setWritersWait(this.slots.slots, wait);
-    if (!wait) this.writersResumed = true;
+    const isClosing = this.phase === 'ready' || this.phase === 'rest';
+    const isHeld = this.hold.isOn && (isClosing || load > WAIT_SHARE / 2);
+    this.hold.set(isTailLong || load > WAIT_SHARE || isHeld);
   }
 }
