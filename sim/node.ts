@@ -8,7 +8,7 @@
 import { ChangeLog } from '../src/changes/change-log.ts';
 import { ClusterAgent } from '../src/cluster/agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent } from '../src/cluster/agent-types.ts';
-import { OWNED, SlotTable } from '../src/cluster/slot-table.ts';
+import { OWNED, PAUSED, SlotTable } from '../src/cluster/slot-table.ts';
 import { StoreMover } from '../src/cluster/store-mover.ts';
 import {
   decodeCoordinatorAnswer,
@@ -160,6 +160,11 @@ export class SimNode implements Server {
   /** Whether a key of `slot` would be lost with this process. */
   claims(slot: number): boolean {
     return (this.slots.wordOf(slot) & OWNED) !== 0;
+  }
+
+  /** Whether commands on `slot` wait here. */
+  holdsBack(slot: number): boolean {
+    return (this.slots.wordOf(slot) & PAUSED) !== 0;
   }
 
   mayAnswer(): boolean {

@@ -225,6 +225,7 @@ export class World {
     this.topology = topology;
     this.trace.note('', () => `epoch ${topology.epoch} is stored`);
     if (before === null) return;
+    if (before.nodes.some(({ id }) => topology.node(id) === null)) this.erasePaused();
     for (const node of this.nodes) {
       if (before.node(node.id) === null || topology.node(node.id) !== null) continue;
       const hadSlots = before.slotCountOf(node.id) > 0 || before.moves.some(({ to }) => to === node.id);
@@ -238,6 +239,15 @@ export class World {
     }
   }
 
+  /**
+   * A node is gone that may have been the target of a hand-over, which its source cannot know: the source holds the slots back, and must delete what
+   * it has in them once they are its own again, since the target may have accepted writes.
+   */
+  private erasePaused(): void {
+    if (this.scenario.profile !== 'faults') return;
+    for (const node of this.nodes) this.eraseWhere(node, (slot) => node.holdsBack(slot));
+  }
+
   /** Somebody looks after a while and says which of the nodes that are missing have ended for good. */
   private forgetEnded(): void {
     for (const node of this.departed) {
@@ -247,9 +257,12 @@ export class World {
 
   private eraseClaims(node: SimNode): void {
     // Where nothing fails, nothing may be lost, whatever the table of a node that leaves still says.
-    if (this.scenario.profile !== 'faults') return;
+    if (this.scenario.profile === 'faults') this.eraseWhere(node, (slot) => node.claims(slot));
+  }
+
+  private eraseWhere(node: SimNode, isLost: (slot: number) => boolean): void {
     for (const { name, slot } of this.keys) {
-      if (!node.claims(slot)) continue;
+      if (!isLost(slot)) continue;
       this.erasedCount += 1;
       this.history.erase(name, this.scheduler.nowMs, node.process.name);
     }
