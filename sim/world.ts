@@ -4,7 +4,7 @@
  *     begin ─► the cluster comes to rest ─► actions and faults ─► faults end ─► rest again, in time ─► last reads ─► verdict
  *
  * After each step: at most one node may serve a slot. At the end: what clients were told fits together, and nothing is where it does not
- * belong. Which keys a death may take is noted when it happens: those that the table of the dead node claimed.
+ * belong. Which keys a death may take is said in losses.ts.
  */
 import { decodeState } from '../src/coordinator/coordinator-state.ts';
 import { keySlot } from '../src/topology/slots.ts';
@@ -16,6 +16,7 @@ import { type ClientAnswer, type ClientRequest, type KeyOfRun, SimClient } from 
 import { SimCoordinator } from './coordinator.ts';
 import { SimulationFailure } from './failure.ts';
 import { ABSENT, History } from './history.ts';
+import { Losses } from './losses.ts';
 import { Network } from './network.ts';
 import { SimNode } from './node.ts';
 import { Operator } from './operator.ts';
@@ -73,7 +74,6 @@ export class World {
   readonly coordinators: (SimCoordinator | null)[] = [];
   readonly keys: readonly KeyOfRun[];
   readonly operator: Operator;
-  erasedCount = 0;
   /** The newest that was stored. */
   topology: Topology | null = null;
   /** Ids of nodes that were removed and may serve on, as far as the coordinator knows. */
@@ -83,6 +83,7 @@ export class World {
   /** When the last fault is over, as far as it is known. */
   faultsUntilMs = 0;
   private readonly seed: number;
+  private readonly losses: Losses;
   private readonly serving = new ServingCheck();
   private readonly clients: SimClient[] = [];
   private readonly clockChance: Chance;
@@ -106,6 +107,8 @@ export class World {
       const bytes = Buffer.from(name);
       return { name, bytes, slot: keySlot(bytes, 0, bytes.length) };
     });
+    const { scheduler, history, keys } = this;
+    this.losses = new Losses({ profile: scenario.profile, keys, history, scheduler });
     const stateProcess = scenario.stateStore === 'etcd' ? this.newProcess(STATE_PLACE) : null;
     this.stateService = new StateService({
       process: stateProcess,
@@ -167,14 +170,14 @@ export class World {
   }
 
   get figures(): RunFigures {
-    const { scheduler, history, clients, erasedCount, topology } = this;
+    const { scheduler, history, clients, losses, topology } = this;
     return {
       steps: scheduler.step,
       virtualMs: scheduler.nowMs,
       answeredCount: clients.reduce((sum, client) => sum + client.answeredCount, 0),
       failedCount: clients.reduce((sum, client) => sum + client.failedCount, 0),
       epoch: topology?.epoch ?? 0,
-      erasedCount,
+      erasedCount: losses.count,
       digest: scheduler.digest ^ history.operationCount,
     };
   }
@@ -197,7 +200,7 @@ export class World {
   endNode(node: SimNode, why: string): void {
     if (!this.nodes.includes(node)) return;
     this.trace.note(node.process.name, () => why);
-    this.eraseClaims(node);
+    this.losses.died(node);
     for (const id of node.ids) this.endedIds.add(id);
     node.process.kill();
     this.serving.remove(node);
@@ -225,7 +228,9 @@ export class World {
     this.topology = topology;
     this.trace.note('', () => `epoch ${topology.epoch} is stored`);
     if (before === null) return;
-    if (before.nodes.some(({ id }) => topology.node(id) === null)) this.erasePaused();
+    if (before.nodes.some(({ id }) => topology.node(id) === null)) {
+      for (const node of this.nodes) this.losses.survived(node);
+    }
     for (const node of this.nodes) {
       if (before.node(node.id) === null || topology.node(node.id) !== null) continue;
       const hadSlots = before.slotCountOf(node.id) > 0 || before.moves.some(({ to }) => to === node.id);
@@ -235,36 +240,14 @@ export class World {
           `${node.describe()} was removed with slots in epoch ${topology.epoch}`,
         );
       }
-      this.eraseClaims(node);
+      this.losses.died(node);
     }
-  }
-
-  /**
-   * A node is gone that may have been the target of a hand-over, which its source cannot know: the source holds the slots back, and must delete what
-   * it has in them once they are its own again, since the target may have accepted writes.
-   */
-  private erasePaused(): void {
-    if (this.scenario.profile !== 'faults') return;
-    for (const node of this.nodes) this.eraseWhere(node, (slot) => node.holdsBack(slot));
   }
 
   /** Somebody looks after a while and says which of the nodes that are missing have ended for good. */
   private forgetEnded(): void {
     for (const node of this.departed) {
       if (this.endedIds.has(node)) this.operator.ask({ type: 'forget', cluster: CLUSTER_NAME, node });
-    }
-  }
-
-  private eraseClaims(node: SimNode): void {
-    // Where nothing fails, nothing may be lost, whatever the table of a node that leaves still says.
-    if (this.scenario.profile === 'faults') this.eraseWhere(node, (slot) => node.claims(slot));
-  }
-
-  private eraseWhere(node: SimNode, isLost: (slot: number) => boolean): void {
-    for (const { name, slot } of this.keys) {
-      if (!isLost(slot)) continue;
-      this.erasedCount += 1;
-      this.history.erase(name, this.scheduler.nowMs, node.process.name);
     }
   }
 
