@@ -64,6 +64,20 @@ test('a release tries all at once, and what is held again meanwhile stays', asyn
   expect([count, held.count, network.timerCount]).toEqual([3, 0, 0]);
 });
 
+test('one that a lost connection may have carried is not said to be undone', () => {
+  const { held } = start(1);
+  let error: ShoalError | null = null;
+  const one = request(10);
+  one.sendCount = 1;
+  one.reject = (reason) => {
+    error = reason;
+  };
+  held.hold(one, null);
+  held.expire(10);
+  expect(String(error)).toContain('may have');
+  expect(String(error)).not.toContain('not executed');
+});
+
 test('deadlines, the end of the client and the limit', () => {
   const { network, held } = start(2);
   const errors: ShoalError[] = [];

@@ -112,7 +112,10 @@ export class HeldRequests {
 
 function timeout(request: Request): ShoalError {
   const why = request.refusal ?? 'no topology says who has its slot';
-  return new ShoalError('Timeout', `no node took it within ${request.timeoutMs} ms, so it was not executed; ${why}`);
+  // A refusal takes its sending back; what is left was sent over a connection that was lost.
+  const outcome =
+    request.sendCount === 0 ? 'so it was not executed' : 'but one to which the connection was lost may have';
+  return new ShoalError('Timeout', `no node took it within ${request.timeoutMs} ms, ${outcome}; ${why}`);
 }
 
 /** A slot that changes hands is away for some milliseconds. */

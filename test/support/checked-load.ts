@@ -52,6 +52,8 @@ export class CheckedLoad {
   private readonly acknowledged: Uint32Array;
   private readonly sent: Uint32Array;
   private readonly busy: Uint8Array;
+  /** Counters whose writes failed: each may be executed at any time after that, once. */
+  private readonly uncertain = new Map<number, Set<number>>();
   private readonly padding: string;
   private inFlight = 0;
   private timer: ReturnType<typeof setInterval> | null = null;
@@ -146,6 +148,7 @@ export class CheckedLoad {
       this.acknowledged[key] = counter;
     } catch (error) {
       this.fault(this.client, key, 'error', `set: ${String(error)}`);
+      this.uncertain.set(key, (this.uncertain.get(key) ?? new Set()).add(counter));
     }
   }
 
@@ -164,6 +167,7 @@ export class CheckedLoad {
     }
     const counter = Number(value.slice(0, value.indexOf(' ')));
     if (counter >= this.acknowledged[key]! && counter <= this.sent[key]!) return;
+    if (this.uncertain.get(key)?.has(counter) === true) return;
     this.fault(client, key, 'stale', `${counter} where ${this.acknowledged[key]} was acknowledged`);
   }
 
