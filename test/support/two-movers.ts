@@ -78,7 +78,7 @@ export class TwoMovers {
   private links: Link[] = [];
 
   constructor(options: TwoMoversOptions = {}) {
-    const memoryBytes = options.memoryBytes ?? 32 * 2 ** 20;
+    const memoryBytes = options.memoryBytes ?? 64 * 2 ** 20;
     const { eviction = 'noeviction', threadCount = 2 } = options;
     const config = { segmentBytes: 65_536, threadCount, clustered: true, eviction } as const;
     const changeLog = options.changeLogBytes === undefined ? {} : { changeLogBytes: options.changeLogBytes };
