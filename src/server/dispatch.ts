@@ -19,6 +19,7 @@ import { NodeGateBit } from './node-gate.ts';
 import type { NodeGate } from './node-gate.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
+import type { TransactionQueue } from './transaction-queue.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { ErrorText, wrongArity } from './commands/error-text.ts';
 import {
@@ -30,6 +31,7 @@ import {
   unknownCommandError,
   unknownSubcommandError,
 } from './dispatch-errors.ts';
+import { beginReply, finishReply } from './reply-mode.ts';
 import { clusterTag } from './forwarding/forward-replies.ts';
 import { isSplittable } from './forwarding/split-command.ts';
 import { isLoopback } from './address.ts';
@@ -61,17 +63,15 @@ export class Dispatcher {
   private readonly context: ExecutionContext;
   readonly table: CommandTable;
   private readonly gate: NodeGate;
+  private readonly exec: CommandEntry;
   /** Null where the node is in no cluster. */
   readonly slots: SlotGate | null;
-  /** Whether requests can be passed on to other nodes. */
-  canForward = false;
-  /** A queued command that is looked at before EXEC. */
-  private readonly queued = new Command();
 
   constructor(context: ExecutionContext, gate: NodeGate) {
     this.context = context;
     this.table = context.node.table;
     this.gate = gate;
+    this.exec = this.table.find(EXEC, 0)!;
     const { cluster, clock } = context.node;
     this.slots = cluster === null ? null : new SlotGate(cluster, clock, context.store);
     this.clusterTag = cluster === null ? null : clusterTag(cluster.topology.cluster);
@@ -141,6 +141,20 @@ export class Dispatcher {
     }
     this.run(entry, handler, operation, writer);
     return Executed.done;
+  }
+
+  /** Runs the transaction `queue`, which another node passes on, as EXEC does. */
+  executeTransaction(session: Session, queue: TransactionQueue, writer: ReplyWriter): Executed {
+    const { context, exec } = this;
+    context.session = session;
+    context.database = session.database;
+    session.commandCount += 1;
+    session.lastCommand = exec;
+    session.transaction = queue;
+    session.setGate(Gate.multi, true);
+    const executed = this.executeChecked(session, exec, exec.handler, EXEC, writer);
+    session.endTransaction(context.store);
+    return executed;
   }
 
   /** Runs a command that passed its checks. */
@@ -230,46 +244,46 @@ export class Dispatcher {
     const { forwards, incoming } = session;
     if (forwards !== null && forwards.mustAwait(entry)) return Executed.behindOthers;
     const isForwarded = incoming !== null && incoming.isRunning;
-    let verdict = isForwarded ? slots.judge(entry, command) : this.judge(session, entry, command, slots);
+    let verdict = judge(session, entry, command, slots);
     if (isForwarded) verdict = incoming.order(verdict, slots);
+    else verdict = this.holdAtMost(session, verdict, slots);
     if (verdict === SlotVerdict.hold) return Executed.postponed;
-    if (verdict === SlotVerdict.refuse) {
-      if (!isForwarded && this.splits(session, entry, command, slots)) return Executed.split;
-      return this.refuse(session, entry, slots.refusal, writer);
-    }
     // Words have changed since what is under way was sent: it may come to where this would be run.
     if (forwards !== null && slots.slot !== NO_SLOT && forwards.isOfAnotherVersion(slots.version)) {
       return Executed.behindOthers;
     }
+    if (verdict === SlotVerdict.refuse) {
+      if (!isForwarded && this.splits(session, entry, command, slots)) return Executed.split;
+      return this.refuse(session, entry, slots.refusal, writer);
+    }
     if (verdict === SlotVerdict.serve) return null;
-    if (!isForwarded && this.passesOn(session, entry)) return Executed.elsewhere;
+    if (!isForwarded && this.passesOn(session, entry)) {
+      // In a transaction it is queued here, and EXEC is passed on with all.
+      return session.transaction === null || (entry.traits & Trait.exec) !== 0 ? Executed.elsewhere : null;
+    }
     return this.refuse(session, entry, slots.movedLine, writer);
   }
 
   /** Whether a request for another node's keys goes to that node; else the client is told where they are. */
   private passesOn(session: Session, entry: CommandEntry): boolean {
     const { redirect } = this.context.node.options.cluster;
-    if (!this.canForward || redirect === 'moved' || (session.gates & Gate.multi) !== 0) return false;
-    if ((entry.traits & Trait.changesConnection) !== 0) return false;
-    return redirect === 'forward' || !session.knowsCluster;
+    if (redirect === 'moved') return false;
+    if (redirect === 'auto' && session.knowsCluster) return false;
+    const { transaction } = session;
+    if (transaction === null || (entry.traits & Trait.exec) === 0)
+      return (entry.traits & Trait.changesConnection) === 0;
+    // What was watched is here, and what would change the connection is not there.
+    return session.watches.length === 0 && (transaction.traits & Trait.changesConnection) === 0;
   }
 
   /** Whether a request that was refused because its keys are in several slots is passed on in parts. */
   private splits(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): boolean {
-    if (!slots.hasManySlots || session.speaksShoal) return false;
+    if (!slots.hasManySlots || session.speaksShoal || session.transaction !== null) return false;
     return isSplittable(entry, command) && this.passesOn(session, entry);
   }
 
-  /** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */
-  private judge(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): SlotVerdict {
-    let verdict = slots.judge(entry, command);
-    const queue = session.transaction;
-    if ((entry.traits & Trait.exec) !== 0 && queue !== null && !session.transactionFailed) {
-      for (let index = 0; verdict === SlotVerdict.serve && index < queue.count; index += 1) {
-        queue.load(index, this.queued);
-        verdict = slots.judge(queue.entry(index), this.queued);
-      }
-    }
+  /** A session waits for a slot no longer than it should. */
+  private holdAtMost(session: Session, verdict: SlotVerdict, slots: SlotGate): SlotVerdict {
     if (verdict !== SlotVerdict.hold) {
       session.heldForSlotSinceMs = 0;
       return verdict;
@@ -351,6 +365,13 @@ export class Dispatcher {
   }
 }
 
+/** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */
+function judge(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): SlotVerdict {
+  const { transaction } = session;
+  const runsQueue = (entry.traits & Trait.exec) !== 0 && transaction !== null && !session.transactionFailed;
+  return runsQueue ? slots.judgeTransaction(transaction) : slots.judge(entry, command);
+}
+
 /** How long a command waits for a hand-over of its slot to be finished. */
 const SLOT_HOLD_MS_MAX = 5000;
 const SLOT_HELD_TOO_LONG = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
@@ -360,27 +381,9 @@ function queuedTraits(session: Session, traits: number): number {
   return (traits & Trait.exec) !== 0 && session.transaction !== null ? session.transaction.traits : 0;
 }
 
-/** Whether the reply to the request that is passed on is dropped. */
-export function dropsReply(session: Session): boolean {
-  beginReply(session);
-  const { isMuted } = session;
-  session.setGate(Gate.replySkip, false);
-  return isMuted;
-}
-
-/** The command after CLIENT REPLY SKIP begins: it is the one that gets no reply. */
-function beginReply(session: Session): void {
-  if ((session.gates & Gate.replySkipNext) === 0) return;
-  session.setGate(Gate.replySkipNext, false);
-  session.setGate(Gate.replySkip, true);
-}
-
-/** Applies CLIENT REPLY to what stands after `mark`. */
-function finishReply(session: Session, traits: number, writer: AnswerWriter, mark: number): void {
-  if (!session.isMuted) return;
-  if ((traits & Trait.pushes) === 0) writer.rewind(mark);
-  session.setGate(Gate.replySkip, false);
-}
-
+/** The command of that name, as words. */
+const EXEC: Command = new Command();
+EXEC.reset(Buffer.from('EXEC', 'latin1'));
+EXEC.push(0, EXEC.bytes.length);
 /** An opcode that the protocol has and the table has not. */
 const NO_ROW: FrameFault = { status: Status.unknownOpcode, text: 'no such opcode' };

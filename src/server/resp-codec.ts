@@ -44,8 +44,16 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
   }
 
   forward(session: Session, request: ForwardedRequest, clusterTag: number): void {
-    request.form = session.protocol === 3 ? ForwardForm.resp3 : ForwardForm.resp2;
-    request.frame.putCommand(this.current, request.form, session.database, clusterTag);
+    const form = session.protocol === 3 ? ForwardForm.resp3 : ForwardForm.resp2;
+    const { transaction, database } = session;
+    request.form = form;
+    if (transaction === null) {
+      request.frame.putCommand(this.current, form, database, clusterTag);
+    } else {
+      // The request is EXEC: all others wait in the queue.
+      request.frame.putTransaction(transaction, form, database, clusterTag);
+      session.endTransaction(this.dispatcher.store);
+    }
   }
 
   get words(): Command {

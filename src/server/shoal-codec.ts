@@ -21,6 +21,7 @@ import type { Dispatcher } from './dispatch.ts';
 import { type CommandTable, KeyUse } from './command-table.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import { forwardProblem, IncomingForwards } from './forwarding/incoming-forwards.ts';
+import { readTransaction } from './forwarding/read-transaction.ts';
 import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
@@ -131,7 +132,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
       executed =
         head.form === ForwardForm.frame
           ? this.executeInner(session, operation.bytes, requestStart, end)
-          : this.executeWords(session, operation.bytes, requestStart, end, head.form === ForwardForm.resp3 ? 3 : 2);
+          : this.executeCommands(session, operation.bytes, requestStart, end, head.form);
     } catch (error) {
       // It may cost the client its reply, but not the others on the link theirs.
       if (!(error instanceof ShoalError) || error.code !== 'LimitExceeded') throw error;
@@ -157,6 +158,24 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     }
     const fault = NEVER_FORWARDED.has(inner.opcode) ? NOT_FORWARDED : frameFault(inner, session.shoalVersion);
     return this.executeFrame(session, inner, fault);
+  }
+
+  private executeCommands(session: Session, bytes: Uint8Array, start: number, end: number, form: number): Executed {
+    const protocol = form === ForwardForm.resp3 || form === ForwardForm.transaction3 ? 3 : 2;
+    if (form === ForwardForm.resp2 || form === ForwardForm.resp3) {
+      return this.executeWords(session, bytes, start, end, protocol);
+    }
+    const { writer, dispatcher } = this;
+    const queue = readTransaction(bytes, start, end, this.table, this.limits);
+    if (typeof queue === 'string') {
+      writer.fail(Status.badRequest, queue);
+      return Executed.done;
+    }
+    const mark = writer.length;
+    const executed = dispatcher.executeTransaction(session, queue, writer.beginCall(protocol));
+    if (executed === Executed.done) writer.endForward(mark);
+    else writer.abandonCall(mark);
+    return executed;
   }
 
   /** Runs the words in `bytes[start..end)`, behind their count, and answers as that version of RESP does. */

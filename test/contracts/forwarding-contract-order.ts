@@ -151,6 +151,73 @@ export const orderCases: readonly ForwardingCase[] = [
     },
   },
   {
+    name: 'runs transactions where their keys are, as one step and in their place',
+    async run(fixture) {
+      const cluster = await fixture.start(3);
+      const [[here = ''], [there = ''], [elsewhere = '']] = keysByNode(1, 'multi') as [string[], string[], string[]];
+      using client = await RespClient.connect(cluster.nodes[0]!.port);
+      const queued = '+QUEUED\r\n';
+      const commands: readonly (readonly [readonly string[], string | RegExp])[] = [
+        [['SET', there, '1'], OK],
+        [['MULTI'], OK],
+        [['INCR', there], queued],
+        [['SET', `{${there}}two`, 'x'], queued],
+        [['INCR', `{${there}}two`], queued],
+        [['PING'], queued],
+        [['GET', there], queued],
+        [['EXEC'], `*5\r\n:2\r\n${OK}-ERR value is not an integer or out of range\r\n+PONG\r\n${bulk('2')}`],
+        [['GET', there], bulk('2')],
+        [['MULTI'], OK],
+        [['SET', here, 'h'], queued],
+        [['SET', there, 't'], queued],
+        [['EXEC'], /^-EXECABORT .*CROSSSLOT/],
+        [['MULTI'], OK],
+        [['SET', there, 't'], queued],
+        [['SET', elsewhere, 'e'], queued],
+        [['EXEC'], /^-EXECABORT .*CROSSSLOT/],
+        [['MULTI'], OK],
+        [['SET', there, 'dropped'], queued],
+        [['DISCARD'], OK],
+        [['WATCH', here], OK],
+        [['MULTI'], OK],
+        [['GET', there], queued],
+        [['EXEC'], /^-EXECABORT .*MOVED/],
+        [['WATCH', there], /^-MOVED/],
+        [['MULTI'], OK],
+        [['NOSUCH'], /^-ERR unknown/],
+        [['GET', there], queued],
+        [['EXEC'], /^-EXECABORT Transaction discarded because of previous errors/],
+        [['EXEC'], '-ERR EXEC without MULTI\r\n'],
+        [['GET', there], bulk('2')],
+        [['HELLO', '3'], /^%/],
+        [['MULTI'], OK],
+        [['GET', `{${there}}none`], queued],
+        [['EXEC'], '*1\r\n_\r\n'],
+        [['GET', here], '_\r\n'],
+      ];
+      client.write(Buffer.concat(commands.map(([words]) => encodeCommand(words))));
+      for (const [words, reply] of commands) {
+        const got = await client.read();
+        if (typeof reply === 'string') assert.equal(got, reply, words.join(' '));
+        else assert.match(got, reply, words.join(' '));
+      }
+      await using juggler = await SlotJuggler.start(cluster.nodes, slotOf(there), 1, false);
+      for (let round = 0; round < 200; round += 1) {
+        for (const words of [['MULTI'], ['INCR', there], ['INCR', there], ['EXEC'], ['GET', there]])
+          client.send(...words);
+        const value = 4 + 2 * round;
+        assert.deepEqual(await client.readAll(5), [
+          OK,
+          queued,
+          queued,
+          `*2\r\n:${value - 1}\r\n:${value}\r\n`,
+          bulk(String(value)),
+        ]);
+      }
+      assert.ok(juggler.changeCount > 0);
+    },
+  },
+  {
     name: 'keeps the order of requests on a slot that is paused again and again',
     run: (fixture) => juggled(fixture, false),
   },

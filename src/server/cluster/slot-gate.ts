@@ -8,13 +8,14 @@
  *                                          └ nobody's ─► CLUSTERDOWN
  */
 import type { Clock } from '../environment.ts';
-import type { Command } from '../../protocol/command.ts';
+import { Command } from '../../protocol/command.ts';
 import { MOVING, OWNED, type OwnerReading, PAUSED } from '../../cluster/slot-table.ts';
 import { type ClusterNode, NO_NODE } from '../../topology/topology.ts';
 import { keySlot } from '../../topology/slots.ts';
 import type { StoreApi } from '../../store/api.ts';
 import { Operation } from '../../protocol/shoal/operation.ts';
 import { type CommandEntry, Trait } from '../command-table.ts';
+import type { TransactionQueue } from '../transaction-queue.ts';
 import type { ThreadCluster } from './thread-cluster.ts';
 
 /** What is to be done with a command. */
@@ -53,6 +54,8 @@ export class SlotGate implements SlotFinding {
   private readonly cluster: ThreadCluster;
   private readonly clock: Clock;
   private readonly store: StoreApi;
+  /** One of a transaction's. */
+  private readonly queued = new Command();
   private readonly reading: OwnerReading = { epoch: 0, ownerIndex: NO_NODE, word: 0 };
 
   constructor(cluster: ThreadCluster, clock: Clock, store: StoreApi) {
@@ -81,6 +84,29 @@ export class SlotGate implements SlotFinding {
       return SlotVerdict.refuse;
     }
     return this.judgeSlot(slot, (entry.traits & Trait.write) !== 0);
+  }
+
+  /** As `judge`, for EXEC: the keys of all commands must be in one slot, unless this node serves all of them. */
+  judgeTransaction(queue: TransactionQueue): SlotVerdict {
+    const { version } = this.cluster.slots;
+    let slot: number = NO_SLOT;
+    let isElsewhere = false;
+    let isSpread = false;
+    for (let index = 0; index < queue.count; index += 1) {
+      queue.load(index, this.queued);
+      const verdict = this.judge(queue.entry(index), this.queued);
+      if (verdict === SlotVerdict.hold || verdict === SlotVerdict.refuse) return verdict;
+      if (this.slot === NO_SLOT) continue;
+      if (verdict === SlotVerdict.elsewhere) isElsewhere = true;
+      if (slot !== NO_SLOT && slot !== this.slot) isSpread = true;
+      slot = this.slot;
+      if (!isElsewhere || !isSpread) continue;
+      this.refusal = CROSS_SLOT;
+      return SlotVerdict.refuse;
+    }
+    this.slot = slot;
+    this.judgedVersion = version;
+    return isElsewhere ? SlotVerdict.elsewhere : SlotVerdict.serve;
   }
 
   private judgeSlot(slot: number, writes: boolean): SlotVerdict {
