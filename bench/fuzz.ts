@@ -14,6 +14,7 @@ import { fuzzNode, type FuzzReport } from '../test/vectors/fuzz-node.ts';
 import type { FuzzProtocol } from '../test/vectors/fuzz-protocols.ts';
 import { FuzzResp } from '../test/vectors/fuzz-resp.ts';
 import { FuzzShoal } from '../test/vectors/fuzz-shoal.ts';
+import { defaultLimits } from '../src/config/options.ts';
 import { VECTOR_LIMITS } from '../test/vectors/resp.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -23,7 +24,8 @@ const GROWTH_BYTES_MAX = MEMORY_BYTES + 448 * MEBIBYTE;
 /** Within a long run memory levels off: what leaks for each input or connection shows in the second half. */
 const LATE_GROWTH_BYTES_MAX = 64 * MEBIBYTE;
 const LONG_RUN_INPUTS = 1_000_000;
-const SHOAL_LIMITS = { argumentCountMax: MEBIBYTE, bulkBytesMax: 64 * MEBIBYTE, inlineBytesMax: 64 * 1024 };
+const { argumentCountMax, bulkBytesMax, inlineBytesMax, inputBufferBytesMax } = defaultLimits();
+const SHOAL_LIMITS = { argumentCountMax, bulkBytesMax, inlineBytesMax, inputBufferBytesMax };
 const REPORT_EVERY_MS = 5000;
 const LAST_WORDS = 4000;
 

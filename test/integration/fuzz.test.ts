@@ -9,13 +9,15 @@ import { callWords, decodeReplies, encodeFrame, encodeHello, int64 } from '../su
 import { fuzzNode } from '../vectors/fuzz-node.ts';
 import { FuzzResp } from '../vectors/fuzz-resp.ts';
 import { FuzzShoal } from '../vectors/fuzz-shoal.ts';
+import { defaultLimits } from '../../src/config/options.ts';
 import { encodeRequest } from '../vectors/resp-feed.ts';
 
 const INPUT_COUNT = 20_000;
 const MEMORY_BYTES = 16 * 2 ** 20;
 /** Beyond the data: what the runtime's heap and the connections of the run may add. */
 const GROWTH_BYTES_MAX = MEMORY_BYTES + 128 * 2 ** 20;
-const LIMITS = { argumentCountMax: 2 ** 20, bulkBytesMax: 64 * 2 ** 20, inlineBytesMax: 64 * 2 ** 10 };
+const { argumentCountMax, bulkBytesMax, inlineBytesMax, inputBufferBytesMax } = defaultLimits();
+const LIMITS = { argumentCountMax, bulkBytesMax, inlineBytesMax, inputBufferBytesMax };
 
 const CUT_COMMANDS = [
   encodeRequest(['SET', 'cut', 'value']),

@@ -16,28 +16,32 @@ const CLIENTS: readonly (readonly [string, (ports: readonly number[]) => Promise
 ];
 
 describe('a cluster', () => {
-  test.each(CLIENTS)('grows, shrinks and changes weights under %s without an error or a lost key', async (_name, connect) => {
-    await using cluster = await TestCluster.start({ nodes: 3 });
-    const client = await connect(cluster.ports);
-    const load = new CheckedLoad(client, {
-      prefix: 'key',
-      keyCount: KEY_COUNT,
-      valueBytes: 50,
-      readShare: 0.7,
-      operationsPerSecond: 1000,
-      random01: seededRandom(1),
-    });
-    await load.fill(CONCURRENCY);
-    load.start();
-    const fourth = await cluster.addNode();
-    await cluster.settled();
-    await cluster.operator.weight(await cluster.idOf(fourth), 2);
-    await cluster.settled();
-    await cluster.operator.drain(await cluster.idOf(cluster.nodes[1]!));
-    await cluster.settled(3);
-    await load.stop();
-    await load.verifyAll(client, CONCURRENCY);
-    await client.close();
-    expect(load.faults).toEqual([]);
-  }, 60_000);
+  test.each(CLIENTS)(
+    'grows, shrinks and changes weights under %s without an error or a lost key',
+    async (_name, connect) => {
+      await using cluster = await TestCluster.start({ nodes: 3 });
+      const client = await connect(cluster.ports);
+      const load = new CheckedLoad(client, {
+        prefix: 'key',
+        keyCount: KEY_COUNT,
+        valueBytes: 50,
+        readShare: 0.7,
+        operationsPerSecond: 1000,
+        random01: seededRandom(1),
+      });
+      await load.fill(CONCURRENCY);
+      load.start();
+      const fourth = await cluster.addNode();
+      await cluster.settled();
+      await cluster.operator.weight(await cluster.idOf(fourth), 2);
+      await cluster.settled();
+      await cluster.operator.drain(await cluster.idOf(cluster.nodes[1]!));
+      await cluster.settled(3);
+      await load.stop();
+      await load.verifyAll(client, CONCURRENCY);
+      await client.close();
+      expect(load.faults).toEqual([]);
+    },
+    60_000,
+  );
 });
