@@ -60,7 +60,7 @@ export class ConnectionSweep {
       return;
     }
     // Who waits for messages is not idle, nor is who is made to wait.
-    if (idleTimeoutMs === 0 || (session.gates & (Gate.subscribed | Gate.monitor)) !== 0 || session.isMadeToWait) return;
+    if (idleTimeoutMs === 0 || (session.gates & (Gate.subscribed | Gate.monitor)) !== 0 || session.mayBeSilent) return;
     if (monotonicMs - session.activeAtMs <= idleTimeoutMs) return;
     this.node.traffic.idleCloses += 1;
     session.connection.destroy();

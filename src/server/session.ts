@@ -134,9 +134,9 @@ export class Session {
     return this.output.length + this.retainedBytes;
   }
 
-  /** Something else than its peer is waited for. */
-  get isMadeToWait(): boolean {
-    return this.holds !== 0 || (this.forwards !== null && this.forwards.count !== 0);
+  /** Silence of its peer means nothing: something else is waited for, or another node keeps the connection for what may come. */
+  get mayBeSilent(): boolean {
+    return this.holds !== 0 || this.incoming !== null || (this.forwards !== null && this.forwards.count !== 0);
   }
 
   get speaksShoal(): boolean {
