@@ -10,7 +10,8 @@
  *     4–5      serve-until  Float64: monotonic ms; before it, this node may answer for the slots that it owns
  *     6        owned        slots with OWNED
  *     7        assigned     slots with an owner in the topology
- *     8–15     unused
+ *     8        paused       slots with PAUSED
+ *     9–15     unused
  *     16 …     one word per slot: bits 0–15 the owner's index among the topology's nodes (NO_NODE: nobody), then flags
  *
  * One thread writes, the control thread, by the agent's word alone; so there is no lock. A word is read and written whole, and its flags alone
@@ -56,6 +57,7 @@ const AT_RIGHT = 3;
 const AT_SERVE_UNTIL = 2;
 const AT_OWNED_COUNT = 6;
 const AT_ASSIGNED_COUNT = 7;
+const AT_PAUSED_COUNT = 8;
 const TABLE_BYTES = (HEADER_WORDS + SLOT_COUNT) * Int32Array.BYTES_PER_ELEMENT;
 
 assert(AT_SERVE_UNTIL * 2 > AT_RIGHT && AT_SERVE_UNTIL * 2 + 1 < AT_OWNED_COUNT, 'serve-until has words of its own');
@@ -161,6 +163,11 @@ export class SlotTable {
     return Atomics.load(this.words, AT_ASSIGNED_COUNT);
   }
 
+  /** Slots on which commands wait. */
+  get pausedCount(): number {
+    return Atomics.load(this.words, AT_PAUSED_COUNT);
+  }
+
   /**
    * Reads the owner of `slot` and the epoch in which its index counts, of one moment. False, rarely, where the words are being changed
    * right now: look again, or later.
@@ -184,14 +191,17 @@ export class SlotTable {
     Atomics.store(this.words, AT_SELF, image.selfIndex);
     let ownedCount = 0;
     let assignedCount = 0;
+    let pausedCount = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const word = image.words[slot]!;
       if ((word & OWNED) !== 0) ownedCount += 1;
       if ((word & OWNER_MASK) !== NO_NODE) assignedCount += 1;
+      if ((word & PAUSED) !== 0) pausedCount += 1;
       if (this.words[HEADER_WORDS + slot] !== word) Atomics.store(this.words, HEADER_WORDS + slot, word);
     }
     Atomics.store(this.words, AT_OWNED_COUNT, ownedCount);
     Atomics.store(this.words, AT_ASSIGNED_COUNT, assignedCount);
+    Atomics.store(this.words, AT_PAUSED_COUNT, pausedCount);
     this.changed();
   }
 

@@ -78,12 +78,18 @@ export class SlotGate implements SlotFinding {
     this.judgedVersion = this.cluster.slots.version;
     const slot = this.slotOf(entry, command);
     this.slot = slot;
-    if (slot === NO_SLOT) return SlotVerdict.serve;
+    if (slot === NO_SLOT) return this.judgeKeyless(entry);
     if (slot === MANY_SLOTS) {
       this.refusal = CROSS_SLOT;
       return SlotVerdict.refuse;
     }
     return this.judgeSlot(slot, (entry.traits & Trait.write) !== 0);
+  }
+
+  /** A write without keys is one to all of them (FLUSHALL, FLUSHDB, SWAPDB): one in the last moment of a hand-over would not reach the target. */
+  private judgeKeyless(entry: CommandEntry): SlotVerdict {
+    const isWholeStore = (entry.traits & Trait.write) !== 0;
+    return isWholeStore && this.cluster.slots.pausedCount > 0 ? SlotVerdict.hold : SlotVerdict.serve;
   }
 
   /** As `judge`, for EXEC: the keys of all commands must be in one slot, unless this node serves all of them. */
