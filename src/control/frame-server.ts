@@ -16,6 +16,13 @@ import { ReceivedBytes } from './received-bytes.ts';
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** Requests of one connection without an answer; above it the peer is cut off. */
 const REQUESTS_MAX = 10_000;
+/** Connections at once; one more is closed. */
+const CONNECTIONS_MAX = 10_000;
+/** Within this a peer says who it is. */
+const GREETING_MS_MAX = 10_000;
+
+// Taken when this module loads, so that fake timers of an application's tests do not hold a connection open.
+const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
 
 /** A request that waits for its answer. */
 export interface IncomingRequest {
@@ -44,6 +51,7 @@ export class FrameServer implements ConnectionHandler {
   private readonly operation = new Operation();
   private readonly password: Buffer;
   private listener: Listener | null = null;
+  private connectionCount = 0;
 
   private constructor(options: FrameServerOptions) {
     this.options = options;
@@ -72,7 +80,9 @@ export class FrameServer implements ConnectionHandler {
   }
 
   onOpen(connection: Connection): void {
+    this.connectionCount += 1;
     connection.context = new Peer(connection);
+    if (this.connectionCount > CONNECTIONS_MAX) connection.destroy();
   }
 
   onData(connection: Connection, bytes: Uint8Array, length: number): void {
@@ -98,6 +108,7 @@ export class FrameServer implements ConnectionHandler {
   }
 
   onClose(connection: Connection): void {
+    this.connectionCount -= 1;
     (connection.context as Peer).gone();
   }
 
@@ -114,7 +125,7 @@ export class FrameServer implements ConnectionHandler {
         refuse(Status.unsupportedVersion, `this side speaks version ${VERSION_MIN}`);
       else if (!this.isPassword(hello.password)) refuse(Status.unauthenticated, 'the password is wrong');
       else {
-        peer.isGreeted = true;
+        peer.greeted();
         peer.send(replyFrame(Status.ok, requestId, GREETING));
       }
     } else if (!peer.isGreeted) {
@@ -145,9 +156,17 @@ class Peer {
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
   private isFull = false;
+  private readonly greetingTimer: ReturnType<typeof startTimer>;
 
   constructor(connection: Connection) {
     this.connection = connection;
+    this.greetingTimer = startTimer(() => connection.destroy(), GREETING_MS_MAX);
+    this.greetingTimer.unref();
+  }
+
+  greeted(): void {
+    this.isGreeted = true;
+    stopTimer(this.greetingTimer);
   }
 
   get requestCount(): number {
@@ -186,6 +205,7 @@ class Peer {
 
   gone(): void {
     this.isGone = true;
+    stopTimer(this.greetingTimer);
     this.waiting = [];
     for (const request of this.unanswered) request.onGone?.();
     this.unanswered.clear();
