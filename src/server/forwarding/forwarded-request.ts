@@ -42,6 +42,8 @@ export class ForwardedRequest implements LinkRequest {
   /** Over which it is under way; null while it waits to be sent again. */
   link: PeerLink | null = null;
   retryAtMs = 0;
+  /** While it waits to be sent again: the error, should there be no more time for that. */
+  trouble = '';
   isAnswered = false;
   /** What is for the client, where others come before it. */
   readonly reply = new KeptBytes();
@@ -84,6 +86,7 @@ export class ForwardedRequest implements LinkRequest {
     this.share = null;
     this.session = null;
     this.link = null;
+    this.trouble = '';
     this.next = null;
     this.isAnswered = false;
     this.hopCount = 0;

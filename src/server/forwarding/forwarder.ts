@@ -258,6 +258,7 @@ export class Forwarder implements ForwardedOutcome {
   private retryLater(request: ForwardedRequest, line: string = STILL_MOVING): void {
     request.session!.forwards!.isSettling = true;
     request.link = null;
+    request.trouble = line;
     request.retryAtMs = this.parts.clock.monotonicMs() + RETRY_MS;
     if (request.retryAtMs >= request.deadlineMs) this.fail(request, line);
     else this.retries.add(request);
@@ -279,6 +280,10 @@ export class Forwarder implements ForwardedOutcome {
       return;
     }
     request.hopCount = 0;
+    if (this.parts.clock.monotonicMs() >= request.deadlineMs) {
+      this.fail(request, request.trouble);
+      return;
+    }
     const owner = this.parts.cluster.ownerOf(request.slot);
     if (owner === null) {
       this.retryLater(request, SLOT_NOT_SERVED);
