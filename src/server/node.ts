@@ -59,6 +59,14 @@ export class ShoalNode {
   }
 
   /**
+   * Has the slots of a node in a cluster moved to the other nodes, while it serves on; then `stop` loses nothing. Resolves when it has none, when
+   * that cannot be had within a minute, and at once where it is in no cluster or has stopped.
+   */
+  leave(): Promise<void> {
+    return this.#running?.leave() ?? Promise.resolve();
+  }
+
+  /**
    * Stops accepting, closes every connection at once, and gives the memory back. Resolves when the port is free; safe to call again.
    * What was stored is gone.
    */

@@ -44,4 +44,27 @@ describe('a cluster', () => {
     },
     60_000,
   );
+
+  test('gives the slots of a node that leaves in order to the others, without an error or a lost key', async () => {
+    await using cluster = await TestCluster.start({ nodes: 3 });
+    const client = await shoalClient(cluster.ports);
+    const load = new CheckedLoad(client, {
+      prefix: 'key',
+      keyCount: KEY_COUNT,
+      valueBytes: 50,
+      readShare: 0.7,
+      operationsPerSecond: 500,
+      random01: seededRandom(2),
+    });
+    await load.fill(CONCURRENCY);
+    load.start();
+    const leaving = cluster.nodes[0]!;
+    await leaving.leave();
+    await cluster.killNode(leaving);
+    await cluster.settled(2);
+    await load.stop();
+    await load.verifyAll(client, CONCURRENCY);
+    await client.close();
+    expect(load.faults).toEqual([]);
+  }, 60_000);
 });
