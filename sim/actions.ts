@@ -10,6 +10,8 @@ import type { World } from './world.ts';
 const NODE_COUNT_MAX = 7;
 /** A flapping link is cut, and is not, for so long each. */
 const FLAP_MS = 150;
+/** A handover and its answer take about so long. */
+const HANDOVER_MS_MAX = 2;
 const SLOW_STATE_MS_MAX = 1500;
 const REFUSE_PROBABILITY = 0.7;
 
@@ -59,6 +61,9 @@ export function performAction(world: World, action: Action): void {
         world.network.weather = FAIR_WEATHER;
       });
       return;
+    case 'atHandover':
+      world.armed.push(action);
+      return;
     case 'crashCoordinator':
       world.endCoordinator(index);
       during(world, action.forMs, () => {
@@ -89,6 +94,19 @@ export function performAction(world: World, action: Action): void {
   }
 }
 
+/** The next handover is on its way: an action that waits for it comes into its middle. */
+export function performAtHandover(world: World, source: SimNode, targetId: string): void {
+  const action = world.armed.shift();
+  const target = world.nodes.find(({ id }) => id === targetId);
+  if (action === undefined || target === undefined) return;
+  const node = action.which < 0.5 ? source : target;
+  world.scheduler.after(action.other * HANDOVER_MS_MAX, () => {
+    world.trace.note('', () => `action ${describeAction(action)}, on ${node.describe()}`);
+    if (action.amount <= 2) crashNode(world, node, action);
+    else isolateNode(world, node, action.forMs * ((action.which * 2) % 1));
+  });
+}
+
 function pick(nodes: readonly SimNode[], which: number): SimNode | null {
   return nodes[Math.floor(which * nodes.length)] ?? null;
 }
@@ -109,6 +127,8 @@ function during(world: World, forMs: number, end: () => void): void {
 }
 
 function crashNode(world: World, node: SimNode, { forMs, other }: Action): void {
+  // It may have ended by itself since it was picked.
+  if (!world.nodes.includes(node)) return;
   world.endNode(node, 'is killed');
   // Some come back at once, before anybody knows that they were gone.
   during(world, other < 0.3 ? 5 : forMs, () => world.startNode(node.process.name));
@@ -132,24 +152,28 @@ function cutLinks(world: World, links: readonly Link[], forMs: number): void {
   });
 }
 
+/** Clients stay on its side: they are the ones who could see what it should not serve. */
+function isolateNode(world: World, node: SimNode, forMs: number): void {
+  const links = othersThan(world, node).flatMap((place) => bothWays(node.process.name, place));
+  cutLinks(world, links, forMs);
+}
+
+/** The places of all other nodes and of the coordinators. */
+function othersThan({ nodes, coordinators }: World, node: SimNode): readonly string[] {
+  return [...nodes, ...coordinators.filter((one) => one !== null)]
+    .map(({ process }) => process.name)
+    .filter((place) => place !== node.process.name);
+}
+
 function cutNode(world: World, node: SimNode, { kind, other, forMs }: Action): void {
   const name = node.process.name;
-  const places = [...world.nodes, ...world.coordinators.filter((one) => one !== null)].map(
-    ({ process }) => process.name,
-  );
-  const others = places.filter((place) => place !== name);
+  const others = othersThan(world, node);
   const place = others[Math.floor(other * others.length)];
   if (place === undefined) return;
   if (kind === 'cutOneWay') cutLinks(world, [other < 0.5 ? [name, place] : [place, name]], forMs);
   else if (kind === 'cutBothWays') cutLinks(world, bothWays(name, place), forMs);
-  else if (kind === 'isolateNode') {
-    // Some clients stay on its side: they are the ones who could see what it should not serve.
-    cutLinks(
-      world,
-      others.flatMap((each) => bothWays(name, each)),
-      forMs,
-    );
-  } else {
+  else if (kind === 'isolateNode') isolateNode(world, node, forMs);
+  else {
     for (let atMs = 0; atMs < forMs; atMs += FLAP_MS * 2) {
       world.scheduler.after(atMs, () => cutLinks(world, bothWays(name, place), FLAP_MS));
     }

@@ -51,6 +51,8 @@ const RETRY_MS_MEAN = 15;
 const TOPOLOGY_EVERY_MS = 500;
 const HOT_KEY_PROBABILITY = 0.6;
 const WRITE_PROBABILITY = 0.5;
+/** A call that goes to any node, as from a client whose topology is of long ago. */
+const ASTRAY_PROBABILITY = 0.08;
 /** Writes of one key whose outcome is open; then it is only read. */
 const OPEN_WRITES_MAX = 4;
 
@@ -109,7 +111,8 @@ export class SimClient {
     const { process, scheduler, calls, history, trace, knowsSlots, seeds, chance } = this.setting;
     const { kind, key, value } = job;
     const { name } = key;
-    const target = address ?? this.route(key) ?? chance.pick(seeds);
+    const isAstray = address === null && chance.happens(ASTRAY_PROBABILITY);
+    const target = isAstray ? chance.pick(this.addresses()) : (address ?? this.route(key) ?? chance.pick(seeds));
     const operation = history.call(name, kind, value, scheduler.nowMs, process.name);
     const request: DataRequest = { kind, key: name, value, forward: !knowsSlots };
     calls.call({ from: process, address: target, request, timeoutMs: CALL_TIMEOUT_MS }, (answer) => {
@@ -144,11 +147,14 @@ export class SimClient {
   }
 
   private poll(): void {
-    const { process, chance, seeds } = this.setting;
-    const nodes = this.known.topology?.nodes ?? [];
-    const addresses = [...nodes.map(({ host, port }) => `${host}:${port}`), ...seeds];
-    this.askTopology(chance.pick(addresses));
+    const { process, chance } = this.setting;
+    this.askTopology(chance.pick(this.addresses()));
     process.after(chance.exponential(TOPOLOGY_EVERY_MS), () => this.poll());
+  }
+
+  private addresses(): readonly string[] {
+    const nodes = this.known.topology?.nodes ?? [];
+    return [...nodes.map(({ host, port }) => `${host}:${port}`), ...this.setting.seeds];
   }
 
   private askTopology(address: string): void {

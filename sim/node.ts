@@ -26,6 +26,7 @@ import { controlRow } from '../src/store/memory.ts';
 import { Store } from '../src/store/store.ts';
 import { encodeTopology } from '../src/topology/encoding.ts';
 import type { Topology } from '../src/topology/topology.ts';
+import { performAtHandover } from './actions.ts';
 import { withoutTail } from './bugs.ts';
 import type { Reply } from './calls.ts';
 import type { ClientAnswer, ClientRequest } from './client.ts';
@@ -238,6 +239,7 @@ export class SimNode implements Server {
         this.ask(effect.requestId, effect.to, effect.request, decodeCoordinatorAnswer);
         return;
       case 'askPeer':
+        if (effect.request.type === 'handover') performAtHandover(world, this, effect.to.id);
         this.ask(effect.requestId, `${effect.to.host}:${effect.to.peerPort}`, effect.request, decodePeerAnswer);
         return;
       case 'forget':

@@ -32,6 +32,7 @@ export type ActionKind =
   | 'isolateNode'
   | 'flap'
   | 'storm'
+  | 'atHandover'
   | 'crashCoordinator'
   | 'pauseCoordinator'
   | 'cutCoordinator'
@@ -94,6 +95,9 @@ const NODE_FAULTS: readonly ActionKind[] = [
   'flap',
   'storm',
   'cutCoordinator',
+  'atHandover',
+  'atHandover',
+  'atHandover',
 ];
 
 const FAULTS_OF: Readonly<Record<Profile, readonly ActionKind[]>> = {

@@ -23,7 +23,7 @@ import { Operator } from './operator.ts';
 import { SimProcess } from './process.ts';
 import { Chance } from './randomness.ts';
 import { checkAtRest, whyNotAtRest } from './rest.ts';
-import { CLUSTER_NAME, type Scenario } from './scenario.ts';
+import { type Action, CLUSTER_NAME, type Scenario } from './scenario.ts';
 import { Scheduler } from './scheduler.ts';
 import type { RunFigures } from './seed-result.ts';
 import { ServingCheck } from './serving-check.ts';
@@ -80,6 +80,8 @@ export class World {
   private departed: readonly string[] = [];
   /** Ids of nodes whose process has ended: an operator can see that. */
   private readonly endedIds = new Set<string>();
+  /** Actions that wait for the next handover. */
+  armed: Action[] = [];
   /** When the last fault is over, as far as it is known. */
   faultsUntilMs = 0;
   private readonly seed: number;
@@ -161,6 +163,7 @@ export class World {
     while (scheduler.nowMs < this.faultsUntilMs) if (!this.step()) return;
     this.trace.note('', () => 'the faults are over');
     this.network.healAll();
+    this.armed = [];
     scheduler.after(OPERATOR_MS, () => this.forgetEnded());
     if (!this.runToRest('had no more faults')) return;
     for (const client of this.clients) client.stop();
