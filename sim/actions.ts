@@ -26,10 +26,13 @@ export function performAction(world: World, action: Action): void {
       return;
     case 'drain':
       if (node === null || !othersStay(world, node)) return;
+      node.isToDrain = true;
       world.operator.ask({ type: 'drain', cluster: CLUSTER_NAME, node: node.id });
       return;
     case 'undrain':
-      if (node !== null) world.operator.ask({ type: 'undrain', cluster: CLUSTER_NAME, node: node.id });
+      if (node === null) return;
+      node.isToDrain = false;
+      world.operator.ask({ type: 'undrain', cluster: CLUSTER_NAME, node: node.id });
       return;
     case 'weight':
       if (node === null) return;
@@ -113,7 +116,9 @@ function pick(nodes: readonly SimNode[], which: number): SimNode | null {
 
 /** Whether somebody is left to take the slots of `node`. */
 function othersStay({ nodes, topology }: World, node: SimNode): boolean {
-  return nodes.some((other) => other !== node && !other.isLeaving && topology?.node(other.id)?.state === 'active');
+  return nodes.some(
+    (other) => other !== node && !other.isLeaving && !other.isToDrain && topology?.node(other.id)?.state === 'active',
+  );
 }
 
 /** The faults of the run are not over before. */

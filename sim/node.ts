@@ -63,6 +63,8 @@ export class SimNode implements Server {
   /** All that it ever had. */
   readonly ids: string[] = [];
   isLeaving = false;
+  /** An operator has asked for it, whether a coordinator has heard or not. */
+  isToDrain = false;
   private readonly world: World;
   private readonly chance: Chance;
   private readonly store: Store;

@@ -15,7 +15,7 @@ import type { World } from './world.ts';
 export function whyNotAtRest({ topology, nodes }: World): string | null {
   if (topology === null) return 'no topology was stored';
   for (const node of nodes) {
-    const why = whyNodeIsNotAtRest(node, topology.epoch);
+    const why = whyNodeIsNotAtRest(node, topology);
     if (why !== null) return `${node.describe()} ${why}`;
     const known = topology.node(node.id);
     if (known === null) return `${node.describe()} is not in the topology`;
@@ -41,10 +41,12 @@ function plannedCount(topology: Topology): number {
   return count;
 }
 
-function whyNodeIsNotAtRest(node: SimNode, epoch: number): string | null {
+function whyNodeIsNotAtRest(node: SimNode, topology: Topology): string | null {
+  const { epoch } = topology;
   if (!node.process.isRunning) return 'does not run';
   if (node.isLeaving) return 'has not left';
   if (node.slots.epoch !== epoch) return `has epoch ${node.slots.epoch}, not ${epoch}`;
+  if (node.slots.ownedCount !== topology.slotCountOf(node.id)) return 'holds some of its slots back';
   return node.mayAnswer() ? null : 'may not serve';
 }
 
