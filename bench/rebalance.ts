@@ -163,7 +163,10 @@ try {
     (await coordinator.status()).nodes.find((node) => node.port === port)!.id;
 
   await calm('before');
-  await phase('a fourth node joins', changed(4, start));
+  // From when its process listens: until then it is busy with itself, and nothing moves.
+  const beforeJoin = (await coordinator.status()).epoch;
+  await start();
+  await phase('a fourth node joins', async () => (await settled(coordinator, 4)) - beforeJoin);
   await calm('after the join');
   await phase(
     'one node is drained',

@@ -112,11 +112,11 @@ export const COORDINATOR_OPTIONS = {
     kind: 'count',
     environment: 'SHOAL_CONCURRENT_MOVES',
     group: 'Moves',
-    default: 4,
+    default: 2,
     min: 0,
     max: 1000,
     summary: 'Groups that are moved at once, for a new cluster; 0: none is begun.',
-    reason: 'Enough to use the network, few enough to be felt little.',
+    reason: 'With more of them clients of two busy cores feel it; two keep a node that joins at work.',
   },
   moveBytesPerSecond: {
     flag: 'move-rate',

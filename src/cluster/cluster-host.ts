@@ -57,6 +57,8 @@ export interface ClusterHostOptions {
 export interface HostedMover extends Mover {
   takeFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
   step(nowMs: number, wallMs: number): number;
+  /** No client waits for the next step. */
+  readonly mayRest: boolean;
 }
 
 export interface ClusterHostParts {
@@ -149,7 +151,11 @@ class RunningHost implements ClusterHost {
     const node = { id: newNodeId(), host: announcedHost, port: announcedPort, peerPort: server.port, zone, weight };
     this.agent = new ClusterAgent({ cluster, coordinators, node, random01: parts.random01 });
     this.links = new ControlLinks({ password: options.password, name: linkName(node), monotonicMs });
-    this.moverTimer = new StepTimer(monotonicMs, () => this.mover.step(monotonicMs(), parts.clock.nowMs()));
+    this.moverTimer = new StepTimer(
+      monotonicMs,
+      () => this.mover.step(monotonicMs(), parts.clock.nowMs()),
+      () => this.mover.mayRest,
+    );
     this.mover = parts.createMover(
       { connect: (target, events) => this.connectMove(target, events), wake: () => this.moverTimer.wake() },
       {

@@ -117,6 +117,11 @@ export class MoveSource {
     this.beginAttempt();
   }
 
+  /** All commands on its slots wait, or may at any moment. */
+  get isHandingOver(): boolean {
+    return this.phase === 'ready' || this.phase === 'rest';
+  }
+
   get report(): MoveReport {
     const { id, itemsTotal, error } = this;
     const { items, bytes } = this.shipper;

@@ -7,15 +7,16 @@ const { setImmediate: startImmediate, setTimeout: startTimeout, clearTimeout: st
 
 /** Timers end a little early or late; what is due this soon is due now. */
 const SOON_MS = 1;
-/** A step that takes this long is work; a shorter one only looked around, or sent the last changes of a move that clients wait for. */
+/** A step that takes this long is work; a shorter one only looked around. */
 const WORK_MS_MIN = 0.5;
 /** So many times as long as it worked the mover rests. */
-const REST_FACTOR = 3;
+const REST_FACTOR = 5;
 
 export class StepTimer {
   private readonly monotonicMs: () => number;
   /** Returns when the next step is due; Infinity: when woken. */
   private readonly step: () => number;
+  private readonly mayRest: () => boolean;
   private dueMs = Number.POSITIVE_INFINITY;
   private restUntilMs = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | null = null;
@@ -23,9 +24,11 @@ export class StepTimer {
   private isRunning = false;
   private isStopped = false;
 
-  constructor(monotonicMs: () => number, step: () => number) {
+  /** `mayRest`: nobody waits for the next step. */
+  constructor(monotonicMs: () => number, step: () => number, mayRest: () => boolean = () => true) {
     this.monotonicMs = monotonicMs;
     this.step = step;
+    this.mayRest = mayRest;
   }
 
   /** A step is to be run soon. Never runs one itself. */
@@ -55,7 +58,8 @@ export class StepTimer {
     } finally {
       this.isRunning = false;
       const endMs = this.monotonicMs();
-      if (endMs - startMs >= WORK_MS_MIN) this.restUntilMs = endMs + (endMs - startMs) * REST_FACTOR;
+      const isWork = endMs - startMs >= WORK_MS_MIN && this.mayRest();
+      this.restUntilMs = isWork ? endMs + (endMs - startMs) * REST_FACTOR : Number.NEGATIVE_INFINITY;
     }
     this.schedule();
   }

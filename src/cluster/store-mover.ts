@@ -182,6 +182,13 @@ export class StoreMover implements Mover {
     return this.wakeAtMs(nowMs);
   }
 
+  /** A source is about to hand over, or has clients wait for it, and each target may be what such a source waits for. */
+  get mayRest(): boolean {
+    if (this.imports.size > 0) return false;
+    for (const { source } of this.exports.values()) if (source.isHandingOver) return false;
+    return true;
+  }
+
   private drop(wallMs: number): void {
     const { store, reports } = this.parts;
     this.dropWanted = false;

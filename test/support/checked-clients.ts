@@ -21,6 +21,8 @@ export async function ioredisCluster(ports: readonly number[]): Promise<CheckedC
     ports.map((port) => ({ host: '127.0.0.1', port })),
     { lazyConnect: true },
   );
+  cluster.on('error', ignoreError);
+  cluster.on('node error', ignoreError);
   await cluster.connect();
   return {
     name: 'ioredis-cluster',
@@ -36,9 +38,7 @@ export async function ioredisCluster(ports: readonly number[]): Promise<CheckedC
 
 export async function nodeRedisCluster(ports: readonly number[]): Promise<CheckedClient> {
   const cluster = createCluster({ rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })) });
-  cluster.on('error', () => {
-    // A node that goes is no fault of the load; what fails because of it says so itself.
-  });
+  cluster.on('error', ignoreError);
   await cluster.connect();
   return {
     name: 'node-redis-cluster',
@@ -53,6 +53,7 @@ export async function nodeRedisCluster(ports: readonly number[]): Promise<Checke
 /** One connection to one node, which has to get at all keys. */
 export async function plainIoredis(port: number): Promise<CheckedClient> {
   const redis = new Redis({ host: '127.0.0.1', port, lazyConnect: true });
+  redis.on('error', ignoreError);
   await redis.connect();
   return {
     name: 'ioredis',
@@ -64,4 +65,8 @@ export async function plainIoredis(port: number): Promise<CheckedClient> {
       await redis.quit();
     },
   };
+}
+
+function ignoreError(): void {
+  // A node that goes is no fault of the load; what fails because of it says so itself.
 }
