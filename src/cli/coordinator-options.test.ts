@@ -28,7 +28,7 @@ describe('the options of a coordinator', () => {
         password: '',
         leaseMs: 2000,
         slotsPerMove: 64,
-        concurrentMoves: 4,
+        concurrentMoves: 2,
         moveBytesPerSecond: 0,
       },
     });
