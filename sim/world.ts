@@ -44,7 +44,7 @@ const REST_FOR_MS = 300;
 const LOOK_EVERY_MS = 50;
 /** What a run takes at least, and after its last action, until its faults count as over. */
 const CALM_MS = 300;
-const STEPS_MAX = 20_000_000;
+const STEPS_MAX = 2_000_000;
 
 export interface WorldSetting {
   readonly seed: number;
