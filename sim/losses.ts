@@ -1,10 +1,11 @@
 /**
  * Which values a death may take, noted when it happens: in runs in which nodes fail, and only there.
  *
- * - What the table of the dead node claimed, when its process ends, and when a topology removes it while it runs.
+ * - What the dead node owned, by its own table or by the topology, when its process ends, and when a topology removes it while it runs.
  * - What is held back at a node that lives, when another is removed: that one may have been the target of a hand-over. Its source cannot know whether it took over,
  *   and must delete what it has once the slots are its own again, since the target may have accepted writes.
  */
+import type { Topology } from '../src/topology/topology.ts';
 import type { KeyOfRun } from './client.ts';
 import type { History } from './history.ts';
 import type { SimNode } from './node.ts';
@@ -27,9 +28,9 @@ export class Losses {
     this.setting = setting;
   }
 
-  /** `node` is dead, or removed. */
-  died(node: SimNode): void {
-    this.eraseWhere(node, (slot) => node.claims(slot));
+  /** `node` is dead, or removed by the topology after `topology`. One that has left because nobody else was there gave its claims up just before. */
+  died(node: SimNode, topology: Topology | null): void {
+    this.eraseWhere(node, (slot) => node.claims(slot) || topology?.ownerOf(slot)?.id === node.id);
   }
 
   /** Some other node was removed while `node` lives. */

@@ -254,7 +254,7 @@ export class SimNode implements Server {
         return;
       case 'left':
         // In an event of its own: nothing of this process runs after its end.
-        world.scheduler.after(0, () => world.endNode(this, 'has left'));
+        world.scheduler.after(0, () => world.nodeLeft(this));
         return;
       case 'log':
         world.trace.note(process.name, () => `${effect.level}: ${effect.message}`);

@@ -199,11 +199,20 @@ export class World {
     node.start();
   }
 
+  /** `node` has given up what it had and ends. */
+  nodeLeft(node: SimNode): void {
+    const slotCount = this.topology?.slotCountOf(node.id) ?? 0;
+    if (slotCount > 0 && this.scenario.profile !== 'faults') {
+      throw new SimulationFailure('needlessDeath', `${node.describe()} has left with ${slotCount} slots`);
+    }
+    this.endNode(node, 'has left');
+  }
+
   /** The process of `node` ends now, with all that it had in memory. */
   endNode(node: SimNode, why: string): void {
     if (!this.nodes.includes(node)) return;
     this.trace.note(node.process.name, () => why);
-    this.losses.died(node);
+    this.losses.died(node, this.topology);
     for (const id of node.ids) this.endedIds.add(id);
     node.process.kill();
     this.serving.remove(node);
@@ -243,7 +252,7 @@ export class World {
           `${node.describe()} was removed with slots in epoch ${topology.epoch}`,
         );
       }
-      this.losses.died(node);
+      this.losses.died(node, before);
     }
   }
 
