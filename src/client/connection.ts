@@ -10,7 +10,8 @@
 import { ShoalError } from '../base/errors.ts';
 import { HEADER_BYTES, Opcode, FIELD_BYTES } from '../protocol/shoal/frame.ts';
 import { errorOfReply, isNotServed } from './reply-errors.ts';
-import { type Credentials, decodeGreeting, encodeHello, type Greeting } from './hello.ts';
+import { type Credentials, encodeHello } from '../protocol/shoal/hello.ts';
+import { decodeGreeting, type Greeting } from './hello.ts';
 import type { ReplyFrame } from './reply-frame.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { Request, type Settler } from './request.ts';

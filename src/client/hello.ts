@@ -1,7 +1,6 @@
 /** The greeting that opens a connection: who we are, and what the node says of itself. Its shape is the same in every version. */
 import { ShoalError } from '../base/errors.ts';
 import {
-  HELLO_FIXED_BYTES,
   HELLO_REPLY_EPOCH_BYTES,
   HELLO_REPLY_AT_KEY_BYTES_MAX,
   HELLO_REPLY_AT_VALUE_BYTES_MAX,
@@ -15,17 +14,6 @@ import {
 import type { ItemLimits } from './request-writer.ts';
 import type { ReplyFrame } from './reply-frame.ts';
 
-export interface Credentials {
-  /** Empty: the default one. */
-  readonly user: string;
-  /** Empty: none is given. */
-  readonly password: string;
-  /** 0–15. */
-  readonly database: number;
-  /** What CLIENT LIST shows; empty: nothing. */
-  readonly name: string;
-}
-
 /** What a node says of itself when it lets us in. */
 export interface Greeting extends ItemLimits {
   readonly protocolVersion: number;
@@ -34,24 +22,6 @@ export interface Greeting extends ItemLimits {
   readonly softwareVersion: string;
   /** Of the topology that it has, 0 for none; null: it is in no cluster. */
   readonly epoch: number | null;
-}
-
-/** The value of the `hello` request. */
-export function encodeHello(credentials: Credentials): Uint8Array {
-  const user = Buffer.from(credentials.user, 'utf8');
-  const password = Buffer.from(credentials.password, 'utf8');
-  const name = Buffer.from(credentials.name, 'utf8');
-  const fixed = Buffer.from([VERSION_MIN, VERSION_MAX, credentials.database, 0]);
-  const passwordLength = Buffer.from([password.length & 0xff, password.length >>> 8]);
-  return Buffer.concat([
-    fixed.subarray(0, HELLO_FIXED_BYTES),
-    Buffer.of(user.length),
-    user,
-    passwordLength,
-    password,
-    Buffer.of(name.length),
-    name,
-  ]);
 }
 
 /** Reads the node's answer. Throws `UnexpectedResponse` where it is not one. */

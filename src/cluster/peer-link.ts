@@ -14,7 +14,7 @@
 import { addressText } from '../io/address.ts';
 import type { ConnectAttempt, ConnectHandler, Connection, Transport } from '../io/transport.ts';
 import type { ShoalError } from '../base/errors.ts';
-import { helloValue, requestFrame } from '../control/frames.ts';
+import { helloFrame } from '../control/frames.ts';
 import { ReceivedBytes } from '../control/received-bytes.ts';
 import { readU16, readU32, writeU32 } from '../protocol/shoal/bytes.ts';
 import {
@@ -25,7 +25,6 @@ import {
   AT_VALUE_LENGTH,
   FIRST_ERROR_STATUS,
   HEADER_BYTES,
-  Opcode,
   REPLY_MAGIC,
   Status,
 } from '../protocol/shoal/frame.ts';
@@ -172,7 +171,7 @@ export class PeerLink implements ConnectHandler {
     this.attempt = null;
     this.connection = connection;
     this.state = 'greeting';
-    const hello = requestFrame(Opcode.hello, GREETING_ID, helloValue(this.options.password(), this.options.name));
+    const hello = helloFrame(GREETING_ID, this.options.password(), this.options.name);
     connection.write(hello, 0, hello.length);
   }
 

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { NodeTransport } from '../io/node-transport.ts';
 import { Opcode, Status } from '../protocol/shoal/frame.ts';
 import { FrameLink } from './frame-link.ts';
-import { helloValue, requestFrame } from './frames.ts';
+import { helloFrame, requestFrame } from './frames.ts';
 import { FrameServer, type IncomingRequest } from './frame-server.ts';
 
 const closers: (() => unknown)[] = [];
@@ -118,7 +118,7 @@ test('a peer that breaks the protocol, or asks before it greets, gets nowhere', 
     });
   expect(await exchange(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toContain('a request begins with the byte 0xa5');
   expect(await exchange(requestFrame(Opcode.control, 1, Buffer.from('x')))).toContain('hello comes first');
-  const greeting = requestFrame(Opcode.hello, 0, helloValue('', 'x'));
+  const greeting = helloFrame(0, '', 'x');
   expect(await exchange(Buffer.concat([greeting, requestFrame(Opcode.control, 1, Buffer.alloc(1001))]))).toContain(
     '1001 bytes',
   );

@@ -11,10 +11,9 @@ import {
   AT_VALUE_LENGTH,
   FIRST_ERROR_STATUS,
   HEADER_BYTES,
-  Opcode,
   REPLY_MAGIC,
 } from '../protocol/shoal/frame.ts';
-import { helloValue, requestFrame } from './frames.ts';
+import { helloFrame, requestFrame } from './frames.ts';
 import { ReceivedBytes } from './received-bytes.ts';
 
 /** Longest answer that is taken. */
@@ -105,7 +104,7 @@ export class FrameLink {
       if (this.socket === socket) this.lost(`${host}:${port}: ${reason}`);
       else socket.destroy();
     };
-    socket.on('connect', () => socket.write(requestFrame(Opcode.hello, HELLO_ID, helloValue(password, name))));
+    socket.on('connect', () => socket.write(helloFrame(HELLO_ID, password, name)));
     socket.on('error', (error) => fail(error.message));
     socket.on('close', () => fail('the connection was closed'));
     socket.on('data', (chunk) => {

@@ -6,15 +6,12 @@ import {
   AT_VALUE_LENGTH,
   AT_VERSION,
   HEADER_BYTES,
-  HELLO_FIXED_BYTES,
-  HELLO_NAME_LENGTH_BYTES,
-  HELLO_PASSWORD_LENGTH_BYTES,
-  HELLO_USER_LENGTH_BYTES,
+  Opcode,
   REPLY_MAGIC,
   REQUEST_MAGIC,
-  VERSION_MAX,
   VERSION_MIN,
 } from '../protocol/shoal/frame.ts';
+import { encodeHello } from '../protocol/shoal/hello.ts';
 
 /** Header and value in one buffer. `code`: an opcode or a status. */
 function frame(magic: number, code: number, requestId: number, value: Uint8Array): Buffer {
@@ -36,18 +33,7 @@ export function replyFrame(status: number, requestId: number, value: Uint8Array)
   return frame(REPLY_MAGIC, status, requestId, value);
 }
 
-/** The value of a `hello` with this password and name, for the default user. */
-export function helloValue(password: string, name: string): Buffer {
-  const passwordBytes = Buffer.from(password, 'utf8');
-  const nameBytes = Buffer.from(name, 'latin1');
-  const passwordAt = HELLO_FIXED_BYTES + HELLO_USER_LENGTH_BYTES + HELLO_PASSWORD_LENGTH_BYTES;
-  const nameAt = passwordAt + passwordBytes.length + HELLO_NAME_LENGTH_BYTES;
-  const value = Buffer.alloc(nameAt + nameBytes.length);
-  value[0] = VERSION_MIN;
-  value[1] = VERSION_MAX;
-  value.writeUInt16LE(passwordBytes.length, passwordAt - HELLO_PASSWORD_LENGTH_BYTES);
-  passwordBytes.copy(value, passwordAt);
-  value[nameAt - HELLO_NAME_LENGTH_BYTES] = nameBytes.length;
-  nameBytes.copy(value, nameAt);
-  return value;
+/** The `hello` of a node or coordinator: the default user, with this password and name. */
+export function helloFrame(requestId: number, password: string, name: string): Buffer {
+  return requestFrame(Opcode.hello, requestId, encodeHello({ user: '', password, database: 0, name }));
 }

@@ -1,6 +1,6 @@
 /** The bytes of requests, in every protocol. */
 import { describe, expect, test } from 'bun:test';
-import { encodeHello } from '../client/hello.ts';
+import { encodeHello } from '../protocol/shoal/hello.ts';
 import type { ItemShape, RequestEncoder } from './request-encoder.ts';
 import { copyBytes, ItemWriter, writeDecimal } from './request-encoder.ts';
 import { MemcachedEncoder } from './memcached-requests.ts';

@@ -1,5 +1,5 @@
 /** `get` and `set` of the Shoal protocol, and the `hello` that opens a connection. */
-import { encodeHello } from '../client/hello.ts';
+import { encodeHello } from '../protocol/shoal/hello.ts';
 import {
   AT_FIELDS_BYTES,
   AT_FLAGS,

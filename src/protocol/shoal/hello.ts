@@ -9,6 +9,8 @@ import {
   HELLO_NAME_LENGTH_BYTES,
   HELLO_PASSWORD_LENGTH_BYTES,
   HELLO_USER_LENGTH_BYTES,
+  VERSION_MAX,
+  VERSION_MIN,
 } from './frame.ts';
 
 /** Who says hello. The texts are copies. */
@@ -19,6 +21,35 @@ export interface HelloRequest {
   readonly user: Uint8Array;
   readonly password: Uint8Array;
   readonly name: Uint8Array;
+}
+
+export interface Credentials {
+  /** Empty: the default one. */
+  readonly user: string;
+  /** Empty: none is given. */
+  readonly password: string;
+  /** 0–15. */
+  readonly database: number;
+  /** What CLIENT LIST shows; empty: nothing. */
+  readonly name: string;
+}
+
+/** The value of a `hello` from who has these credentials, which speaks every version that we know. */
+export function encodeHello(credentials: Credentials): Uint8Array {
+  const user = Buffer.from(credentials.user, 'utf8');
+  const password = Buffer.from(credentials.password, 'utf8');
+  const name = Buffer.from(credentials.name, 'utf8');
+  const fixed = Buffer.from([VERSION_MIN, VERSION_MAX, credentials.database, 0]);
+  const passwordLength = Buffer.from([password.length & 0xff, password.length >>> 8]);
+  return Buffer.concat([
+    fixed.subarray(0, HELLO_FIXED_BYTES),
+    Buffer.of(user.length),
+    user,
+    passwordLength,
+    password,
+    Buffer.of(name.length),
+    name,
+  ]);
 }
 
 /** Reads `bytes[start..end)`, or returns what is wrong with it as text. */
