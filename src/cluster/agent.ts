@@ -20,13 +20,13 @@ import {
   type Refusal,
   refusal,
 } from '../protocol/cluster/messages.ts';
+import { shortNodeId } from '../topology/short-node-id.ts';
 import { Topology } from '../topology/topology.ts';
 import { AgentOutput, type PendingRequest } from './agent-output.ts';
 import type { AgentEffect, AgentEvent, AgentOptions, AgentSnapshot } from './agent-types.ts';
 import { CoordinatorTalk, type HeartbeatContent } from './coordinator-talk.ts';
 import { Departure } from './departure.ts';
 import { IncomingMoves } from './incoming-moves.ts';
-import { shortId } from './move-parts.ts';
 import type { MoveReport } from './mover.ts';
 import { OutgoingMoves } from './outgoing-moves.ts';
 import { PromiseTalk } from './promise-talk.ts';
@@ -240,7 +240,7 @@ export class ClusterAgent {
       if (this.life === 'member') this.removed(nowMs);
       return;
     }
-    if (this.life === 'joining') this.output.log('info', `joined the cluster as node ${shortId(selfId)}`);
+    if (this.life === 'joining') this.output.log('info', `joined the cluster as node ${shortNodeId(selfId)}`);
     this.life = 'member';
     const ended = this.outgoing.takeTopology(after, selfId, nowMs);
     const imports = this.incoming.takeTopology(after, selfId);
@@ -268,7 +268,7 @@ export class ClusterAgent {
     const silentMs = Math.round(nowMs - this.rights.grantedSentMs);
     this.output.log(
       'warn',
-      `this node (${shortId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it deletes what it has and joins anew`,
+      `this node (${shortNodeId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it deletes what it has and joins anew`,
     );
     this.life = 'dropping';
     this.endAll();
@@ -278,7 +278,7 @@ export class ClusterAgent {
   private leave(): void {
     this.life = 'left';
     this.endAll();
-    this.output.log('info', `this node (${shortId(this.node.id)}) has left the cluster`);
+    this.output.log('info', `this node (${shortNodeId(this.node.id)}) has left the cluster`);
     this.output.add({ type: 'left' });
   }
 

@@ -7,6 +7,7 @@
  * a source that is behind with its topologies may ask long after the coordinator has ended the move, and must not take it for given up.
  */
 import type { MoveProgress } from '../protocol/cluster/messages.ts';
+import { shortNodeId } from '../topology/short-node-id.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 import type { ImportPhase, MoveSnapshot } from './agent-types.ts';
@@ -16,7 +17,6 @@ import {
   NO_PROGRESS,
   ownsSome,
   progressOf,
-  shortId,
   slotCountText,
   toldProgress,
 } from './move-parts.ts';
@@ -93,7 +93,7 @@ export class IncomingMoves {
     this.output.add({ type: 'endMove', moveId: move.id, outcome: 'cancelled' });
     this.output.log(
       'warn',
-      `the move of ${slotCountText(move)} from node ${shortId(move.from)} failed: ${moved.error}`,
+      `the move of ${slotCountText(move)} from node ${shortNodeId(move.from)} failed: ${moved.error}`,
     );
     return true;
   }
@@ -106,7 +106,7 @@ export class IncomingMoves {
       const { move } = moved;
       moved.phase = 'handed';
       this.output.add({ type: 'endMove', moveId, outcome: 'handed' });
-      this.output.log('info', `took over ${slotCountText(move)} from node ${shortId(move.from)}`);
+      this.output.log('info', `took over ${slotCountText(move)} from node ${shortNodeId(move.from)}`);
     }
     return true;
   }

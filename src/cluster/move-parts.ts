@@ -40,11 +40,6 @@ export function ownsSome(topology: Topology, id: string, { slots }: SlotMove): b
   return slots.some((slot) => topology.ownerOf(slot)?.id === id);
 }
 
-/** The digits of an id by which people tell nodes apart. */
-export function shortId(id: string): string {
-  return id.slice(0, 8);
-}
-
 export function slotCountText({ slots }: SlotMove): string {
   return slots.length === 1 ? `slot ${slots[0]}` : `${slots.length} slots`;
 }

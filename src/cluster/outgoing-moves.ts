@@ -11,6 +11,7 @@
  * may have accepted writes, and older values must not come back.
  */
 import type { MoveProgress } from '../protocol/cluster/messages.ts';
+import { shortNodeId } from '../topology/short-node-id.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 import type { ExportPhase, MoveSnapshot } from './agent-types.ts';
@@ -20,7 +21,6 @@ import {
   NO_PROGRESS,
   ownsSome,
   progressOf,
-  shortId,
   slotCountText,
   toldProgress,
 } from './move-parts.ts';
@@ -148,7 +148,7 @@ export class OutgoingMoves {
     if (state === 'handed') {
       moved.phase = 'handed';
       this.output.add({ type: 'endMove', moveId, outcome: 'handed' });
-      this.output.log('info', `handed ${slotCountText(moved.move)} over to node ${shortId(moved.move.to)}`);
+      this.output.log('info', `handed ${slotCountText(moved.move)} over to node ${shortNodeId(moved.move.to)}`);
     } else this.fail(moved, 'the target has given the move up');
     return true;
   }
@@ -244,7 +244,7 @@ export class OutgoingMoves {
     this.output.add({ type: 'endMove', moveId: moved.move.id, outcome: 'cancelled' });
     this.output.log(
       'warn',
-      `the move of ${slotCountText(moved.move)} to node ${shortId(moved.move.to)} failed: ${error}`,
+      `the move of ${slotCountText(moved.move)} to node ${shortNodeId(moved.move.to)} failed: ${error}`,
     );
   }
 

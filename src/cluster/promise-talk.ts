@@ -6,9 +6,9 @@
  * others have promised to can serve on, and as soon as one of them has heard of a change, nobody can any more.
  */
 import type { PromiseRequest } from '../protocol/cluster/messages.ts';
+import { shortNodeId } from '../topology/short-node-id.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { AgentOutput, PendingRequest } from './agent-output.ts';
-import { shortId } from './move-parts.ts';
 import type { ServingRights } from './serving-right.ts';
 import { PROMISE_MS_MAX, type SlotFences } from './slot-fences.ts';
 
@@ -71,7 +71,7 @@ export class PromiseTalk {
     );
     const names = others
       .filter(({ id }) => missing.has(id))
-      .map(({ id, host, peerPort }) => `${shortId(id)} (${host}:${peerPort})`);
+      .map(({ id, host, peerPort }) => `${shortNodeId(id)} (${host}:${peerPort})`);
     return `not promised by ${names.join(', ')}`;
   }
 }

@@ -1,10 +1,10 @@
 /** Which moves are over in the next topology, and which begin. Part of a proposal. */
 import type { MoveProgress } from '../protocol/cluster/messages.ts';
 import { planOwners, type SlotTransfer } from '../topology/planner.ts';
+import { shortNodeId } from '../topology/short-node-id.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { Membership } from './membership.ts';
-import { short } from './next-nodes.ts';
 
 /** A pair of nodes between which a move failed waits this long before the next. */
 const RETRY_MS = 1000;
@@ -58,7 +58,9 @@ export function endedMoves(
     if (alive.has(to) && (isHanded || !alive.has(from))) {
       // The target of a dead source may serve the slots already, and nobody else may then.
       for (const slot of slots) owners.set(slot, to);
-      reasons.push(isHanded ? `move ${id} is done` : `move ${id} ends with its source: ${short(to)} has the slots`);
+      reasons.push(
+        isHanded ? `move ${id} is done` : `move ${id} ends with its source: ${shortNodeId(to)} has the slots`,
+      );
     } else if (isHanded && !alive.has(to)) {
       for (const slot of slots) owners.set(slot, null);
       reasons.push(`move ${id} was done, and its target is dead`);

@@ -2,6 +2,7 @@
 import type { NodeDescription } from '../protocol/cluster/messages.ts';
 import { NODE_COUNT_MAX } from '../topology/ring.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
+import { shortNodeId } from '../topology/short-node-id.ts';
 import type { ClusterNode, NodeState, Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import { type DepartedNode, departureOf, type Departures, seenBeside } from './departed.ts';
@@ -29,7 +30,7 @@ export function nextNodes(
   const { topology, settings } = state;
   const left = [...state.departed];
   const staying = topology.nodes.filter((node) => {
-    const at = `node ${short(node.id)} at ${node.host}:${node.port}`;
+    const at = `node ${shortNodeId(node.id)} at ${node.host}:${node.port}`;
     if (!membership.isAlive(node.id, nowMs)) {
       reasons.push(`${at} is dead: it is silent for longer than its lease`);
       const departure = departureOf(node, state, membership);
@@ -53,13 +54,13 @@ export function nextNodes(
     const nodeState = states[index]!;
     const next = nodeOf(membership.lastOf(node.id)?.heartbeat.node ?? node, settings.weights, nodeState);
     if (nodeState === node.state && isSameDescription(node, next)) return node;
-    const at = `node ${short(node.id)} at ${next.host}:${next.port}`;
+    const at = `node ${shortNodeId(node.id)} at ${next.host}:${next.port}`;
     if (nodeState !== node.state) reasons.push(`${at} is ${nodeState}`);
     else reasons.push(`${at} has the weight ${next.weight}${next.zone === '' ? '' : ` and is in ${next.zone}`}`);
     return next;
   });
   for (const newcomer of newcomers) {
-    reasons.push(`node ${short(newcomer.id)} at ${newcomer.host}:${newcomer.port} joins`);
+    reasons.push(`node ${shortNodeId(newcomer.id)} at ${newcomer.host}:${newcomer.port} joins`);
     nodes.push(nodeOf(newcomer, settings.weights, 'joining'));
   }
   return { nodes, departed: isOver ? [] : departed, isRemoval: staying.length < topology.nodes.length };
@@ -68,11 +69,6 @@ export function nextNodes(
 /** Whether the node neither owns a slot nor takes part in a move. */
 export function isIdle(id: string, topology: Topology): boolean {
   return topology.slotCountOf(id) === 0 && !topology.moves.some(({ from, to }) => from === id || to === id);
-}
-
-/** The first digits of an id, as people compare them. */
-export function short(id: string): string {
-  return id.slice(0, 8);
 }
 
 /** A process that starts again waits until the one before it is known to be dead, whose address it has. */

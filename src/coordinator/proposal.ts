@@ -4,12 +4,13 @@
  *
  *     heartbeats ──► who is alive ──► nodes ──► moves that are over ──► owners ──► planner ──► moves that begin
  */
+import { shortNodeId } from '../topology/short-node-id.ts';
 import { nextTopology, type Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { DepartedNode } from './departed.ts';
 import { beginMoves, endedMoves, type FailedPairs, NOTHING_BEGUN, slotsPerMove } from './next-moves.ts';
 import type { Membership } from './membership.ts';
-import { nextNodes, short, type Witnessed } from './next-nodes.ts';
+import { nextNodes, type Witnessed } from './next-nodes.ts';
 
 /** How long no new node has come before the slots of a new cluster are placed. */
 const ASSEMBLY_MS = 300;
@@ -49,7 +50,7 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
   for (const [slot, owner] of begun.owners) owners.set(slot, owner);
   if (begun.owners.size > 0) reasons.push(`${begun.owners.size} slots that nobody had get an owner`);
   for (const { id, from, to, slots } of begun.moves) {
-    reasons.push(`move ${id}: ${slots.length} slots from ${short(from)} to ${short(to)}`);
+    reasons.push(`move ${id}: ${slots.length} slots from ${shortNodeId(from)} to ${shortNodeId(to)}`);
   }
 
   const after =

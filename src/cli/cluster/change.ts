@@ -1,6 +1,7 @@
 /** `shoal cluster drain`, `undrain`, `weight`, `rebalance`, `limits`: what an operator changes. Each returns once it is stored; slots move after that. */
 import { ShoalError } from '../../base/errors.ts';
 import { parseSize } from '../../config/units.ts';
+import { shortNodeId } from '../../topology/short-node-id.ts';
 import { checkWords, type ParsedArguments, valueOf } from '../arguments.ts';
 import { helpPage } from '../client-flags.ts';
 import type { CommandModule } from '../command.ts';
@@ -103,8 +104,8 @@ export const rebalanceCommand: CommandModule = {
         }
         context.writeOut(`${slots} slots ${isDry ? 'would' : 'will'} move\n`);
         const rows = transfers.map((transfer) => [
-          (transfer.from ?? 'nobody').slice(0, 8),
-          transfer.to.slice(0, 8),
+          transfer.from === null ? 'nobody' : shortNodeId(transfer.from),
+          shortNodeId(transfer.to),
           String(transfer.slots),
         ]);
         context.writeOut(`${table([['from', 'to', 'slots'], ...rows]).join('\n')}\n`);

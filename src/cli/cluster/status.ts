@@ -1,14 +1,13 @@
 /** `shoal cluster status`: nodes, their slots, and what moves, for people or as JSON. */
 import { formatSize } from '../../config/units.ts';
 import type { MoveStatus, NodeStatus, Status } from '../../protocol/cluster/messages.ts';
+import { shortNodeId } from '../../topology/short-node-id.ts';
 import { checkWords } from '../arguments.ts';
 import { helpPage } from '../client-flags.ts';
 import type { CommandModule } from '../command.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { entry } from '../help-layout.ts';
 import { operate, OPERATOR_HELP } from './operator.ts';
-
-const ID_LENGTH_SHOWN = 8;
 
 export const statusCommand: CommandModule = {
   run: (args, context) =>
@@ -51,7 +50,7 @@ export function statusText(status: Status): string {
     lines.push(...table([['move', 'from', 'to', 'slots', 'items', 'done', 'bytes', 'behind'], ...moves.map(moveLine)]));
   }
   if (departed.length > 0) {
-    const names = departed.map(({ id, host, port }) => `${id.slice(0, ID_LENGTH_SHOWN)} (${host}:${port})`);
+    const names = departed.map(({ id, host, port }) => `${shortNodeId(id)} (${host}:${port})`);
     lines.push(
       '',
       `removed, and perhaps still serving: ${names.join(', ')}`,
@@ -66,7 +65,7 @@ function nodeLine(node: NodeStatus, epoch: number): readonly string[] {
   const { id, host, port, zone, state, weight, slots, fairSlots, items, bytes } = node;
   const shownState = node.silentMs < 0 ? `${state}, not heard` : state;
   return [
-    id.slice(0, ID_LENGTH_SHOWN),
+    shortNodeId(id),
     `${host}:${port}`,
     zone === '' ? '-' : zone,
     shownState,
@@ -78,7 +77,7 @@ function nodeLine(node: NodeStatus, epoch: number): readonly string[] {
 
 function moveLine({ id, from, to, slots, items, itemsTotal, bytes, lag }: MoveStatus): readonly string[] {
   const done = itemsTotal === 0 ? '-' : `${Math.min(100, Math.floor((items * 100) / itemsTotal))}%`;
-  const [source, target] = [from, to].map((node) => node.slice(0, ID_LENGTH_SHOWN));
+  const [source, target] = [from, to].map((node) => shortNodeId(node));
   return [String(id), source!, target!, String(slots), String(items), done, formatSize(bytes), String(lag)];
 }
 
