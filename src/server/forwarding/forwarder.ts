@@ -1,18 +1,16 @@
 /**
- * What a data thread does with requests whose keys another node has: sends them to that node over a link of its own, and gives the replies
- * to the clients in the order of their requests.
+ * What a data thread does with requests whose keys another node has: sends them to that node over a link of its own, again where that
+ * is needed, and has the replies given to the clients in the order of their requests.
  *
  *     data thread ── mayTake, pass ─► link to the owner ──► its data thread (IncomingForwards)
  *          ▲                            │ reply
- *          └── in the client's order ◄──┤
+ *          └───── ReplyOrder ◄──────────┤
  *                                       └ moved, tryAgain, lost ──► again, where that is safe and in time
  *
  * A request is sent again where nobody can have run it (it was refused, or never left), or where it only reads. Otherwise, and
  * when FORWARD_MS_MAX is over, the client is told so by an error. Requests of one client on one slot run in the client's order, however
  * often they are refused: the link keeps order, the receiver refuses what overtakes (protocol/shoal/forward.ts), and after a refusal no new request
  * of the client is sent until all are answered.
- *
- * It works between batches: `settle` writes to clients and lets sessions go on, and puts that off while a batch runs.
  */
 import { LinkFault, type LinkReply } from '../../cluster/link-requests.ts';
 import { LINK_TICK_MS, type PeerLink } from '../../cluster/peer-link.ts';
@@ -25,7 +23,7 @@ import type { Codec } from '../codec.ts';
 import type { TimerHandle } from '../environment.ts';
 import type { Session } from '../session.ts';
 import type { ForwarderParts, ForwardHost } from './forwarder-parts.ts';
-import type { ForwardedOutcome, ForwardedRequest, ReplyShare } from './forwarded-request.ts';
+import type { ForwardedOutcome, ForwardedRequest } from './forwarded-request.ts';
 import {
   clusterTag,
   errorReply,
@@ -37,8 +35,8 @@ import {
   UNREACHABLE,
 } from './forward-replies.ts';
 import { ForwardRetries } from './forward-retries.ts';
-import { HeldSessions } from './held-sessions.ts';
 import { LinkPool } from './link-pool.ts';
+import { ReplyOrder } from './reply-order.ts';
 import { RequestShelf } from './request-shelf.ts';
 import { SessionForwards } from './session-forwards.ts';
 import { JoinedReply, splitCommand } from './split-command.ts';
@@ -49,27 +47,18 @@ export const FORWARD_MS_MAX = 5000;
 const RETRY_MS = 20;
 /** How often a request is sent straight on to where its keys have moved; then it waits as after any refusal. */
 const HOPS_MAX = 4;
-/** What all sessions of the thread may have under way; beyond it their next requests wait. */
-export const FORWARD_BYTES_MAX: number = 256 * 1024 * 1024;
 /** What the owner's input may have to hold beside the request itself. */
 const FRAME_MARGIN_BYTES = 64 * 1024;
 
 export class Forwarder implements ForwardedOutcome {
   /** Hash of the cluster's name, which goes with each request. */
   readonly clusterTag: number;
-  /** Requests under way, of all sessions. */
-  inFlightCount = 0;
   private readonly parts: ForwarderParts;
   private readonly links: LinkPool;
-  private host: ForwardHost | null = null;
   private readonly shelf = new RequestShelf(this);
+  private readonly replies: ReplyOrder;
   private readonly retries = new ForwardRetries();
-  private readonly held = new HeldSessions();
-  private touched: Session[] = [];
-  private keptBytes = 0;
   private timer: TimerHandle | null = null;
-  private isSettling = false;
-  private settleDue = false;
 
   constructor(parts: ForwarderParts) {
     this.parts = parts;
@@ -83,13 +72,19 @@ export class Forwarder implements ForwardedOutcome {
       monotonicMs: () => clock.monotonicMs(),
       random01,
       replyBytesMax: () => limits.outputBufferBytesMax,
-      onSettled: () => this.settle(),
+      onSettled: () => this.replies.settle(),
+    });
+    this.replies = new ReplyOrder({
+      output: parts.output,
+      limits,
+      shelf: this.shelf,
+      flushLinks: () => this.links.flush(),
     });
   }
 
   /** To be called once, before the first request. */
   serve(host: ForwardHost): void {
-    this.host = host;
+    this.replies.serve(host);
   }
 
   /**
@@ -100,14 +95,14 @@ export class Forwarder implements ForwardedOutcome {
     const forwards = (session.forwards ??= new SessionForwards());
     const link = gate.hasManySlots ? null : this.links.to(gate.owner!);
     const isBlocked = forwards.isSettling || forwards.isFull(this.parts.limits.outputPauseBytes);
-    if (!isBlocked && link?.isFull !== true && this.keptBytes < FORWARD_BYTES_MAX) return true;
-    this.held.add(session, forwards, false, link);
+    if (!isBlocked && link?.isFull !== true && !this.replies.isFull) return true;
+    this.replies.hold(session, 'room', link);
     return false;
   }
 
   /** The session is to be held until all of its requests are answered. */
   awaitAll(session: Session): void {
-    this.held.add(session, session.forwards!, true, null);
+    this.replies.hold(session, 'all', null);
   }
 
   /** Sends on the request that `codec` has read, which `gate` has judged. What was answered before it must have been handed to the output. */
@@ -152,12 +147,8 @@ export class Forwarder implements ForwardedOutcome {
 
   /** `link`: null where nobody has the slot. */
   private begin(request: ForwardedRequest, link: PeerLink | null): void {
-    const forwards = request.session!.forwards!;
-    forwards.add(request);
-    this.inFlightCount += 1;
     const { length } = request.frame;
-    forwards.keptBytes += length;
-    this.keptBytes += length;
+    this.replies.await(request);
     this.timer ??= this.parts.timers.every(LINK_TICK_MS, () => this.tick());
     if (length > this.parts.limits.inputBufferBytesMax - FRAME_MARGIN_BYTES) {
       this.fail(request, `ERR A request of ${length} bytes is too long to be passed on to the node that has its keys`);
@@ -169,7 +160,7 @@ export class Forwarder implements ForwardedOutcome {
   /** The batch is over: what it sent goes out. */
   endBatch(): void {
     this.links.flush();
-    if (this.settleDue) this.settle();
+    this.replies.settleDue();
   }
 
   /** Links to nodes that are no more are closed: what waits for them would wait in vain. */
@@ -179,18 +170,12 @@ export class Forwarder implements ForwardedOutcome {
 
   /** The session is gone, and nobody wants its replies. */
   forget(session: Session): void {
-    const { forwards } = session;
-    if (forwards === null) return;
-    session.forwards = null;
-    this.held.forget(session);
-    while (forwards.count > 0) {
-      this.keptBytes -= forwards.first!.keptBytes;
-      const request = forwards.shift();
-      this.inFlightCount -= 1;
-      // One that is under way comes back when it ends.
-      if (request.isAnswered) this.shelf.putBack(request);
-      else request.session = null;
-    }
+    this.replies.forget(session);
+  }
+
+  /** Replies of this node behind what is under way; they were allowed to be sent. */
+  keepBehind(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    this.replies.keepBehind(session, bytes, start, end);
   }
 
   /** Ends all links; clients that wait are told. */
@@ -210,9 +195,9 @@ export class Forwarder implements ForwardedOutcome {
       this.retryLater(request);
     } else if (request.form === ForwardForm.frame) {
       writeU32(bytes, reply.frameStart + AT_REQUEST_ID, request.requestId);
-      this.complete(request, bytes, reply.frameStart, end);
+      this.replies.give(request, bytes, reply.frameStart, end);
     } else if (status === Status.ok) {
-      this.complete(request, bytes, valueStart, end);
+      this.replies.give(request, bytes, valueStart, end);
     } else {
       const text = bytes.toString('utf8', valueStart, end);
       this.fail(request, status === Status.clusterDown ? `CLUSTERDOWN ${text}` : `${OWNER_REFUSES}: ${text}`);
@@ -268,8 +253,8 @@ export class Forwarder implements ForwardedOutcome {
     const nowMs = this.parts.clock.monotonicMs();
     this.retries.takeDue(nowMs, (request) => this.sendAgain(request));
     this.links.tick();
-    this.settle();
-    if (this.inFlightCount > 0 || !this.retries.isEmpty || !this.links.areIdle) return;
+    this.replies.settle();
+    if (this.replies.inFlightCount > 0 || !this.retries.isEmpty || !this.links.areIdle) return;
     this.timer?.stop();
     this.timer = null;
   }
@@ -295,104 +280,7 @@ export class Forwarder implements ForwardedOutcome {
 
   private fail(request: ForwardedRequest, line: string): void {
     const bytes = errorReply(request.form, request.requestId, line);
-    this.complete(request, bytes, 0, bytes.length);
-  }
-
-  /** Gives the reply to the client, or keeps it until those before it have come. */
-  private complete(request: ForwardedRequest, bytes: Uint8Array, start: number, end: number): void {
-    const forwards = request.session!.forwards!;
-    forwards.noteReply(end - start);
-    const { share } = request;
-    if (share === null) this.give(request, bytes, request.isMuted ? end : start, end);
-    else this.completePart(request, share, share.joined.take(share.part, bytes, start, end, request.isMuted));
-  }
-
-  /** The client's reply stands in the place of the last part; the others have none of their own. */
-  private completePart(request: ForwardedRequest, share: ReplyShare, reply: Uint8Array): void {
-    const { last } = share;
-    if (request !== last) {
-      last.reply.append(reply, 0, reply.length);
-      request.session!.forwards!.keptBytes += reply.length;
-      this.keptBytes += reply.length;
-    }
-    this.give(request, reply, 0, request === last ? reply.length : 0);
-  }
-
-  private give(request: ForwardedRequest, bytes: Uint8Array, from: number, end: number): void {
-    const session = request.session!;
-    const forwards = session.forwards!;
-    if (forwards.first === request) {
-      this.parts.output.enqueueReplies(session, bytes, from, end);
-      this.shift(session, forwards);
-      for (let next = forwards.first; next?.isAnswered; next = forwards.first) {
-        this.parts.output.enqueueReplies(session, next.reply.bytes, 0, next.reply.length);
-        this.shift(session, forwards);
-      }
-      if (forwards.count === 0) forwards.isSettling = false;
-      this.touch(session, forwards);
-      return;
-    }
-    request.isAnswered = true;
-    request.reply.append(bytes, from, end);
-    forwards.keptBytes += end - from;
-    this.keptBytes += end - from;
-    if (this.parts.output.isTooMuch(session, forwards.keptBytes)) this.touch(session, forwards);
-  }
-
-  /** The first one's reply is with the output: what is behind it follows, and it is done. */
-  private shift(session: Session, forwards: SessionForwards): void {
-    const { keptBytes } = forwards.first!;
-    forwards.keptBytes -= keptBytes;
-    this.keptBytes -= keptBytes;
-    this.inFlightCount -= 1;
-    const request = forwards.shift();
-    const { behind } = request;
-    if (behind.length > 0) this.parts.output.enqueueReplies(session, behind.bytes, 0, behind.length);
-    this.shelf.putBack(request);
-  }
-
-  /** Replies of this node behind what is under way; they were allowed to be sent. */
-  keepBehind(session: Session, bytes: Uint8Array, start: number, end: number): void {
-    const forwards = session.forwards!;
-    forwards.append(bytes, start, end);
-    this.keptBytes += end - start;
-    if (this.parts.output.isTooMuch(session, forwards.keptBytes)) this.touch(session, forwards);
-  }
-
-  private touch(session: Session, forwards: SessionForwards): void {
-    this.parts.output.schedule(session);
-    if (!forwards.isTouched) {
-      forwards.isTouched = true;
-      this.touched.push(session);
-    }
-    // Requests that fail inside a batch have nobody else who would look.
-    this.settleDue = true;
-  }
-
-  /** Writes to clients what has come for them, sends what is to go, and lets sessions go on; later, where a batch runs. */
-  private settle(): void {
-    if (this.isSettling || this.parts.output.current !== null) {
-      this.settleDue = true;
-      return;
-    }
-    const { host } = this;
-    if (host === null) return;
-    const { outputPauseBytes } = this.parts.limits;
-    this.isSettling = true;
-    do {
-      this.settleDue = false;
-      this.parts.output.flushScheduled();
-      const { touched } = this;
-      this.touched = [];
-      for (const session of touched) {
-        if (session.forwards !== null) session.forwards.isTouched = false;
-        if (!session.closed) host.repliesSent(session);
-      }
-      this.links.flush();
-      if (this.keptBytes < FORWARD_BYTES_MAX)
-        this.held.release(outputPauseBytes, (session) => host.releaseForwards(session));
-    } while (this.settleDue);
-    this.isSettling = false;
+    this.replies.give(request, bytes, 0, bytes.length);
   }
 }
 
