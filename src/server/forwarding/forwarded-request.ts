@@ -42,6 +42,8 @@ export class ForwardedRequest implements LinkRequest {
   /** Over which it is under way; null while it waits to be sent again. */
   link: PeerLink | null = null;
   retryAtMs = 0;
+  /** Between the last refusal and the attempt after it; 0: it was not refused. */
+  retryMs = 0;
   /** While it waits to be sent again: the error, should there be no more time for that. */
   trouble = '';
   isAnswered = false;
@@ -90,5 +92,6 @@ export class ForwardedRequest implements LinkRequest {
     this.next = null;
     this.isAnswered = false;
     this.hopCount = 0;
+    this.retryMs = 0;
   }
 }

@@ -43,8 +43,9 @@ import { JoinedReply, splitCommand } from './split-command.ts';
 
 /** How long a request may take, all attempts together; as long as one that waits here for its slot. */
 export const FORWARD_MS_MAX = 5000;
-/** Between a refusal that will pass and the next attempt. */
-const RETRY_MS = 20;
+/** Between a refusal that will pass and the next attempt: doubled from one to the next. */
+const RETRY_MS_MIN = 1;
+const RETRY_MS_MAX = 20;
 /** How often a request is sent straight on to where its keys have moved; then it waits as after any refusal. */
 const HOPS_MAX = 4;
 /** What the owner's input may have to hold beside the request itself. */
@@ -57,12 +58,13 @@ export class Forwarder implements ForwardedOutcome {
   private readonly links: LinkPool;
   private readonly shelf = new RequestShelf(this);
   private readonly replies: ReplyOrder;
-  private readonly retries = new ForwardRetries();
+  private readonly retries: ForwardRetries;
   private timer: TimerHandle | null = null;
 
   constructor(parts: ForwarderParts) {
     this.parts = parts;
-    const { transport, cluster, clock, random01, password, limits } = parts;
+    const { transport, cluster, clock, timers, random01, password, limits } = parts;
+    this.retries = new ForwardRetries(timers, () => this.retry());
     this.clusterTag = clusterTag(cluster.topology.cluster);
     this.links = new LinkPool({
       transport,
@@ -182,6 +184,7 @@ export class Forwarder implements ForwardedOutcome {
   close(): void {
     this.timer?.stop();
     this.timer = null;
+    this.retries.close();
     this.links.close('this node stops');
   }
 
@@ -244,17 +247,25 @@ export class Forwarder implements ForwardedOutcome {
     request.session!.forwards!.isSettling = true;
     request.link = null;
     request.trouble = line;
-    request.retryAtMs = this.parts.clock.monotonicMs() + RETRY_MS;
-    if (request.retryAtMs >= request.deadlineMs) this.fail(request, line);
+    request.retryMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, request.retryMs * 2));
+    this.keepForRetry(request, request.retryMs);
+  }
+
+  private keepForRetry(request: ForwardedRequest, delayMs: number): void {
+    request.retryAtMs = this.parts.clock.monotonicMs() + delayMs;
+    if (request.retryAtMs >= request.deadlineMs) this.fail(request, request.trouble);
     else this.retries.add(request);
   }
 
+  private retry(): void {
+    this.retries.takeDue(this.parts.clock.monotonicMs(), (request) => this.sendAgain(request));
+    this.replies.settle();
+  }
+
   private tick(): void {
-    const nowMs = this.parts.clock.monotonicMs();
-    this.retries.takeDue(nowMs, (request) => this.sendAgain(request));
     this.links.tick();
     this.replies.settle();
-    if (this.replies.inFlightCount > 0 || !this.retries.isEmpty || !this.links.areIdle) return;
+    if (this.replies.inFlightCount > 0 || !this.links.areIdle) return;
     this.timer?.stop();
     this.timer = null;
   }
@@ -275,7 +286,9 @@ export class Forwarder implements ForwardedOutcome {
       return;
     }
     const link = this.links.to(owner);
-    if (request.session.forwards!.overtakes(request, link) || !this.trySend(request, link)) this.retryLater(request);
+    // Those before it go first, and soon.
+    if (request.session.forwards!.overtakes(request, link)) this.keepForRetry(request, RETRY_MS_MIN);
+    else if (!this.trySend(request, link)) this.retryLater(request);
   }
 
   private fail(request: ForwardedRequest, line: string): void {
