@@ -118,6 +118,7 @@ export class SimNode implements Server {
       port: {
         connect: (target, events) => openMoveLink({ world, process, chance, target, events }),
         wake: () => this.wakeMover(0),
+        wakeNow: () => this.wakeMover(0),
         writersResumed: () => this.data.retryHeld(),
       },
       reports: {
@@ -218,6 +219,9 @@ export class SimNode implements Server {
       case 'beginImport':
         world.trace.note(process.name, () => `imports move ${effect.move.id} from ${effect.source.host}`);
         mover.beginImport(effect.move, effect.source);
+        return;
+      case 'takeOver':
+        mover.takeOver(effect.moveId, effect.extent);
         return;
       case 'endMove':
         world.trace.note(process.name, () => `ends move ${effect.moveId}, ${effect.outcome}`);

@@ -1,14 +1,20 @@
 /** A move at its target, and random histories of both sides together. */
 import { describe, expect, test } from 'bun:test';
 import { AgentBench, CLUSTER, idOf, LEASE_MS, topologyOf } from '../../test/support/agent-bench.ts';
-import { after, IN, OUT, outcomes, owner, SLOTS, state, target } from '../../test/support/agent-moves.ts';
+import { after, EXTENT, IN, OUT, outcomes, owner, SLOTS, state, target } from '../../test/support/agent-moves.ts';
 import type { PeerRequest } from '../protocol/cluster/messages.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import { IMPORTING } from './slot-table.ts';
 
-const HANDOVER: PeerRequest = { type: 'handover', cluster: CLUSTER, to: idOf('a'), move: IN.id };
-const STATUS: PeerRequest = { type: 'moveStatus', cluster: CLUSTER, to: idOf('a'), move: IN.id };
+const HANDOVER = {
+  type: 'handover',
+  cluster: CLUSTER,
+  to: idOf('a'),
+  move: IN.id,
+  ...EXTENT,
+} as const satisfies PeerRequest;
+const STATUS = { type: 'moveStatus', cluster: CLUSTER, to: idOf('a'), move: IN.id } as const satisfies PeerRequest;
 
 describe('the target', () => {
   test('is filled while the source serves', () => {
@@ -29,6 +35,50 @@ describe('the target', () => {
     expect(bench.ask(HANDOVER)).toEqual(state('handed'));
     expect(bench.ask(STATUS)).toEqual(state('handed'));
     expect(outcomes(bench)).toEqual(['8 handed']);
+  });
+
+  test('takes over when all that the source has sent is there, and not before', () => {
+    const bench = target();
+    bench.completesAtOnce = false;
+    bench.effects = [];
+    expect(bench.ask(HANDOVER)).toBeUndefined();
+    expect(bench.wanted('takeOver')).toEqual([{ type: 'takeOver', moveId: IN.id, extent: EXTENT }]);
+    expect([bench.serves(10), bench.ask(STATUS)]).toEqual([false, state('importing')]);
+    bench.effects = [];
+    bench.report({ id: IN.id, role: 'target', state: 'complete' });
+    expect(bench.serves(10)).toBeTrue();
+    expect(bench.wanted('reply').map(({ answer }) => answer)).toEqual([state('handed')]);
+  });
+
+  test('takes nothing over for which it was not asked, complete or not', () => {
+    const bench = target();
+    bench.report({ id: IN.id, role: 'target', state: 'complete' });
+    expect([bench.serves(10), bench.ask(STATUS)]).toEqual([false, state('importing')]);
+  });
+
+  test('refuses when what is missing does not come, and for ever', () => {
+    const bench = target();
+    bench.completesAtOnce = false;
+    bench.ask(HANDOVER);
+    bench.effects = [];
+    bench.report({ id: IN.id, role: 'target', state: 'failed', error: 'it did not come' });
+    expect(bench.wanted('reply').map(({ answer }) => answer)).toEqual([state('unknown')]);
+    bench.report({ id: IN.id, role: 'target', state: 'complete' });
+    expect([bench.serves(10), bench.ask(HANDOVER)]).toEqual([false, state('unknown')]);
+  });
+
+  test('answers a source that asks twice once with the end, and at once where the move is over', () => {
+    const bench = target();
+    bench.completesAtOnce = false;
+    bench.ask(HANDOVER);
+    bench.effects = [];
+    expect(bench.ask(HANDOVER)).toBeUndefined();
+    expect(bench.wanted('reply').map(({ answer }) => answer)).toEqual([state('importing')]);
+    bench.effects = [];
+    bench.apply(after(3, 'b'));
+    expect(bench.wanted('reply').map(({ answer }) => answer)).toEqual([state('unknown')]);
+    bench.report({ id: IN.id, role: 'target', state: 'complete' });
+    expect(bench.serves(10)).toBeFalse();
   });
 
   test('keeps what it got when the topology confirms it', () => {
@@ -178,10 +228,14 @@ function playMove(seed: number): void {
   if (chance() < 0.9) from.report({ id: 7, role: 'source', state: 'ready' });
   check();
   if (chance() < 0.2) to.report({ id: 7, role: 'target', state: 'failed', error: 'chance' });
-  if (chance() < 0.9) from.report({ id: 7, role: 'source', state: 'drained' });
+  to.completesAtOnce = chance() < 0.5;
+  if (chance() < 0.9) from.report({ id: 7, role: 'source', state: 'drained', extent: EXTENT });
   check();
   for (let round = 0; round < 60; round += 1) {
     for (const bench of [from, to]) bench.pass(20 * Math.floor(chance() * 3));
+    check();
+    const end = chance();
+    if (end < 0.05) to.report({ id: 7, role: 'target', state: end < 0.01 ? 'failed' : 'complete' });
     check();
   }
   // The coordinator does what it is told by then: a handover wins, a failure ends the move, and else it goes on.

@@ -1,7 +1,7 @@
 /** A move at its source: who serves, at each point of it, whatever happens to the other node and to messages. */
 import { describe, expect, test } from 'bun:test';
 import { type AgentBench, CLUSTER, idOf, LEASE_MS, topologyOf } from '../../test/support/agent-bench.ts';
-import { after, OUT, outcomes, owner, SLOTS, source, state } from '../../test/support/agent-moves.ts';
+import { after, EXTENT, OUT, outcomes, owner, SLOTS, source, state } from '../../test/support/agent-moves.ts';
 import type { PeerAnswer, PeerRequest } from '../protocol/cluster/messages.ts';
 import { HANDED, MOVING, OWNED, OWNER_MASK, PAUSED } from './slot-table.ts';
 
@@ -11,7 +11,7 @@ function handing(onPeer: AgentBench['onPeer']): AgentBench {
   bench.onPeer = onPeer;
   bench.effects = [];
   bench.report({ id: OUT.id, role: 'source', state: 'ready' });
-  bench.report({ id: OUT.id, role: 'source', state: 'drained' });
+  bench.report({ id: OUT.id, role: 'source', state: 'drained', extent: EXTENT });
   bench.pass(40);
   return bench;
 }
@@ -47,14 +47,14 @@ describe('the source', () => {
     expect([bench.serves(10), bench.serves(12)]).toEqual([false, true]);
   });
 
-  test('hands over when all is drained, and then redirects', () => {
+  test('hands over when all is sent, says how much that is, and then redirects', () => {
     const asked: PeerRequest[] = [];
     const bench = handing((request, to) => {
       expect(to).toBe('b');
       asked.push(request);
       return state('handed');
     });
-    expect(asked).toEqual([{ type: 'handover', cluster: CLUSTER, to: idOf('b'), move: 7 }]);
+    expect(asked).toEqual([{ type: 'handover', cluster: CLUSTER, to: idOf('b'), move: 7, ...EXTENT }]);
     expect(bench.table.wordOf(10)).toBe(1 | HANDED);
     expect(outcomes(bench)).toEqual(['7 handed']);
     expect(bench.heartbeats.at(-1)?.moves[0]?.state).toBe('handed');
@@ -63,7 +63,7 @@ describe('the source', () => {
   test('does not hand over what is not drained, or not paused', () => {
     const bench = source();
     bench.effects = [];
-    bench.report({ id: 7, role: 'source', state: 'drained' });
+    bench.report({ id: 7, role: 'source', state: 'drained', extent: EXTENT });
     bench.report({ id: 7, role: 'source', state: 'copying' });
     bench.report({ id: 99, role: 'source', state: 'ready' });
     bench.report({ id: 7, role: 'target', state: 'failed' });
@@ -104,6 +104,19 @@ describe('the source', () => {
     expect(bench.serves(10)).toBeFalse();
     answer = state('handed');
     bench.pass(1000);
+    expect(flags(bench)).toBe(HANDED);
+  });
+
+  test('does not ask at once again whose question has given way to a later one', () => {
+    const asked: string[] = [];
+    const bench = handing((request) => {
+      asked.push(request.type);
+      return state('importing');
+    });
+    bench.pass(60);
+    expect(asked).toEqual(['handover']);
+    bench.onPeer = () => state('handed');
+    bench.pass(200);
     expect(flags(bench)).toBe(HANDED);
   });
 

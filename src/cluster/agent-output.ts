@@ -35,6 +35,7 @@ const ORDER: Readonly<Record<AgentEffect['type'], number>> = {
   dropAll: 4,
   beginExport: 4,
   shipRest: 4,
+  takeOver: 4,
   beginImport: 4,
   setPace: 4,
   reply: 5,

@@ -233,7 +233,7 @@ describe('a promise that was given', () => {
     const bench = joined();
     bench.apply(topologyOf(2, 'abc', thirds, { moves: [move] }));
     bench.ask(asks('b', 2));
-    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 1 })).toEqual({
+    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 1, attempt: 1, frames: 2 })).toEqual({
       type: 'moveState',
       state: 'handed',
     });

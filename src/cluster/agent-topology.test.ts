@@ -262,7 +262,7 @@ describe('a node that leaves', () => {
   test('promises nothing and takes nothing over when it has left, but answers', () => {
     const bench = new AgentBench();
     bench.step({ type: 'leave' });
-    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 1 })).toEqual({
+    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 1, attempt: 1, frames: 2 })).toEqual({
       type: 'moveState',
       state: 'unknown',
     });

@@ -14,7 +14,7 @@ import type {
   PeerRequest,
 } from '../protocol/cluster/messages.ts';
 import type { ClusterNode, SlotMove, Topology } from '../topology/topology.ts';
-import type { MoveOutcome, MoveReport, MoveRole } from './mover.ts';
+import type { MoveExtent, MoveOutcome, MoveReport, MoveRole } from './mover.ts';
 import type { ServingRight, SlotImage } from './slot-table.ts';
 
 /** The lease of a coordinator that has not said another one yet. */
@@ -64,6 +64,7 @@ export type AgentEffect =
   | { readonly type: 'beginExport'; readonly move: SlotMove; readonly target: ClusterNode }
   | { readonly type: 'shipRest'; readonly moveId: number }
   | { readonly type: 'beginImport'; readonly move: SlotMove; readonly source: ClusterNode }
+  | { readonly type: 'takeOver'; readonly moveId: number; readonly extent: MoveExtent }
   | { readonly type: 'endMove'; readonly moveId: number; readonly outcome: MoveOutcome }
   | { readonly type: 'purge'; readonly purgeId: number; readonly slots: readonly number[] }
   | { readonly type: 'setPace'; readonly bytesPerSecond: number }
@@ -91,8 +92,8 @@ export interface MoveSnapshot {
 }
 
 /**
- * `waiting`: the slots are still held back. `copying`. `pausing`: all commands wait while the rest is sent. `handing`: the target has
- * all, and was asked to take over; perhaps it did. `handed`: it said so. `failed`: given up, the slots are served on.
+ * `waiting`: the slots are still held back. `copying`. `pausing`: all commands wait while the rest is sent. `handing`: the target was
+ * asked to take over as soon as it has all; perhaps it did. `handed`: it said so. `failed`: given up, the slots are served on.
  */
 export type ExportPhase = 'waiting' | 'copying' | 'pausing' | 'handing' | 'handed' | 'failed';
 /** `importing`. `handed`: this node serves. `failed`: a handover will be refused. */

@@ -170,7 +170,9 @@ export class ClusterAgent {
       this.promises.answered(request, answer.type === 'promised' && answer.granted);
       return;
     }
-    if (answer.type !== 'moveState') this.outgoing.targetSilent(purpose.moveId, nowMs);
+    // One that is answered with `importing` has given way to a later one.
+    const isSettled = answer.type === 'moveState' && !(purpose.kind === 'handover' && answer.state === 'importing');
+    if (!isSettled) this.outgoing.targetSilent(purpose.moveId, nowMs);
     else if (this.outgoing.targetAnswered(purpose.moveId, answer.state, nowMs)) this.movesChanged();
   }
 
@@ -199,9 +201,8 @@ export class ClusterAgent {
         });
         return;
       case 'handover': {
-        const taken = this.incoming.takeHandover(request.move);
-        if (taken) this.movesChanged();
-        this.output.add({ type: 'reply', ticket, answer: { type: 'moveState', state: taken ? 'handed' : 'unknown' } });
+        const { move, attempt, frames } = request;
+        this.incoming.takeHandover(move, { attempt, frames }, ticket);
       }
     }
   }

@@ -70,7 +70,7 @@ export interface ClusterHostParts {
   /** The host is its one writer. */
   readonly slots: SlotTable;
   /** Called once, before the node is known to anybody. */
-  readonly createMover: (port: Pick<MoverPort, 'connect' | 'wake'>, reports: MoverReports) => HostedMover;
+  readonly createMover: (port: Pick<MoverPort, 'connect' | 'wake' | 'wakeNow'>, reports: MoverReports) => HostedMover;
   readonly figures: () => NodeFigures;
   /** For data threads: who this node is, the topology (null: as before), why it may not serve (null: it may). */
   readonly onNews: (news: ClusterHostNews) => void;
@@ -136,6 +136,7 @@ class RunningHost implements ClusterHost {
   private nextTicket = 1;
   private trouble: string | null = null;
   private isStepping = false;
+  private isMoverWanted = false;
   private stopping: Promise<void> | null = null;
   private stopTicks: (() => void) | null = null;
   private hasLeft: () => void = () => {};
@@ -157,7 +158,11 @@ class RunningHost implements ClusterHost {
       () => this.mover.mayRest,
     );
     this.mover = parts.createMover(
-      { connect: (target, events) => this.connectMove(target, events), wake: () => this.moverTimer.wake() },
+      {
+        connect: (target, events) => this.connectMove(target, events),
+        wake: () => this.moverTimer.wake(),
+        wakeNow: () => this.wakeMoverNow(),
+      },
       {
         moveChanged: (report) => this.step({ type: 'moveChanged', report }),
         purged: (purgeId) => this.step({ type: 'purged', purgeId }),
@@ -237,8 +242,7 @@ class RunningHost implements ClusterHost {
     this.queue.push(event);
     if (this.isStepping) return;
     this.isStepping = true;
-    const { slots, onSlotsChanged, clock } = this.parts;
-    const { version } = slots;
+    const { clock } = this.parts;
     try {
       for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
         for (const effect of this.agent.step(next, clock.monotonicMs())) this.carryOut(effect);
@@ -246,6 +250,19 @@ class RunningHost implements ClusterHost {
     } finally {
       this.isStepping = false;
     }
+    if (this.isMoverWanted) this.wakeMoverNow();
+  }
+
+  /** The agent's commands to the mover come before the step that they ask for. */
+  private wakeMoverNow(): void {
+    this.isMoverWanted = this.isStepping;
+    if (!this.isStepping) this.moverTimer.wakeNow();
+  }
+
+  private setServeUntil(untilMs: number, right: ServingRight): void {
+    const { slots, onSlotsChanged } = this.parts;
+    const { version } = slots;
+    slots.setServeUntil(untilMs, right);
     if (slots.version !== version) onSlotsChanged();
   }
 
@@ -253,9 +270,10 @@ class RunningHost implements ClusterHost {
     const { parts, mover } = this;
     switch (effect.type) {
       case 'slots':
-        return parts.slots.apply(effect.image);
+        parts.slots.apply(effect.image);
+        return parts.onSlotsChanged();
       case 'serveUntil':
-        return parts.slots.setServeUntil(effect.untilMs, effect.right);
+        return this.setServeUntil(effect.untilMs, effect.right);
       case 'topology':
         return this.tell(encodeTopology(effect.topology));
       case 'trouble':
@@ -267,6 +285,8 @@ class RunningHost implements ClusterHost {
         return mover.shipRest(effect.moveId);
       case 'beginImport':
         return mover.beginImport(effect.move, effect.source);
+      case 'takeOver':
+        return mover.takeOver(effect.moveId, effect.extent);
       case 'endMove':
         return mover.endMove(effect.moveId, effect.outcome);
       case 'purge':

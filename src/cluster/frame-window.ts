@@ -34,6 +34,11 @@ export class FrameWindow {
     return this.frames.length === 0;
   }
 
+  /** Whether all was sent over the connection that stands, or stood last. */
+  get isSent(): boolean {
+    return this.sent === this.frames.length;
+  }
+
   /** Bytes not confirmed. */
   get pendingBytes(): number {
     return this.bytes;

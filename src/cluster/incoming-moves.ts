@@ -1,9 +1,9 @@
 /**
  * The moves to this node. Part of the agent.
  *
- *     importing ─(handover)─► handed        importing ─► failed
+ *     importing ─(handover, and all is there)─► handed        importing ─► failed
  *
- * The slots are taken over only on the source's word, once; a move that was given up or forgotten never is. What was taken over is remembered:
+ * The slots are taken over only on the source's word and with all that it has sent, once; a move that was given up or forgotten never is. What was taken over is remembered:
  * a source that is behind with its topologies may ask long after the coordinator has ended the move, and must not take it for given up.
  */
 import type { MoveProgress } from '../protocol/cluster/messages.ts';
@@ -20,10 +20,15 @@ import {
   slotCountText,
   toldProgress,
 } from './move-parts.ts';
-import type { MoveReport } from './mover.ts';
+import type { MoveExtent, MoveReport } from './mover.ts';
 import type { MoveMark } from './slot-image.ts';
 
-type Import = KnownMove<ImportPhase>;
+interface Import extends KnownMove<ImportPhase> {
+  /** The handover that is answered when the copy is complete, or will never be; null: none was said. */
+  ticket: number | null;
+}
+
+type MoveState = 'importing' | 'handed' | 'unknown';
 
 /** Moves taken over that are remembered: far more than a cluster makes in the time that a source may be behind. */
 const TAKEN_MAX = 16_384;
@@ -57,13 +62,15 @@ export class IncomingMoves {
     const running = new Set(topology.moves.filter(({ to }) => to === selfId).map(({ id }) => id));
     const continuing: SlotMove[] = [];
     const unfinished: SlotMove[] = [];
-    for (const [id, { move, phase }] of this.imports) {
+    for (const [id, moved] of this.imports) {
+      const { move, phase } = moved;
       if (running.has(id)) {
         continuing.push(move);
         continue;
       }
       this.imports.delete(id);
       const isHanded = phase === 'handed';
+      this.answer(moved, 'unknown');
       if (!isHanded) unfinished.push(move);
       const isKept = isHanded && ownsSome(topology, selfId, move);
       if (isKept) this.remember(id);
@@ -76,7 +83,7 @@ export class IncomingMoves {
   begin(topology: Topology, selfId: string): void {
     for (const move of topology.moves) {
       if (move.to !== selfId || this.imports.has(move.id)) continue;
-      this.imports.set(move.id, { move, phase: 'importing', progress: NO_PROGRESS, error: null });
+      this.imports.set(move.id, { move, phase: 'importing', progress: NO_PROGRESS, error: null, ticket: null });
       this.output.add({ type: 'beginImport', move, source: topology.node(move.from)! });
     }
   }
@@ -86,10 +93,19 @@ export class IncomingMoves {
     const moved = this.imports.get(report.id);
     if (moved === undefined) return false;
     moved.progress = progressOf(report);
-    if (report.state !== 'failed' || moved.phase !== 'importing') return false;
+    if (moved.phase !== 'importing') return false;
     const { move } = moved;
+    if (report.state === 'complete' && moved.ticket !== null) {
+      moved.phase = 'handed';
+      this.output.add({ type: 'endMove', moveId: move.id, outcome: 'handed' });
+      this.output.log('info', `took over ${slotCountText(move)} from node ${shortNodeId(move.from)}`);
+      this.answer(moved, 'handed');
+      return true;
+    }
+    if (report.state !== 'failed') return false;
     moved.phase = 'failed';
     moved.error = report.error ?? 'no reason was given';
+    this.answer(moved, 'unknown');
     this.output.add({ type: 'endMove', moveId: move.id, outcome: 'cancelled' });
     this.output.log(
       'warn',
@@ -98,21 +114,21 @@ export class IncomingMoves {
     return true;
   }
 
-  /** The source has sent everything and hands over. Returns whether this node serves the slots of `moveId` from now on. */
-  takeHandover(moveId: number): boolean {
+  /** The source has let go of the slots of `moveId` and sent `extent`. It is answered, under `ticket`, when this node serves them, or never will. */
+  takeHandover(moveId: number, extent: MoveExtent, ticket: number): void {
     const moved = this.imports.get(moveId);
-    if (moved === undefined || moved.phase === 'failed') return this.taken.has(moveId);
-    if (moved.phase === 'importing') {
-      const { move } = moved;
-      moved.phase = 'handed';
-      this.output.add({ type: 'endMove', moveId, outcome: 'handed' });
-      this.output.log('info', `took over ${slotCountText(move)} from node ${shortNodeId(move.from)}`);
+    if (moved === undefined || moved.phase !== 'importing') {
+      this.reply(ticket, this.stateOf(moveId));
+      return;
     }
-    return true;
+    // A source that asks again does not wait for the answer to what it asked before.
+    this.answer(moved, 'importing');
+    moved.ticket = ticket;
+    this.output.add({ type: 'takeOver', moveId, extent });
   }
 
   /** How `moveId` stands. `handed`: this node took the slots over, whoever has them now. `unknown`: it did not, and never will. */
-  stateOf(moveId: number): 'importing' | 'handed' | 'unknown' {
+  stateOf(moveId: number): MoveState {
     if (this.taken.has(moveId)) return 'handed';
     const phase = this.imports.get(moveId)?.phase ?? 'failed';
     return phase === 'failed' ? 'unknown' : phase;
@@ -120,8 +136,20 @@ export class IncomingMoves {
 
   /** This node was removed, or has left. */
   clear(): void {
-    for (const [id, { phase }] of this.imports) if (phase === 'handed') this.remember(id);
+    for (const [id, moved] of this.imports) {
+      if (moved.phase === 'handed') this.remember(id);
+      this.answer(moved, 'unknown');
+    }
     this.imports.clear();
+  }
+
+  private answer(moved: Import, state: MoveState): void {
+    if (moved.ticket !== null) this.reply(moved.ticket, state);
+    moved.ticket = null;
+  }
+
+  private reply(ticket: number, state: MoveState): void {
+    this.output.add({ type: 'reply', ticket, answer: { type: 'moveState', state } });
   }
 
   private remember(moveId: number): void {

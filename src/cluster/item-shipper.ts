@@ -126,12 +126,6 @@ export class ItemShipper {
     this.room(0, 0).flushed(database);
   }
 
-  /** Sends a frame without records behind all others: its confirmation says that the target has what they brought, and has it still. */
-  checkpoint(): void {
-    this.finishFrame();
-    this.window.add(new FrameWriter(this.move, this.attempt, this.window.next, 0).finish());
-  }
-
   /** Gives the frame that is being filled to the window. */
   finishFrame(): void {
     const { frame } = this;

@@ -1,13 +1,14 @@
 /**
- * The source's side of one move: copies the items of its slots to the target and then follows their changes, until the target has all there is.
+ * The source's side of one move: copies the items of its slots to the target and then follows their changes, until all there is is on its way.
  *
- *     starting ─(the target began)─► copying ─(index scanned)─► tail ─(tail short)─► ready ─► shipRest: rest ─(all confirmed)─► drained
+ *     starting ─(the target began)─► copying ─(index scanned)─► tail ─(tail short)─► ready ─► shipRest: rest ─(all sent)─► drained
  *
  * Correct whatever is written meanwhile: the change log is followed before the scan begins, a key that changed is looked up and sent
  * again after that, and frames are stored in the order in which they were made, so the last one about a key is right. A key that
  * the scan missed because it came later is in the log. A flush is sent as such, at once: what was sent of keys that it deleted stands before
  * it, and what was written after it is in the log behind it. SWAPDB, a change log that overflowed, and a target that lost what it had
- * make a new attempt, which begins by deleting what the last one brought.
+ * make a new attempt, which begins by deleting what the last one brought. In `drained` the target decides: it takes over once it has stored every
+ * frame of this attempt, and what is lost on its way is sent again.
  *
  * It ends whatever is written meanwhile: changed keys are kept once each; when they fill their room, or when the tail has not become short in
  * TAIL_GRACE_MS, those who write to the slots wait until it has.
@@ -42,8 +43,8 @@ const TAIL_GRACE_MS = 1000;
 /** Changed keys are sent while the scan goes on when they take this share of their room; and those who write wait above the other, until it is half. */
 const EARLY_SHARE = 0.25;
 const WAIT_SHARE = 0.75;
-/** The longest time that the slots are paused, to the confirmation of all: clients wait meanwhile. */
-const PAUSE_MS_MAX = 1000;
+/** The longest time that the slots are paused until all is sent: clients wait meanwhile. */
+const REST_MS_MAX = 1000;
 /** How often the log is read while nothing else happens, and while slots are followed closely. */
 const IDLE_TICK_MS = 20;
 const TAIL_TICK_MS = 2;
@@ -98,7 +99,6 @@ export class MoveSource {
   private restWanted = false;
   /** The end of the log when nobody could write to the slots any more; what comes behind it is about others. */
   private restEnd = 0;
-  private hasCheckpoint = false;
   /** The last step read the log to its end. What came since, which may be about other slots, is what a step's time brings. */
   private isLogRead = false;
   /** Something was left to do that the last step had no room for. */
@@ -119,7 +119,7 @@ export class MoveSource {
 
   /** All commands on its slots wait, or may at any moment. */
   get isHandingOver(): boolean {
-    return this.phase === 'ready' || this.phase === 'rest';
+    return this.phase === 'ready' || this.phase === 'rest' || this.phase === 'drained';
   }
 
   get report(): MoveReport {
@@ -127,6 +127,7 @@ export class MoveSource {
     const { items, bytes } = this.shipper;
     const lag = this.changed.count + (this.consumer?.lag ?? 0);
     const report = { id, role: 'source' as const, state: REPORTED[this.phase], items, bytes, itemsTotal, lag };
+    if (this.phase === 'drained') return { ...report, extent: { attempt: this.attempt, frames: this.window.next } };
     return this.phase === 'failed' ? { ...report, error } : report;
   }
 
@@ -182,6 +183,13 @@ export class MoveSource {
   step(nowMs: number, wallMs: number, send: (frame: Uint8Array) => void): void {
     if (this.phase === 'failed') return;
     this.hasMore = false;
+    if (this.phase !== 'drained') this.gather(nowMs, wallMs);
+    if (this.isLinked && nowMs >= this.beginAtMs) this.window.send(nowMs, send);
+    this.advance(nowMs);
+    this.settleWriters(nowMs);
+  }
+
+  private gather(nowMs: number, wallMs: number): void {
     this.store.enter();
     try {
       this.beginRest(nowMs);
@@ -191,20 +199,15 @@ export class MoveSource {
       this.store.leave();
     }
     this.shipper.finishFrame();
-    if (this.phase === 'rest' && this.isAllSent && !this.hasCheckpoint) {
-      this.shipper.checkpoint();
-      this.hasCheckpoint = true;
-    }
-    if (this.isLinked && nowMs >= this.beginAtMs) this.window.send(nowMs, send);
-    this.advance(nowMs);
-    this.settleWriters(nowMs);
   }
 
   /** When `step` is to be called again, at the latest; replies and commands come before. Infinity once there is nothing to do. */
   wakeAtMs(nowMs: number): number {
-    if (this.phase === 'failed' || this.phase === 'drained') return Number.POSITIVE_INFINITY;
+    if (this.phase === 'failed') return Number.POSITIVE_INFINITY;
+    if (this.phase === 'drained')
+      return this.hasMore ? nowMs : this.isLinked ? this.window.resendAtMs : Number.POSITIVE_INFINITY;
     if (this.phase === 'rest' && !this.hasMore)
-      return Math.min(this.restSinceMs + PAUSE_MS_MAX, this.window.resendAtMs, nowMs + IDLE_TICK_MS);
+      return Math.min(this.restSinceMs + REST_MS_MAX, this.window.resendAtMs, nowMs + IDLE_TICK_MS);
     let wakeAtMs = nowMs + (this.phase === 'tail' || this.phase === 'ready' ? TAIL_TICK_MS : IDLE_TICK_MS);
     if (this.phase === 'starting' && this.beginAtMs > nowMs) wakeAtMs = Math.min(wakeAtMs, this.beginAtMs);
     if (this.isLinked) wakeAtMs = Math.min(wakeAtMs, this.window.resendAtMs);
@@ -361,8 +364,8 @@ export class MoveSource {
         return;
       case 'rest':
         this.hasMore ||= !this.isRestRead;
-        if (this.isAllSent && this.hasCheckpoint && this.window.isEmpty) this.phase = 'drained';
-        else if (nowMs - this.restSinceMs >= PAUSE_MS_MAX) this.fail(`the last changes took over ${PAUSE_MS_MAX} ms`);
+        if (this.isAllMade && this.isLinked && this.window.isSent) this.phase = 'drained';
+        else if (nowMs - this.restSinceMs >= REST_MS_MAX) this.fail(`the last changes took over ${REST_MS_MAX} ms`);
         return;
       case 'ready':
       case 'drained':
@@ -376,8 +379,8 @@ export class MoveSource {
     return this.isLogRead && !shipper.isInPieces && changed.count <= READY_KEYS && bytes <= READY_BYTES;
   }
 
-  /** In the pause: nothing is left to be sent, neither in the log nor of what was read from it. */
-  private get isAllSent(): boolean {
+  /** In the pause: all is in frames, what was in the log and what was read from it. */
+  private get isAllMade(): boolean {
     return this.isRestRead && this.scan.isDone && !this.shipper.isInPieces && this.changed.count === 0;
   }
 
@@ -390,9 +393,8 @@ export class MoveSource {
     if (this.consumer === null) return;
     const load = Math.max(this.changed.share, this.consumer.lagShare);
     const isTailLong = this.phase === 'tail' && nowMs - this.tailSinceMs >= TAIL_GRACE_MS;
-    // Until the pause, so that the tail stays short.
-    const isClosing = this.phase === 'ready' || this.phase === 'rest';
-    const isHeld = this.hold.isOn && (isClosing || load > WAIT_SHARE / 2);
+    // Until the pause is over, so that the tail stays short.
+    const isHeld = this.hold.isOn && (this.isHandingOver || load > WAIT_SHARE / 2);
     this.hold.set(isTailLong || load > WAIT_SHARE || isHeld);
   }
 }

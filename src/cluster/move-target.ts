@@ -4,6 +4,9 @@
  * Each attempt of the source begins with a frame that deletes what is there; so does this import when it begins, by that first frame. Frames
  * that come twice are confirmed and forgotten, one that comes too early is asked for in its place: so lost connections, repetitions and changed
  * orders end in the same items. While something is being deleted, what comes behind it waits.
+ *
+ * When the source has let go of the slots it says how many frames there are (`takeOver`). The copy is complete when all of them are stored;
+ * where they are not within TAKE_OVER_MS_MAX, clients have waited long enough: this side fails for good, and the source serves on.
  */
 import { ANY_NAMESPACE } from '../store/iteration.ts';
 import { namespaceOf } from '../store/namespaces.ts';
@@ -20,7 +23,7 @@ import {
   type FrameReader,
   RecordKind,
 } from './move-frames.ts';
-import type { MoveReport } from './mover.ts';
+import type { MoveExtent, MoveReport } from './mover.ts';
 import { PartialValue } from './partial-value.ts';
 import type { SlotPurge } from './slot-purge.ts';
 
@@ -29,6 +32,9 @@ export type ReplyToFrame = (reply: Uint8Array) => void;
 
 /** Frames that may wait: a window of the source, and one beside it. */
 const WAITING_BYTES_MAX: number = WINDOW_BYTES + 2 * FRAME_BYTES_MAX;
+
+/** So long the last frames may take after the source has let go. */
+const TAKE_OVER_MS_MAX = 1000;
 
 interface WaitingFrame {
   readonly frame: FrameReader;
@@ -57,6 +63,9 @@ export class MoveTarget {
   private items = 0;
   private bytes = 0;
   private error: string | null = null;
+  /** All that there is, once the source has let go of the slots; and until when it is waited for, from the next step on. */
+  private extent: MoveExtent | null = null;
+  private extentUntilMs = Number.POSITIVE_INFINITY;
 
   /** `store`: the control thread's access. */
   constructor(store: Store, purge: SlotPurge, moveId: number, slots: readonly number[]) {
@@ -69,7 +78,34 @@ export class MoveTarget {
   get report(): MoveReport {
     const { id, items, bytes, error } = this;
     const report = { id, role: 'target' as const, items, bytes, itemsTotal: 0, lag: this.waiting.length };
-    return error === null ? { ...report, state: 'importing' } : { ...report, state: 'failed', error };
+    if (error !== null) return { ...report, state: 'failed', error };
+    return { ...report, state: this.isComplete ? 'complete' : 'importing' };
+  }
+
+  /** The source has let go, and nothing but frames is missing here. */
+  get isTakingOver(): boolean {
+    return this.extent !== null && this.error === null && this.deletions === 0;
+  }
+
+  /** By when it is to be stepped, to notice that the last frames do not come. */
+  get dueAtMs(): number {
+    return this.extentUntilMs;
+  }
+
+  /** The source has let go of the slots: there are so many frames. */
+  takeOver(extent: MoveExtent): void {
+    this.extent = extent;
+  }
+
+  /** Fails where what there is will not come, or has not come in time. */
+  checkExtent(nowMs: number): void {
+    if (this.extent === null || this.error !== null) return;
+    if (this.attempt === this.extent.attempt && this.areDatabasesOthers()) {
+      this.fail('databases were exchanged at the target');
+    } else if (!this.isComplete) {
+      this.extentUntilMs = Math.min(this.extentUntilMs, nowMs + TAKE_OVER_MS_MAX);
+      if (nowMs >= this.extentUntilMs) this.fail(`the last frames did not come within ${TAKE_OVER_MS_MAX} ms`);
+    }
   }
 
   /** A frame of this move. Its bytes are kept until it is stored. `wallMs`: ms since 1970. */
@@ -113,7 +149,16 @@ export class MoveTarget {
     } finally {
       this.store.leave();
     }
-    if (this.error === null) return;
+    if (this.error !== null) this.fail(this.error);
+  }
+
+  private get isComplete(): boolean {
+    const { extent } = this;
+    return extent !== null && this.attempt === extent.attempt && this.next >= extent.frames;
+  }
+
+  private fail(error: string): void {
+    this.error = error;
     for (const { frame, reply } of this.waiting.splice(0)) this.answer(frame.attempt, FrameOutcome.failed, reply);
   }
 

@@ -6,7 +6,7 @@
  * report is a step of the agent, whose effects (marks in the table, then commands) are carried out before the report returns.
  *
  *     source   beginExport ─► copying … copying ─► ready ─(slots paused)─► shipRest ─► drained ─(handover, ok)─► endMove handed
- *     target   beginImport ─► importing … ─(handover accepted: slots OWNED)─► endMove handed
+ *     target   beginImport ─► importing … ─(handover)─► takeOver ─► complete ─(slots OWNED)─► endMove handed
  *     either   failed, or endMove cancelled, at any time before
  *
  * Commands take effect in the order in which they were given, so far as they concern the same slots: an import stores
@@ -17,11 +17,17 @@ import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 export type MoveRole = 'source' | 'target';
 
 /**
- * `copying`: source, scan and tail go on. `ready`: source, the tail is short; the slots are to be paused now. `drained`: source, paused, and the
- * target has confirmed all that there was. `importing`: target. `failed`: given up for the reason in `error`; the mover
- * does no more for this move, and what it has stored is purged by a command.
+ * `copying`: source, scan and tail go on. `ready`: source, the tail is short; the slots are to be paused now. `drained`: source, paused, and all that
+ * there was is on its way to the target, so much as `extent` says. `importing`: target. `complete`: target, which has all that `takeOver`
+ * spoke of. `failed`: given up for the reason in `error`; the mover does no more for this move, and what it has stored is purged by a command.
  */
-export type MoveReportState = 'copying' | 'ready' | 'drained' | 'importing' | 'failed';
+export type MoveReportState = 'copying' | 'ready' | 'drained' | 'importing' | 'complete' | 'failed';
+
+/** All of a copy: the frames that one attempt of the source has made. */
+export interface MoveExtent {
+  readonly attempt: number;
+  readonly frames: number;
+}
 
 export interface MoveReport {
   /** The move's id. */
@@ -36,6 +42,8 @@ export interface MoveReport {
   /** Records of the change log that are still to be sent. */
   readonly lag: number;
   readonly error?: string;
+  /** With `drained`. */
+  readonly extent?: MoveExtent;
 }
 
 /** How a move ended. `handed`: the target has the slots. `cancelled`: the source keeps them, the target's copy is worthless. */
@@ -45,12 +53,17 @@ export interface Mover {
   /** Copy the slots of `move` to `target`. They are MOVING in the table. Reports `copying` now and then, `ready` once. */
   beginExport(move: SlotMove, target: ClusterNode): void;
   /**
-   * The slots are PAUSED in the table: let each data thread finish its batch, send the rest, wait until the target has confirmed all,
-   * report `drained`. Should the pause last too long (a mover's own limit), report `failed` instead: the slots are served on.
+   * The slots are PAUSED in the table: let each data thread finish its batch, send the rest, report `drained`, and send again what is lost. Should
+   * it take too long until all is sent (a mover's own limit), report `failed` instead: the slots are served on.
    */
   shipRest(moveId: number): void;
   /** Take items of `move` from `source` from now on, after what was there in its slots before is deleted. They are IMPORTING in the table. */
   beginImport(move: SlotMove, source: ClusterNode): void;
+  /**
+   * The source serves the slots no more and waits: report `complete` as soon as all of `extent` is stored, or `failed` where that cannot be,
+   * or takes too long (a mover's own limit). Given again it changes nothing.
+   */
+  takeOver(moveId: number, extent: MoveExtent): void;
   /** The move is over: no more is sent, and nothing of it is stored. For an id that is not known nothing happens. */
   endMove(moveId: number, outcome: MoveOutcome): void;
   /**

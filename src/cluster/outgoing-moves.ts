@@ -3,7 +3,8 @@
  *
  *     waiting ─► copying ─► pausing ─► handing ─► handed        each before `handed` ─► failed
  *
- * What makes it safe: `handover` is said only while all commands on the slots wait, and from then on they are served here again only when the
+ * What makes it safe: `handover` is said only while all commands on the slots wait and all that there was is in frames, whose number it tells; the target
+ * takes over only with all of them. From then on the slots are served here again only when the
  * target has said that it will never take over (`unknown`), or is gone from the topology. Ids of moves are never used twice.
  *
  * A move that the topology ends in this node's favour, though the target may have taken over, leaves a doubt: the slots are held back
@@ -24,7 +25,7 @@ import {
   slotCountText,
   toldProgress,
 } from './move-parts.ts';
-import type { MoveReport } from './mover.ts';
+import type { MoveExtent, MoveReport } from './mover.ts';
 import type { MoveMark } from './slot-image.ts';
 
 /** A target's answer is waited for so long. */
@@ -32,7 +33,10 @@ const ANSWER_TIMEOUT_MS = 500;
 /** Then, and after an answer that settles nothing, it is asked again after this. */
 const ASK_AGAIN_MS = 100;
 
-type Export = KnownMove<ExportPhase>;
+interface Export extends KnownMove<ExportPhase> {
+  /** What the target has to have, once all was sent. */
+  extent: MoveExtent | null;
+}
 
 /** What became of exports by a topology. */
 export interface EndedExports {
@@ -78,7 +82,8 @@ export class OutgoingMoves {
       if (this.end(moved, selfId, nowMs) === 'perhapsHanded') perhapsHanded.push(moved.move);
     }
     for (const [id, move] of running) {
-      if (!this.exports.has(id)) this.exports.set(id, { move, phase: 'waiting', progress: NO_PROGRESS, error: null });
+      if (!this.exports.has(id))
+        this.exports.set(id, { move, phase: 'waiting', progress: NO_PROGRESS, error: null, extent: null });
     }
     return { continuing, perhapsHanded };
   }
@@ -107,9 +112,10 @@ export class OutgoingMoves {
       this.output.add({ type: 'shipRest', moveId: report.id });
       return true;
     }
-    if (report.state === 'drained' && phase === 'pausing') {
+    if (report.state === 'drained' && phase === 'pausing' && report.extent !== undefined) {
       moved.phase = 'handing';
-      this.sendHandover(moved.move, nowMs);
+      moved.extent = report.extent;
+      this.sendHandover(moved.move, report.extent, nowMs);
       return true;
     }
     if (report.state === 'failed' && (phase === 'copying' || phase === 'pausing')) {
@@ -142,7 +148,7 @@ export class OutgoingMoves {
     if (moved === undefined || moved.phase !== 'handing') return false;
     this.askAtMs.delete(moveId);
     if (state === 'importing') {
-      this.sendHandover(moved.move, nowMs);
+      this.sendHandover(moved.move, moved.extent!, nowMs);
       return false;
     }
     if (state === 'handed') {
@@ -248,10 +254,10 @@ export class OutgoingMoves {
     );
   }
 
-  private sendHandover(move: SlotMove, nowMs: number): void {
+  private sendHandover(move: SlotMove, extent: MoveExtent, nowMs: number): void {
     this.output.askPeer(
       this.topology.node(move.to)!,
-      { type: 'handover', cluster: this.topology.cluster, to: move.to, move: move.id },
+      { type: 'handover', cluster: this.topology.cluster, to: move.to, move: move.id, ...extent },
       { purpose: { kind: 'handover', moveId: move.id }, nowMs, timeoutMs: ANSWER_TIMEOUT_MS },
     );
   }

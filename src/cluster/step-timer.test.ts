@@ -50,6 +50,26 @@ test('steps follow one another while there is more to do', async () => {
   timer.stop();
 });
 
+test('a step for which clients wait runs at once, and one that is asked for within a step follows it at once', () => {
+  let count = 0;
+  const timer = new StepTimer(
+    () => 0,
+    () => {
+      count += 1;
+      if (count === 1) {
+        timer.wakeNow();
+        expect(count).toBe(1);
+      }
+      return FOREVER;
+    },
+  );
+  timer.wakeNow();
+  expect(count).toBe(2);
+  timer.stop();
+  timer.wakeNow();
+  expect(count).toBe(2);
+});
+
 test('a step runs when the last one said, by its own timer', async () => {
   const startMs = performance.now();
   const monotonicMs = (): number => performance.now() - startMs;

@@ -1,5 +1,5 @@
 /**
- * Runs the mover's steps when they are due: at once after `wake` or when a step says that there is more to do, with a turn of the event loop
+ * Runs the mover's steps when they are due: soon after `wake` or when a step says that there is more to do, with a turn of the event loop
  * between two, else at the time that the last step told. After a step that took long it rests for a multiple of that: moves get a part of the
  * thread's processor, and clients the rest, however much there is to move. Should an application's fake timers swallow a timer, the next `tick` runs the step.
  */
@@ -22,6 +22,7 @@ export class StepTimer {
   private timer: NodeJS.Timeout | null = null;
   private isSoon = false;
   private isRunning = false;
+  private isWantedNow = false;
   private isStopped = false;
 
   /** `mayRest`: nobody waits for the next step. */
@@ -35,6 +36,12 @@ export class StepTimer {
   wake(): void {
     this.dueMs = Number.NEGATIVE_INFINITY;
     this.runSoon();
+  }
+
+  /** As `wake`, at once; called from within a step it makes another one follow, at once too. */
+  wakeNow(): void {
+    this.isWantedNow = true;
+    if (!this.isRunning) this.run();
   }
 
   /** Call it now and then: runs a step that is due. */
@@ -51,10 +58,13 @@ export class StepTimer {
   private run(): void {
     if (this.isStopped || this.isRunning) return;
     this.isRunning = true;
-    this.dueMs = Number.POSITIVE_INFINITY;
     const startMs = this.monotonicMs();
     try {
-      this.dueMs = Math.min(this.step(), this.dueMs);
+      do {
+        this.isWantedNow = false;
+        this.dueMs = Number.POSITIVE_INFINITY;
+        this.dueMs = Math.min(this.step(), this.dueMs);
+      } while (this.isWantedNow && !this.isStopped);
     } finally {
       this.isRunning = false;
       const endMs = this.monotonicMs();

@@ -1,6 +1,6 @@
 /** Moves that are given up, fail, or meet what was there before; the pace of a move; and what a target does with bytes that are no frame. */
 import { describe, expect, test } from 'bun:test';
-import { expectMoved, KEYS, MOVED, openRun } from '../../test/support/move-run.ts';
+import { expectMoved, isMoved, KEYS, MOVED, openRun } from '../../test/support/move-run.ts';
 import { StoreDriver } from '../../test/support/store-driver.ts';
 import { RIGHT, TwoMovers, WALL_MS } from '../../test/support/two-movers.ts';
 import { slotOf } from '../../test/support/workload-model.ts';
@@ -122,8 +122,8 @@ describe('a move', () => {
     movers.left.enter();
     for (const key of KEYS) driver.set(key, 'new', movers.wallMs);
     movers.left.leave();
-    movers.run(() => movers.error !== null);
-    expect(movers.error).toContain('lost what it had');
+    movers.run(() => movers.last!.state === 'failed');
+    expect(movers.last!.error).toContain('lost what it had');
   });
 
   test('ends the pause where the target does not answer in it', () => {
@@ -140,6 +140,72 @@ describe('a move', () => {
     const beganMs = movers.nowMs;
     while (movers.error === null) movers.tick(10);
     expect(movers.nowMs - beganMs).toBeLessThan(1100);
+  });
+
+  test('is complete only with the last frame, and is given up where that does not come', () => {
+    const run = openRun(115);
+    const { movers } = run;
+    movers.pausesAtOnce = false;
+    movers.begin(1, MOVED);
+    movers.run(() => movers.last?.state === 'ready');
+    const driver = new StoreDriver(movers.left);
+    movers.left.enter();
+    for (const key of KEYS.slice(0, 100)) driver.set(key, 'new', movers.wallMs);
+    movers.left.leave();
+    movers.tamper = () => null;
+    movers.leftMover.shipRest(1);
+    movers.run(() => movers.last?.state === 'drained');
+    const beganMs = movers.nowMs;
+    movers.run(() => movers.error !== null, { ms: 10 });
+    expect([movers.isHanded, movers.error]).toEqual([false, 'the last frames did not come within 1000 ms']);
+    expect(movers.nowMs - beganMs).toBeLessThan(1300);
+    // The source has not lost anything by it.
+    movers.rightMover.endMove(1, 'cancelled');
+    movers.tamper = (frame) => frame;
+    movers.pausesAtOnce = true;
+    movers.error = null;
+    movers.begin(2, MOVED);
+    movers.run(() => movers.isHanded);
+    const target = new StoreDriver(movers.right);
+    movers.right.enter();
+    for (const key of KEYS.slice(0, 100)) {
+      if (isMoved.has(slotOf(key))) expect(target.get(key, movers.wallMs)).toBe('new');
+    }
+    movers.right.leave();
+  });
+
+  test('sends the last frames again over a new connection', () => {
+    const run = openRun(117);
+    const { movers } = run;
+    movers.begin(1, MOVED);
+    movers.tamper = (frame) => (movers.last?.state === 'drained' ? null : frame);
+    const key = KEYS.find((each) => isMoved.has(slotOf(each)))!;
+    movers.onPause = (paused) => {
+      if (paused) new StoreDriver(movers.left).set(key, 'the last one', movers.wallMs);
+    };
+    movers.run(() => movers.last?.state === 'drained');
+    movers.cut();
+    movers.tamper = (frame) => frame;
+    movers.run(() => movers.isHanded || movers.error !== null);
+    expect(movers.error).toBeNull();
+    movers.right.enter();
+    expect(new StoreDriver(movers.right).get(key, movers.wallMs)).toBe('the last one');
+    movers.right.leave();
+  });
+
+  test('has other work wait while it is handed over, but not for long', () => {
+    const { movers } = openRun(119);
+    movers.pausesAtOnce = false;
+    movers.begin(1, MOVED);
+    movers.run(() => movers.last?.state === 'ready');
+    const beganMs = movers.nowMs;
+    movers.leftMover.purge(
+      5,
+      [...new Set(KEYS.map(slotOf))].filter((slot) => !isMoved.has(slot)),
+    );
+    movers.run(() => movers.purged.length > 0);
+    expect(movers.nowMs - beganMs).toBeGreaterThanOrEqual(8);
+    expect(movers.nowMs - beganMs).toBeLessThan(50);
   });
 });
 

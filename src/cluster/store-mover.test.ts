@@ -102,7 +102,7 @@ describe('a move', () => {
     if (when === 'in the pause') {
       movers.leftMover.shipRest(1);
       movers.run(() => movers.error !== null);
-      expect(movers.error).toContain('lost what it had');
+      expect(movers.error).toContain('exchanged at the target');
       return;
     }
     const driver = new StoreDriver(movers.left);

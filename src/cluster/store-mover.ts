@@ -1,7 +1,8 @@
 /**
  * The mover of a node: all moves in which it takes part, over its store, and the deletions. Sans-IO: the host gives connections, time and
  * frames (`MoverPort`, `step`, `takeFrame`), and calls `step` when `wake` asks for it or when the time has come that the last step told. Everything runs on the control
- * thread, in steps of about a millisecond, so that the thread's leases and topologies never wait for data.
+ * thread, in steps of about a millisecond, so that the thread's leases and topologies never wait for data. While a hand-over goes on, clients wait:
+ * its steps come at once, and other work only now and then.
  */
 import type { ChangeLog } from '../changes/change-log.ts';
 import type { Store } from '../store/store.ts';
@@ -12,11 +13,13 @@ import { BytePace } from './byte-pace.ts';
 import { encodeFrameReply, FrameOutcome, FrameReader } from './move-frames.ts';
 import { MoveSource } from './move-source.ts';
 import { MoveTarget, type ReplyToFrame } from './move-target.ts';
-import type { MoveOutcome, Mover, MoveReport, MoverReports } from './mover.ts';
+import type { MoveExtent, MoveOutcome, Mover, MoveReport, MoverReports } from './mover.ts';
 import { SlotPurge } from './slot-purge.ts';
 
 /** How often progress is reported. */
 const REPORT_MS = 250;
+/** How long other work may wait for hand-overs. */
+const OTHERS_WAIT_MS = 10;
 
 /** A connection to a target, for one move. It is opened again by itself after it was lost, until it is closed. */
 export interface MoveLink {
@@ -38,6 +41,8 @@ export interface MoverPort {
   connect(target: ClusterNode, events: MoveLinkEvents): MoveLink;
   /** `step` is to be called soon. */
   wake(): void;
+  /** As `wake`, as soon as what runs has ended: clients wait for it. */
+  wakeNow(): void;
   /** Those who were made to wait with a write (`Store.writersWait`) are to look again. */
   writersResumed(): void;
 }
@@ -73,6 +78,8 @@ export class StoreMover implements Mover {
   /** Deletions that are done and not yet reported. */
   private purged: number[] = [];
   private dropWanted = false;
+  /** When other things than hand-overs were worked on last. */
+  private othersAtMs = Number.NEGATIVE_INFINITY;
   private nowMs = 0;
   private wallMs = 0;
 
@@ -104,13 +111,18 @@ export class StoreMover implements Mover {
 
   shipRest(moveId: number): void {
     this.exports.get(moveId)?.source.shipRest();
-    this.parts.port.wake();
+    this.parts.port.wakeNow();
   }
 
   beginImport(move: SlotMove, _source: ClusterNode): void {
     if (this.imports.has(move.id)) return;
     this.imports.set(move.id, new MoveTarget(this.parts.store, this.purges, move.id, move.slots));
     this.parts.port.wake();
+  }
+
+  takeOver(moveId: number, extent: MoveExtent): void {
+    this.imports.get(moveId)?.takeOver(extent);
+    this.parts.port.wakeNow();
   }
 
   endMove(moveId: number, _outcome: MoveOutcome): void {
@@ -162,7 +174,8 @@ export class StoreMover implements Mover {
       return;
     }
     target.receive(frame, reply, this.wallMs);
-    this.parts.port.wake();
+    if (target.isTakingOver) this.parts.port.wakeNow();
+    else this.parts.port.wake();
   }
 
   /** A piece of work of each kind. Returns the monotonic ms at which the next step is due at the latest. */
@@ -170,10 +183,18 @@ export class StoreMover implements Mover {
     this.nowMs = nowMs;
     this.wallMs = wallMs;
     if (this.dropWanted) this.drop(wallMs);
-    this.purges.step();
-    for (const target of this.imports.values()) target.storeWaiting(wallMs);
+    const othersWait = this.isHandingOver && nowMs - this.othersAtMs < OTHERS_WAIT_MS;
+    if (!othersWait) {
+      this.othersAtMs = nowMs;
+      this.purges.step();
+    }
+    for (const target of this.imports.values()) {
+      if (!othersWait || target.isTakingOver) target.storeWaiting(wallMs);
+      target.checkExtent(nowMs);
+    }
     let writersResumed = false;
     for (const { source, link } of this.exports.values()) {
+      if (othersWait && !source.isHandingOver) continue;
       source.step(nowMs, wallMs, (frame) => link.send(frame));
       if (source.takeWritersResumed()) writersResumed = true;
     }
@@ -184,9 +205,14 @@ export class StoreMover implements Mover {
 
   /** A source is about to hand over, or has clients wait for it, and each target may be what such a source waits for. */
   get mayRest(): boolean {
-    if (this.imports.size > 0) return false;
-    for (const { source } of this.exports.values()) if (source.isHandingOver) return false;
-    return true;
+    return this.imports.size === 0 && !this.isHandingOver;
+  }
+
+  /** Clients wait for a move, or may at any moment. */
+  private get isHandingOver(): boolean {
+    for (const { source } of this.exports.values()) if (source.isHandingOver) return true;
+    for (const target of this.imports.values()) if (target.isTakingOver) return true;
+    return false;
   }
 
   private drop(wallMs: number): void {
@@ -220,9 +246,14 @@ export class StoreMover implements Mover {
   }
 
   private wakeAtMs(nowMs: number): number {
-    if (!this.purges.isIdle || this.purged.length > 0 || this.dropWanted) return nowMs;
-    let wakeAtMs = Number.POSITIVE_INFINITY;
-    for (const { source } of this.exports.values()) wakeAtMs = Math.min(wakeAtMs, source.wakeAtMs(nowMs));
-    return this.imports.size > 0 ? Math.min(wakeAtMs, nowMs + REPORT_MS) : wakeAtMs;
+    if (this.purged.length > 0 || this.dropWanted) return nowMs;
+    const othersMs = this.isHandingOver ? Math.max(nowMs, this.othersAtMs + OTHERS_WAIT_MS) : nowMs;
+    let wakeAtMs = this.purges.isIdle ? Number.POSITIVE_INFINITY : othersMs;
+    for (const { source } of this.exports.values()) {
+      const sourceAtMs = source.wakeAtMs(nowMs);
+      wakeAtMs = Math.min(wakeAtMs, source.isHandingOver ? sourceAtMs : Math.max(sourceAtMs, othersMs));
+    }
+    for (const target of this.imports.values()) wakeAtMs = Math.min(wakeAtMs, target.dueAtMs, nowMs + REPORT_MS);
+    return wakeAtMs;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A node's agent on a clock of the test's own, between a coordinator and peers that do as they are told. What the agent wants
- * of the slot table is done to a real one; what it wants of the mover is noted, and purges are reported at once unless the test holds them.
+ * of the slot table is done to a real one; what it wants of the mover is noted, and what that does is reported at once unless the test holds it.
  */
 import { ClusterAgent } from '../../src/cluster/agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent } from '../../src/cluster/agent-types.ts';
@@ -80,6 +80,8 @@ export class AgentBench {
   onPeer: AnswerOf<PeerRequest, PeerAnswer> = () => null;
   /** False: the test reports them itself. */
   purgesAtOnce = true;
+  /** False: the test reports itself that all is there of what is taken over. */
+  completesAtOnce = true;
   readonly heartbeats: Heartbeat[] = [];
   private due: Due[] = [];
   private watches: { readonly requestId: number; readonly epoch: number }[] = [];
@@ -144,8 +146,11 @@ export class AgentBench {
   ask(request: PeerRequest): PeerAnswer | undefined {
     const ticket = this.nextTicket;
     this.nextTicket += 1;
-    const effects = this.step({ type: 'asked', ticket, request });
-    return effects.find((effect) => effect.type === 'reply')?.answer;
+    const asked = this.effects.length;
+    this.step({ type: 'asked', ticket, request });
+    return this.effects
+      .slice(asked)
+      .flatMap((effect) => (effect.type === 'reply' && effect.ticket === ticket ? [effect.answer] : []))[0];
   }
 
   report(report: Partial<MoveReport> & Pick<MoveReport, 'id' | 'role' | 'state'>): void {
@@ -181,6 +186,8 @@ export class AgentBench {
     if (effect.type === 'slots') this.table.apply(effect.image);
     else if (effect.type === 'serveUntil') this.table.setServeUntil(effect.untilMs, effect.right);
     else if (effect.type === 'purge' && this.purgesAtOnce) this.later({ type: 'purged', purgeId: effect.purgeId }, 0);
+    else if (effect.type === 'takeOver' && this.completesAtOnce)
+      this.report({ id: effect.moveId, role: 'target', state: 'complete' });
     else if (effect.type === 'askCoordinator') this.askCoordinator(effect.requestId, effect.to, effect.request);
     else if (effect.type === 'askPeer') {
       const answer = this.onPeer(effect.request, effect.to.id[0]!);

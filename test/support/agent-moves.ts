@@ -1,11 +1,15 @@
 /** A move of two slots at the side of node a, which is its source or its target, for tests of the agent. */
 import type { PeerAnswer } from '../../src/protocol/cluster/messages.ts';
+import type { MoveExtent } from '../../src/cluster/mover.ts';
 import type { SlotMove, Topology } from '../../src/topology/topology.ts';
 import { AgentBench, idOf, topologyOf } from './agent-bench.ts';
 
 export const SLOTS: readonly number[] = [10, 11];
 export const OUT: SlotMove = { id: 7, from: idOf('a'), to: idOf('b'), slots: SLOTS };
 export const IN: SlotMove = { id: 8, from: idOf('b'), to: idOf('a'), slots: SLOTS };
+
+/** What the source has sent of a move when it lets go. */
+export const EXTENT: MoveExtent = { attempt: 2, frames: 30 };
 
 export function state(name: 'importing' | 'handed' | 'unknown'): PeerAnswer {
   return { type: 'moveState', state: name };

@@ -62,6 +62,8 @@ export class TwoMovers {
   readonly purged: number[] = [];
   dropped = 0;
   isPaused = false;
+  /** The left one has said that the right one may take over. */
+  private isLetGo = false;
   /** The right one has the slots. */
   isHanded = false;
   error: string | null = null;
@@ -96,7 +98,7 @@ export class TwoMovers {
         },
       };
     };
-    const port = { connect, wake: () => {}, writersResumed: () => void (this.writersResumed += 1) };
+    const port = { connect, wake: () => {}, wakeNow: () => {}, writersResumed: () => void (this.writersResumed += 1) };
     this.leftControl = Store.attach(this.left.handle, controlRow(this.left.handle));
     this.leftMover = new StoreMover({
       store: this.leftControl,
@@ -115,7 +117,7 @@ export class TwoMovers {
       port,
       bytesPerSecond,
       reports: {
-        moveChanged: (report) => void this.rightReports.push(report),
+        moveChanged: (report) => this.rightReported(report),
         purged: (id) => void this.purged.push(id),
         dropped: () => void (this.dropped += 1),
       },
@@ -206,19 +208,34 @@ export class TwoMovers {
 
   private leftReported(report: MoveReport): void {
     this.leftReports.push(report);
-    if (report.state === 'failed') {
-      this.error = report.error ?? '';
-      this.pause(false);
-    }
+    // Once the source has let go, the target decides.
+    if (report.state === 'failed' && !this.isLetGo) this.fail(report);
     if (report.state === 'ready' && this.pausesAtOnce) {
       this.pause(true);
       this.leftMover.shipRest(report.id);
     }
-    if (report.state === 'drained') {
+    if (report.extent !== undefined) {
+      this.isLetGo = true;
+      this.rightMover.takeOver(report.id, report.extent);
+    }
+  }
+
+  private rightReported(report: MoveReport): void {
+    this.rightReports.push(report);
+    if (report.state === 'failed' && this.isLetGo) this.fail(report);
+    if (report.state === 'complete') {
       this.isHanded = true;
+      this.isLetGo = false;
       this.pause(false);
       this.rightMover.endMove(report.id, 'handed');
       this.leftMover.endMove(report.id, 'handed');
     }
+  }
+
+  private fail({ id, error = '' }: MoveReport): void {
+    this.error = error;
+    this.isLetGo = false;
+    this.pause(false);
+    if (this.last?.state !== 'failed') this.leftMover.endMove(id, 'cancelled');
   }
 }

@@ -48,7 +48,7 @@ const REQUESTS: readonly CoordinatorRequest[] = [
 const PEER_REQUESTS: readonly PeerRequest[] = [
   { type: 'promise', cluster, from: A, epoch: 7, durationMs: 2000 },
   { type: 'moveStatus', cluster, to: A, move: 1 },
-  { type: 'handover', cluster, to: A, move: 2 },
+  { type: 'handover', cluster, to: A, move: 2, attempt: 3, frames: 40 },
 ];
 
 const ANSWERS: readonly CoordinatorAnswer[] = [

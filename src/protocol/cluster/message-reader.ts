@@ -144,8 +144,16 @@ function readPeerRequest(type: string, fields: JsonFields, cluster: string): Pee
         epoch: fields.count('epoch', 0, EPOCH_MAX),
         durationMs: fields.count('durationMs', 1, DURATION_MS_MAX),
       };
-    case 'moveStatus':
     case 'handover':
+      return {
+        type,
+        cluster,
+        to: readNodeId(fields, 'to'),
+        move: fields.count('move', 0, COUNT_MAX),
+        attempt: fields.count('attempt', 0, COUNT_MAX),
+        frames: fields.count('frames', 0, COUNT_MAX),
+      };
+    case 'moveStatus':
       return { type, cluster, to: readNodeId(fields, 'to'), move: fields.count('move', 0, COUNT_MAX) };
     default:
       throw new MessageFault(`a node knows no message of type ${JSON.stringify(type.slice(0, 64))}`);

@@ -90,9 +90,11 @@ export interface MoveStatusRequest extends Addressed {
 
 export interface Handover extends Addressed {
   readonly type: 'handover';
-  /** The move's target. */
+  /** The move's target, which takes over as soon as it has `frames` frames of the source's attempt `attempt`. */
   readonly to: string;
   readonly move: number;
+  readonly attempt: number;
+  readonly frames: number;
 }
 
 export type AdminRequest =

@@ -149,7 +149,8 @@ describe('a host', () => {
     expect(await ask(peerPort, encodeMessage({ ...promise, cluster: 'other' }))).toContain('not \\"other\\"');
     expect(await ask(peerPort, Buffer.from('garbage'))).toContain('must be JSON');
     expect(await ask(peerPort, Buffer.from('{"protocol":99}'))).toContain('speaks version 1');
-    const handover = { type: 'handover', cluster: HOSTED_CLUSTER, to: node.nodeId, move: 5 } as const;
+    const extent = { attempt: 1, frames: 2 };
+    const handover = { type: 'handover', cluster: HOSTED_CLUSTER, to: node.nodeId, move: 5, ...extent } as const;
     expect(await ask(peerPort, encodeMessage(handover))).toContain('unknown');
     expect(await ask(peerPort, encodeMessage({ ...handover, to: 'f'.repeat(40) }))).toContain('"refused"');
     expect([node.table.epoch, node.table.version]).toEqual([epoch, version]);
