@@ -213,9 +213,10 @@ export class ClusterAgent {
   }
 
   private takeReport(report: MoveReport, nowMs: number): void {
-    const changed =
+    const change =
       report.role === 'source' ? this.outgoing.takeReport(report, nowMs) : this.incoming.takeReport(report);
-    if (changed) this.movesChanged();
+    if (change === 'news') this.movesChanged();
+    else if (change === 'marks') this.isImageOld = true;
   }
 
   private movesChanged(): void {

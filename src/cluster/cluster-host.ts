@@ -137,6 +137,8 @@ class RunningHost implements ClusterHost {
   private trouble: string | null = null;
   private isStepping = false;
   private isMoverWanted = false;
+  /** The data threads have not heard of the last change of the slot table. */
+  private isNoticeDue = false;
   private stopping: Promise<void> | null = null;
   private stopTicks: (() => void) | null = null;
   private hasLeft: () => void = () => {};
@@ -234,6 +236,8 @@ class RunningHost implements ClusterHost {
     const nowMs = this.parts.clock.monotonicMs();
     for (const connection of this.moveConnections) connection.tick(nowMs);
     this.moverTimer.tick(nowMs);
+    if (this.isNoticeDue) this.parts.onSlotsChanged();
+    this.isNoticeDue = false;
     this.step({ type: 'tick', figures: this.parts.figures() });
   }
 
@@ -259,27 +263,35 @@ class RunningHost implements ClusterHost {
     if (!this.isStepping) this.moverTimer.wakeNow();
   }
 
-  private setServeUntil(untilMs: number, right: ServingRight): void {
+  /**
+   * Clients that wait for a slot which is not paused any more are let go at once. A pause lets nobody go, so the data threads, which it would only wake, hear of
+   * it with the next tick; and where slots were taken over, the source is told first.
+   */
+  private changeSlots(change: (slots: SlotTable) => void): void {
     const { slots, onSlotsChanged } = this.parts;
-    const { version } = slots;
-    slots.setServeUntil(untilMs, right);
-    if (slots.version !== version) onSlotsChanged();
+    const { version, pausedCount } = slots;
+    change(slots);
+    if (slots.version === version) return;
+    this.isNoticeDue = slots.pausedCount > pausedCount;
+    if (slots.pausedCount < pausedCount) onSlotsChanged();
+    else if (!this.isNoticeDue) queueMicrotask(onSlotsChanged);
   }
 
   private carryOut(effect: AgentEffect): void {
     const { parts, mover } = this;
     switch (effect.type) {
       case 'slots':
-        parts.slots.apply(effect.image);
-        return parts.onSlotsChanged();
+        return this.changeSlots((slots) => slots.apply(effect.image));
       case 'serveUntil':
-        return this.setServeUntil(effect.untilMs, effect.right);
+        return this.changeSlots((slots) => slots.setServeUntil(effect.untilMs, effect.right));
       case 'topology':
         return this.tell(encodeTopology(effect.topology));
       case 'trouble':
         this.trouble = effect.trouble;
         return this.tell(null);
       case 'beginExport':
+        // The handover goes there.
+        this.links.prepare(peerAddress(effect.target));
         return mover.beginExport(effect.move, effect.target);
       case 'shipRest':
         return mover.shipRest(effect.moveId);
@@ -296,7 +308,9 @@ class RunningHost implements ClusterHost {
       case 'dropAll':
         return mover.dropAll();
       case 'askCoordinator':
-        return this.ask(effect.requestId, effect.to, effect.request, decodeCoordinatorAnswer);
+        // What the mover was asked for comes first: clients may wait for that.
+        queueMicrotask(() => this.ask(effect.requestId, effect.to, effect.request, decodeCoordinatorAnswer));
+        return;
       case 'askPeer':
         return this.ask(effect.requestId, peerAddress(effect.to), effect.request, decodePeerAnswer);
       case 'forget':
@@ -316,6 +330,7 @@ class RunningHost implements ClusterHost {
     request: Message,
     decode: (bytes: Uint8Array) => CoordinatorAnswer | PeerAnswer,
   ): void {
+    if (this.stopping !== null) return;
     this.links.ask(requestId, address, encodeMessage(request), {
       answered: (value) => {
         let answer: CoordinatorAnswer | PeerAnswer;

@@ -24,6 +24,9 @@ export interface ControlAnswer {
   failed(reason: string): void;
 }
 
+const NOTHING = new Uint8Array(0);
+const NOBODY: LinkAnswer = { answered: () => {}, failed: () => {} };
+
 interface Link {
   readonly address: string;
   readonly frames: FrameLink;
@@ -74,6 +77,11 @@ export class ControlLinks {
     const sentAtMs = this.options.monotonicMs();
     const frameId = link.frames.send(Opcode.control, value, events);
     if (!isOver) this.questions.set(requestId, { link, frameId, sentAtMs });
+  }
+
+  /** Something will be asked of `address` soon, and then at once: has a connection made. */
+  prepare(address: string): void {
+    if (!this.links.has(address)) this.open(address)?.frames.send(Opcode.ping, NOTHING, NOBODY);
   }
 
   /** The answer to `requestId` did not come in time, or is of no interest any more. */

@@ -17,6 +17,7 @@ import {
   NO_PROGRESS,
   ownsSome,
   progressOf,
+  type ReportChange,
   slotCountText,
   toldProgress,
 } from './move-parts.ts';
@@ -88,21 +89,21 @@ export class IncomingMoves {
     }
   }
 
-  /** What the mover tells. True where marks have changed, and the coordinator should hear of it. */
-  takeReport(report: MoveReport): boolean {
+  /** What the mover tells. */
+  takeReport(report: MoveReport): ReportChange {
     const moved = this.imports.get(report.id);
-    if (moved === undefined) return false;
+    if (moved === undefined) return 'nothing';
     moved.progress = progressOf(report);
-    if (moved.phase !== 'importing') return false;
+    if (moved.phase !== 'importing') return 'nothing';
     const { move } = moved;
     if (report.state === 'complete' && moved.ticket !== null) {
       moved.phase = 'handed';
       this.output.add({ type: 'endMove', moveId: move.id, outcome: 'handed' });
       this.output.log('info', `took over ${slotCountText(move)} from node ${shortNodeId(move.from)}`);
       this.answer(moved, 'handed');
-      return true;
+      return 'news';
     }
-    if (report.state !== 'failed') return false;
+    if (report.state !== 'failed') return 'nothing';
     moved.phase = 'failed';
     moved.error = report.error ?? 'no reason was given';
     this.answer(moved, 'unknown');
@@ -111,7 +112,7 @@ export class IncomingMoves {
       'warn',
       `the move of ${slotCountText(move)} from node ${shortNodeId(move.from)} failed: ${moved.error}`,
     );
-    return true;
+    return 'news';
   }
 
   /** The source has let go of the slots of `moveId` and sent `extent`. It is answered, under `ticket`, when this node serves them, or never will. */

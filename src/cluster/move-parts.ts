@@ -18,6 +18,9 @@ export interface KnownMove<P extends ExportPhase | ImportPhase> {
   error: string | null;
 }
 
+/** What a report changes: nothing, the marks of the slots, or also what the coordinator should hear of at once. */
+export type ReportChange = 'nothing' | 'marks' | 'news';
+
 /** For the coordinator. */
 export function toldProgress({ move, phase, progress, error }: KnownMove<ExportPhase | ImportPhase>): MoveProgress {
   const state = phase === 'handed' || phase === 'failed' ? phase : 'copying';

@@ -22,6 +22,7 @@ import {
   NO_PROGRESS,
   ownsSome,
   progressOf,
+  type ReportChange,
   slotCountText,
   toldProgress,
 } from './move-parts.ts';
@@ -101,28 +102,28 @@ export class OutgoingMoves {
     return begun;
   }
 
-  /** What the mover tells. True where marks have changed, and the coordinator should hear of it. */
-  takeReport(report: MoveReport, nowMs: number): boolean {
+  /** What the mover tells. */
+  takeReport(report: MoveReport, nowMs: number): ReportChange {
     const moved = this.exports.get(report.id);
-    if (moved === undefined) return false;
+    if (moved === undefined) return 'nothing';
     moved.progress = progressOf(report);
     const { phase } = moved;
     if (report.state === 'ready' && phase === 'copying') {
       moved.phase = 'pausing';
       this.output.add({ type: 'shipRest', moveId: report.id });
-      return true;
+      return 'marks';
     }
     if (report.state === 'drained' && phase === 'pausing' && report.extent !== undefined) {
       moved.phase = 'handing';
       moved.extent = report.extent;
       this.sendHandover(moved.move, report.extent, nowMs);
-      return true;
+      return 'nothing';
     }
     if (report.state === 'failed' && (phase === 'copying' || phase === 'pausing')) {
       this.fail(moved, report.error ?? 'no reason was given');
-      return true;
+      return 'news';
     }
-    return false;
+    return 'nothing';
   }
 
   /** Gives moves up that were not handed over, nor are being so. True where there was one. */
