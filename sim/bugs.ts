@@ -3,12 +3,14 @@
  * it is asked for.
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading } from '../src/changes/change-log.ts';
+import type { MoveReport } from '../src/cluster/mover.ts';
 import type { SlotTable } from '../src/cluster/slot-table.ts';
 
-export const PLANTED_BUGS = ['skipFence', 'dropTail', 'reuseEpoch', 'fastClock'] as const;
+export const PLANTED_BUGS = ['skipFence', 'dropTail', 'takeEarly', 'reuseEpoch', 'fastClock'] as const;
 
 /**
  * `skipFence`: a node serves on when its lease has ended. `dropTail`: what is written during a move is not sent to the target.
+ * `takeEarly`: the target of a move takes over before it has all that the source sent.
  * `reuseEpoch`: a coordinator that is elected reads an old state, so its first topology has an epoch that another one had. `fastClock`: not a bug but a machine whose clock is slower by more than
  * leases allow for, which shows what their bound is for.
  */
@@ -34,4 +36,9 @@ export function withoutTail(log: ChangeLog): ChangeLog {
     return consumer;
   };
   return Object.create(log, { open: { value: open } }) as ChangeLog;
+}
+
+/** What a target says that has everything. */
+export function completeReport(id: number): MoveReport {
+  return { id, role: 'target', state: 'complete', items: 0, bytes: 0, itemsTotal: 0, lag: 0 };
 }

@@ -27,7 +27,7 @@ import { Store } from '../src/store/store.ts';
 import { encodeTopology } from '../src/topology/encoding.ts';
 import type { Topology } from '../src/topology/topology.ts';
 import { performAtHandover } from './actions.ts';
-import { withoutTail } from './bugs.ts';
+import { completeReport, withoutTail } from './bugs.ts';
 import type { Reply } from './calls.ts';
 import type { ClientAnswer, ClientRequest } from './client.ts';
 import { DataPlane } from './data-plane.ts';
@@ -221,7 +221,8 @@ export class SimNode implements Server {
         mover.beginImport(effect.move, effect.source);
         return;
       case 'takeOver':
-        mover.takeOver(effect.moveId, effect.extent);
+        if (world.bug === 'takeEarly') this.step({ type: 'moveChanged', report: completeReport(effect.moveId) });
+        else mover.takeOver(effect.moveId, effect.extent);
         return;
       case 'endMove':
         world.trace.note(process.name, () => `ends move ${effect.moveId}, ${effect.outcome}`);

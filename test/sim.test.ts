@@ -47,6 +47,7 @@ interface Plant {
 const PLANTS: readonly Plant[] = [
   { bug: 'skipFence', within: 60, profiles: ['faults'], kinds: ['twoServe', 'notLinearizable'] },
   { bug: 'dropTail', within: 10, profiles: PROFILES, kinds: ['notLinearizable'] },
+  { bug: 'takeEarly', within: 10, profiles: PROFILES, kinds: ['notLinearizable'] },
   {
     bug: 'reuseEpoch',
     within: 100,
