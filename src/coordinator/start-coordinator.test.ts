@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failureOf } from '../../test/support/failure-of.ts';
+import { heartbeatOf } from '../../test/support/heartbeat.ts';
 import { TcpPeer } from '../../test/support/tcp-peer.ts';
 import { FrameLink } from '../control/frame-link.ts';
 import { requestFrame } from '../control/frames.ts';
@@ -80,16 +81,7 @@ async function askLeader(link: FrameLink, message: CoordinatorRequest): Promise<
 }
 
 function heartbeat(digit: string, epoch: number, port = 7001): CoordinatorRequest {
-  return {
-    type: 'heartbeat',
-    cluster: CLUSTER,
-    node: { id: digit.repeat(40), host: '127.0.0.1', port, peerPort: port + 1, zone: '', weight: 1 },
-    epoch,
-    leaving: false,
-    moves: [],
-    handed: [],
-    figures: { items: 0, bytes: 0, memoryBytes: 0 },
-  };
+  return heartbeatOf({ cluster: CLUSTER, digit, epoch, port });
 }
 
 const STATUS = { type: 'status', cluster: CLUSTER } as const;

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failureOf } from '../../../test/support/failure-of.ts';
+import { heartbeatOf } from '../../../test/support/heartbeat.ts';
 import { FrameLink } from '../../control/frame-link.ts';
 import { startCoordinator } from '../../coordinator/start-coordinator.ts';
 import { FileStateStore } from '../../coordinator/state/file-state-store.ts';
@@ -72,16 +73,7 @@ class HeartbeatNode {
   private beat(): void {
     if (this.isStopped) return;
     const { digit, port, epoch } = this;
-    const value = encodeMessage({
-      type: 'heartbeat',
-      cluster: CLUSTER,
-      node: { id: digit.repeat(40), host: '127.0.0.1', port, peerPort: port + 1, zone: '', weight: 1 },
-      epoch,
-      leaving: false,
-      moves: [],
-      handed: [],
-      figures: { items: 0, bytes: 0, memoryBytes: 0 },
-    });
+    const value = encodeMessage(heartbeatOf({ cluster: CLUSTER, digit, epoch, port }));
     this.link.send(Opcode.control, value, {
       answered: (bytes) => {
         const answer = decodeCoordinatorAnswer(bytes);
