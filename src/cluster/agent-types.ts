@@ -59,8 +59,8 @@ export type AgentEffect =
   | { readonly type: 'reply'; readonly ticket: number; readonly answer: PeerAnswer }
   | { readonly type: 'slots'; readonly image: SlotImage }
   | { readonly type: 'serveUntil'; readonly untilMs: number; readonly right: ServingRight }
-  /** For data threads: the topology in which the slot table's indexes count from now on. */
-  | { readonly type: 'topology'; readonly topology: Topology }
+  /** For data threads: the topology in which the slot table's indexes count from now on, as it came. */
+  | { readonly type: 'topology'; readonly topology: Topology; readonly encoded: Uint8Array }
   | { readonly type: 'beginExport'; readonly move: SlotMove; readonly target: ClusterNode }
   | { readonly type: 'shipRest'; readonly moveId: number }
   | { readonly type: 'beginImport'; readonly move: SlotMove; readonly source: ClusterNode }

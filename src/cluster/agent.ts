@@ -37,7 +37,7 @@ import { SlotFences } from './slot-fences.ts';
 import { SlotHolds } from './slot-holds.ts';
 import { type MoveMark, slotImage } from './slot-image.ts';
 import type { SlotImage } from './slot-table.ts';
-import { TopologyIntake } from './topology-intake.ts';
+import { type TakenTopology, TopologyIntake } from './topology-intake.ts';
 
 /** `dropping`: removed, until all is deleted. `left`: gone in order, for good. */
 type Life = 'joining' | 'member' | 'dropping' | 'left';
@@ -225,19 +225,19 @@ export class ClusterAgent {
   }
 
   private takeTopology(base64: string, nowMs: number): void {
-    const topology = this.intake.take(base64, this.topology);
-    if (topology === null) this.talk.watchInVain(nowMs);
-    else this.applyTopology(topology, nowMs);
+    const taken = this.intake.take(base64, this.topology);
+    if (taken === null) this.talk.watchInVain(nowMs);
+    else this.applyTopology(taken, nowMs);
   }
 
-  private applyTopology(after: Topology, nowMs: number): void {
+  private applyTopology({ topology: after, encoded }: TakenTopology, nowMs: number): void {
     const before = this.topology;
     const selfId = this.node.id;
     const { words } = this.image;
     raiseFences(this.fences, { words, before, after, unsure: this.outgoing.unsure(), nowMs });
     this.topology = after;
     this.isImageOld = true;
-    this.output.add({ type: 'topology', topology: after });
+    this.output.add({ type: 'topology', topology: after, encoded });
     if (after.node(selfId) === null) {
       if (this.life === 'member') this.removed(nowMs);
       return;

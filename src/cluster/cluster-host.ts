@@ -24,7 +24,6 @@ import {
   type PeerAnswer,
 } from '../protocol/cluster/messages.ts';
 import { Opcode, Status } from '../protocol/shoal/frame.ts';
-import { encodeTopology } from '../topology/encoding.ts';
 import type { ClusterNode } from '../topology/topology.ts';
 import { ClusterAgent } from './agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent, type AgentSnapshot } from './agent-types.ts';
@@ -285,7 +284,7 @@ class RunningHost implements ClusterHost {
       case 'serveUntil':
         return this.changeSlots((slots) => slots.setServeUntil(effect.untilMs, effect.right));
       case 'topology':
-        return this.tell(encodeTopology(effect.topology));
+        return this.tell(effect.encoded);
       case 'trouble':
         this.trouble = effect.trouble;
         return this.tell(null);

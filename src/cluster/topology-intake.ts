@@ -7,6 +7,12 @@ import { decodeTopology } from '../topology/encoding.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 
+export interface TakenTopology {
+  readonly topology: Topology;
+  /** As it came. */
+  readonly encoded: Uint8Array;
+}
+
 export class TopologyIntake {
   private readonly output: AgentOutput;
   /** What was taken last, as it came. */
@@ -18,15 +24,16 @@ export class TopologyIntake {
   }
 
   /** The topology that a coordinator sent, where it is to be applied after `current`; else null. */
-  take(base64: string, current: Topology): Topology | null {
+  take(base64: string, current: Topology): TakenTopology | null {
     // Equal topologies have equal encodings.
     if (base64 === this.taken) return null;
-    const topology = readTopology(base64);
+    const encoded = Buffer.from(base64, 'base64');
+    const topology = readTopology(encoded);
     const reason = typeof topology === 'string' ? topology : whyNot(topology, current);
     if (typeof topology !== 'string' && reason === null) {
       this.taken = base64;
       this.refused = '';
-      return topology;
+      return { topology, encoded };
     }
     if (reason !== null && reason !== this.refused) {
       this.refused = reason;
@@ -37,9 +44,9 @@ export class TopologyIntake {
 }
 
 /** The topology, or what is wrong with it. */
-function readTopology(base64: string): Topology | string {
+function readTopology(encoded: Uint8Array): Topology | string {
   try {
-    return decodeTopology(Buffer.from(base64, 'base64'));
+    return decodeTopology(encoded);
   } catch (error) {
     if (error instanceof ShoalError) return error.message;
     throw error;
