@@ -123,6 +123,7 @@ export class SimNode implements Server {
       },
       reports: {
         moveChanged: (report) => this.step({ type: 'moveChanged', report }),
+        replicasChanged: (report) => this.step({ type: 'replicasChanged', report }),
         purged: (purgeId) => this.step({ type: 'purged', purgeId }),
         dropped: () => this.rejoin(),
       },
@@ -235,6 +236,12 @@ export class SimNode implements Server {
       case 'dropAll':
         world.trace.note(process.name, () => 'deletes everything');
         mover.dropAll();
+        return;
+      case 'replicateTo':
+        mover.replicateTo(this.id, effect.targets);
+        return;
+      case 'copyFrom':
+        mover.copyFrom(this.id, effect.sources);
         return;
       case 'setPace':
         mover.setPace(effect.bytesPerSecond);

@@ -38,6 +38,8 @@ const ORDER: Readonly<Record<AgentEffect['type'], number>> = {
   takeOver: 4,
   beginImport: 4,
   setPace: 4,
+  replicateTo: 4,
+  copyFrom: 4,
   reply: 5,
   forget: 6,
   askCoordinator: 6,

@@ -14,7 +14,7 @@ import type {
   PeerRequest,
 } from '../protocol/cluster/messages.ts';
 import type { ClusterNode, SlotMove, Topology } from '../topology/topology.ts';
-import type { MoveExtent, MoveOutcome, MoveReport, MoveRole } from './mover.ts';
+import type { MoveExtent, MoveOutcome, MoveReport, MoveRole, ReplicaAssignment, ReplicaReport } from './mover.ts';
 import type { ServingRight, SlotImage } from './slot-table.ts';
 
 /** The lease of a coordinator that has not said another one yet. */
@@ -40,6 +40,7 @@ export type AgentEvent =
   /** Another node asks; `ticket` names the question in the reply. */
   | { readonly type: 'asked'; readonly ticket: number; readonly request: PeerRequest }
   | { readonly type: 'moveChanged'; readonly report: MoveReport }
+  | { readonly type: 'replicasChanged'; readonly report: ReplicaReport }
   | { readonly type: 'purged'; readonly purgeId: number }
   /** All was deleted, as `dropAll` demanded; the node joins anew under `nodeId`, which no node ever had. */
   | { readonly type: 'dropped'; readonly nodeId: string }
@@ -66,6 +67,10 @@ export type AgentEffect =
   | { readonly type: 'beginImport'; readonly move: SlotMove; readonly source: ClusterNode }
   | { readonly type: 'takeOver'; readonly moveId: number; readonly extent: MoveExtent }
   | { readonly type: 'endMove'; readonly moveId: number; readonly outcome: MoveOutcome }
+  /** From now on this node's changes go to these nodes, and to no others. */
+  | { readonly type: 'replicateTo'; readonly targets: readonly ReplicaAssignment[] }
+  /** From now on this node is a replica of these, and of no others. */
+  | { readonly type: 'copyFrom'; readonly sources: readonly ReplicaAssignment[] }
   | { readonly type: 'purge'; readonly purgeId: number; readonly slots: readonly number[] }
   | { readonly type: 'setPace'; readonly bytesPerSecond: number }
   /** The node was removed: everything goes, and `dropped` with a new id is awaited. */

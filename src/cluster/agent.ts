@@ -134,6 +134,8 @@ export class ClusterAgent {
       case 'moveChanged':
         this.takeReport(event.report, nowMs);
         return;
+      case 'replicasChanged':
+        return;
       case 'purged':
         if (this.holds.purged(event.purgeId)) this.isImageOld = true;
         return;

@@ -166,6 +166,7 @@ class RunningHost implements ClusterHost {
       },
       {
         moveChanged: (report) => this.step({ type: 'moveChanged', report }),
+        replicasChanged: (report) => this.step({ type: 'replicasChanged', report }),
         purged: (purgeId) => this.step({ type: 'purged', purgeId }),
         dropped: () => this.step({ type: 'dropped', nodeId: newNodeId() }),
       },
@@ -300,6 +301,10 @@ class RunningHost implements ClusterHost {
         return mover.takeOver(effect.moveId, effect.extent);
       case 'endMove':
         return mover.endMove(effect.moveId, effect.outcome);
+      case 'replicateTo':
+        return mover.replicateTo(this.agent.nodeId, effect.targets);
+      case 'copyFrom':
+        return mover.copyFrom(this.agent.nodeId, effect.sources);
       case 'purge':
         return mover.purge(effect.purgeId, effect.slots);
       case 'setPace':

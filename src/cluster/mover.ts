@@ -11,6 +11,9 @@
  *
  * Commands take effect in the order in which they were given, so far as they concern the same slots: an import stores
  * nothing in a slot whose purge is not over. A mover never calls back from inside a command; it reports afterwards.
+ *
+ * Replicas beside that: one stream from each primary to each node that copies some of its slots, for as long as the topology says so. The agent
+ * tells both ends what the topology says, and hears which slots are synced, a whole copy that follows every change, and how far a copy is.
  */
 import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 
@@ -49,6 +52,37 @@ export interface MoveReport {
 /** How a move ended. `handed`: the target has the slots. `cancelled`: the source keeps them, the target's copy is worthless. */
 export type MoveOutcome = 'handed' | 'cancelled';
 
+/** Slots of one stream of changes, and the node at its other end. */
+export interface ReplicaAssignment {
+  readonly node: ClusterNode;
+  readonly slots: readonly number[];
+}
+
+/** A stream from this node, as primary. */
+export interface ReplicaTargetReport {
+  readonly id: string;
+  /** Slots of which the target has a whole copy, which follows every change. Ascending. */
+  readonly synced: readonly number[];
+  /** Changes that the target has not confirmed, as far as they were read from the change log. */
+  readonly lag: number;
+  /** Why it does not get on, for people; null where it does. */
+  readonly error: string | null;
+}
+
+/** A stream to this node, as replica. */
+export interface ReplicaSourceReport {
+  readonly id: string;
+  /** A position of the source's change log (u32, which comes round): this node has every change at or before it of the slots in `synced`. */
+  readonly through: number;
+  /** As the source has told in the stream. Ascending. */
+  readonly synced: readonly number[];
+}
+
+export interface ReplicaReport {
+  readonly targets: readonly ReplicaTargetReport[];
+  readonly sources: readonly ReplicaSourceReport[];
+}
+
 export interface Mover {
   /** Copy the slots of `move` to `target`. They are MOVING in the table. Reports `copying` now and then, `ready` once. */
   beginExport(move: SlotMove, target: ClusterNode): void;
@@ -73,13 +107,26 @@ export interface Mover {
   purge(purgeId: number, slots: readonly number[]): void;
   /** What all exports together may send in a second from now on, as the coordinator says; Infinity: as fast as they can. */
   setPace(bytesPerSecond: number): void;
-  /** This node was removed from the cluster: end all moves and purges unreported, delete everything, report `dropped`. */
+  /**
+   * As primary, under the id `selfId`: have these nodes copy these slots from now on, and no others. What is assigned as before goes on. A target that
+   * knows nothing of it yet is asked again and again. Each node once.
+   */
+  replicateTo(selfId: string, targets: readonly ReplicaAssignment[]): void;
+  /**
+   * As replica, under the id `selfId`: take these slots from these nodes from now on, and nothing of others. Items of the slots are kept: neither evicted nor removed when
+   * they expire. What is here of a slot whose source is another than before is worthless, and deleted when the new source begins; of one
+   * that is in no assignment any more it stays, until it is purged. Each node once, each slot once.
+   */
+  copyFrom(selfId: string, sources: readonly ReplicaAssignment[]): void;
+  /** This node was removed from the cluster: end all moves, streams and purges unreported, delete everything, report `dropped`. */
   dropAll(): void;
 }
 
 /** What a mover tells, as calls to the host. */
 export interface MoverReports {
   moveChanged(report: MoveReport): void;
+  /** Of all streams; at most every 250 ms, and at once when a set of synced slots or an error changes. */
+  replicasChanged(report: ReplicaReport): void;
   purged(purgeId: number): void;
   dropped(): void;
 }

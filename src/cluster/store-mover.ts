@@ -13,7 +13,7 @@ import { BytePace } from './byte-pace.ts';
 import { encodeFrameReply, FrameOutcome, FrameReader } from './move-frames.ts';
 import { MoveSource } from './move-source.ts';
 import { MoveTarget, type ReplyToFrame } from './move-target.ts';
-import type { MoveExtent, MoveOutcome, Mover, MoveReport, MoverReports } from './mover.ts';
+import type { MoveExtent, MoveOutcome, Mover, MoveReport, MoverReports, ReplicaAssignment } from './mover.ts';
 import { SlotPurge } from './slot-purge.ts';
 
 /** How often progress is reported. */
@@ -141,6 +141,10 @@ export class StoreMover implements Mover {
     });
     this.parts.port.wake();
   }
+
+  replicateTo(_selfId: string, _targets: readonly ReplicaAssignment[]): void {}
+
+  copyFrom(_selfId: string, _sources: readonly ReplicaAssignment[]): void {}
 
   setPace(bytesPerSecond: number): void {
     this.pace.setRate(bytesPerSecond);

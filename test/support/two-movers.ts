@@ -107,6 +107,7 @@ export class TwoMovers {
       bytesPerSecond,
       reports: {
         moveChanged: (report) => this.leftReported(report),
+        replicasChanged: () => {},
         purged: (id) => void this.purged.push(id),
         dropped: () => void (this.dropped += 1),
       },
@@ -118,6 +119,7 @@ export class TwoMovers {
       bytesPerSecond,
       reports: {
         moveChanged: (report) => this.rightReported(report),
+        replicasChanged: () => {},
         purged: (id) => void this.purged.push(id),
         dropped: () => void (this.dropped += 1),
       },
