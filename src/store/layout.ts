@@ -30,6 +30,8 @@
  *     header, a row for each consumer, a word for each hash slot, then the ring of records, 8-byte aligned:
  *     | sequence 32 || key length 16, operation 8, name space 8 || key bytes, 0-7 bytes of padding |
  *
+ *   kept hash slots, in the control words: a bit for each (kept-slots.ts)
+ *
  *   counters of hash slots, where they are kept: a row per thread in each of two blocks (slot-counters.ts)
  *     items      Int32   name space * slots + slot
  *     bytes      Float64 slot
@@ -128,6 +130,8 @@ export const CONTROL_JANITOR_WAKE: number = 6 * CACHE_LINE_WORDS;
 export const CONTROL_JANITOR_STOP: number = CONTROL_JANITOR_WAKE + 1;
 /** 1: what has expired is removed only when somebody asks for it. */
 export const CONTROL_EXPIRY_HELD: number = CONTROL_JANITOR_WAKE + 2;
+/** How many hash slots are kept for another node: at 0 no bit of theirs is looked at. */
+export const CONTROL_KEPT_COUNT: number = CONTROL_JANITOR_WAKE + 3;
 export const CONTROL_WATCH_LOCK: number = 7 * CACHE_LINE_WORDS;
 export const CONTROL_WATCH_COUNT: number = 8 * CACHE_LINE_WORDS;
 /** Writes seen while a watch found no entry of its own. */
@@ -202,6 +206,11 @@ export const WATCH_REFERENCES = 2;
 export const WATCH_VERSION = 3;
 export const WATCH_CAPACITY = 4096;
 
+// Kept hash slots: 32 to a word.
+export const KEPT_WORD_SHIFT = 5;
+export const KEPT_BIT_MASK = 31;
+export const KEPT_WORDS: number = KEY_SLOT_COUNT >> KEPT_WORD_SHIFT;
+
 /** Where the variable parts of the control words begin, for a store of so many segments and threads. */
 export class ControlMap {
   readonly threads: number;
@@ -210,6 +219,7 @@ export class ControlMap {
   readonly overflowDirectory: number;
   readonly ghostDirectory: number;
   readonly watches: number;
+  readonly keptSlots: number;
   readonly words: number;
 
   constructor(segmentCount: number, threadRowCount: number) {
@@ -219,7 +229,8 @@ export class ControlMap {
     this.overflowDirectory = this.indexDirectory + segmentCount;
     this.ghostDirectory = this.overflowDirectory + segmentCount;
     this.watches = this.ghostDirectory + segmentCount;
-    this.words = this.watches + WATCH_CAPACITY * WATCH_ENTRY_WORDS;
+    this.keptSlots = this.watches + WATCH_CAPACITY * WATCH_ENTRY_WORDS;
+    this.words = this.keptSlots + KEPT_WORDS;
   }
 }
 

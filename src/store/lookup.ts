@@ -7,6 +7,7 @@ import { NO_ROOM, type ValueSink } from '../base/value-sink.ts';
 import type { BucketIndex } from './bucket-index.ts';
 import { ITEM_RAW } from './layout.ts';
 import type { KeyHash } from './hash.ts';
+import type { KeptSlots } from './kept-slots.ts';
 import type { ItemAccounts } from './item-accounts.ts';
 import type { ItemWriter } from './item-writer.ts';
 import type { KeysAhead } from './keys-ahead.ts';
@@ -27,6 +28,7 @@ export class Lookup {
   private readonly index: BucketIndex;
   private readonly accounts: ItemAccounts;
   private readonly writer: ItemWriter;
+  private readonly keptSlots: KeptSlots;
   private readonly keysAhead: KeysAhead;
   private readonly keyBytesMax: number;
 
@@ -36,6 +38,7 @@ export class Lookup {
     this.index = parts.index;
     this.accounts = parts.accounts;
     this.writer = writer;
+    this.keptSlots = parts.keptSlots;
     this.keysAhead = parts.keysAhead;
     this.keyBytesMax = storeKeyBytesMax(parts.memory);
   }
@@ -50,8 +53,16 @@ export class Lookup {
     this.tag = this.index.tagOf(this.hash.low, this.hash.high);
   }
 
-  /** Looks the key up in its locked bucket; what has expired is removed on the way. */
+  /** Looks the key up in its locked bucket, to read it; what has expired is not found, and removed on the way unless it is kept for another node. */
   findLive(key: Key, nowMs: number): boolean {
+    if (!this.index.find(key, this.tag)) return false;
+    if (!this.index.item.isExpired(nowMs)) return true;
+    if (!this.keptSlots.hasItem(this.index.item)) this.accounts.expired(this.index);
+    return false;
+  }
+
+  /** Looks the key up in its locked bucket, to change it; what has expired is removed on the way. */
+  findToChange(key: Key, nowMs: number): boolean {
     if (!this.index.find(key, this.tag)) return false;
     if (!this.index.item.isExpired(nowMs)) return true;
     this.accounts.expired(this.index);

@@ -5,18 +5,22 @@
  * of its bucket, so no reader is ever inside a segment that is freed. From the oldest small segment, items used twice
  * go to the main queue and the rest leave a ghost; from the oldest main segment, items used since the last pass go round again
  * with one use less. A segment that is mostly dead is compacted instead, whatever its age. Under `noeviction` there is
- * only compaction.
+ * only compaction. Items of slots that are kept for another node (kept-slots.ts) are copied like items in use, however often; a segment with nothing
+ * else goes round as it is.
  *
  * One thread at a time reclaims (CONTROL_DRAIN_LOCK, the outermost lock). A drain takes at most one segment before it frees one:
  * that is what the pool's reserve is for.
  */
 import { assert } from '../base/assert.ts';
+import { KEY_SLOT_COUNT } from '../base/key-slot.ts';
 import type { BucketIndex } from './bucket-index.ts';
-import { expiryTick, NEVER_TICK, noteExpiry, noteExpiryTick } from './expiry-tick.ts';
+import { ExpiredItems } from './expired-items.ts';
+import { expiryTick, noteExpiry } from './expiry-tick.ts';
 import type { Ghosts } from './ghosts.ts';
 import type { KeyHash } from './hash.ts';
 import { copyBytes, ItemView } from './item.ts';
 import type { ItemLog } from './item-log.ts';
+import type { KeptSlots } from './kept-slots.ts';
 import {
   CONTROL_DRAIN_HAND,
   CONTROL_DRAIN_LOCK,
@@ -24,6 +28,7 @@ import {
   CONTROL_GHOST_SEGMENTS,
   CONTROL_INDEX_SEGMENTS,
   COUNTER_DEAD_BYTES,
+  COUNTER_LIVE_BYTES,
   ITEM_DEAD,
   Queue,
   SEGMENT_DEAD,
@@ -33,7 +38,6 @@ import {
   SEGMENT_STATE,
   SEGMENT_USED,
   SegmentState,
-  THREAD_OPEN_BYTES,
   THREAD_OPEN_SEGMENT,
   THREAD_WORDS,
   WORD_SHIFT,
@@ -41,6 +45,7 @@ import {
 import type { ItemAccounts } from './item-accounts.ts';
 import type { StoreMemory } from './memory.ts';
 import { DRAIN_RESERVE_SEGMENTS, NO_SEGMENT, type SegmentPool } from './segment-pool.ts';
+import type { SlotCounters } from './slot-counters.ts';
 import { lock, unlock } from './spin-lock.ts';
 
 /** Uses after which an item leaves the small queue for the main one. The exact S3-FIFO's; 1 costs more copies and no fewer misses. */
@@ -49,10 +54,12 @@ const PROMOTION_FREQUENCY = 2;
 const SMALL_SHARE = 0.1;
 /** A segment with this share of dead bytes is compacted before anything is evicted. */
 const COMPACT_DEAD_SHARE = 0.5;
-/** Under `noeviction`, a segment with less dead than this share is not worth copying. */
+/** A segment of which nothing may be evicted is not worth copying with less dead than this share. */
 const COMPACT_DEAD_SHARE_MIN = 1 / 16;
-/** Segments looked at in one search for dead bytes, where something can be evicted instead. */
+/** Segments looked at in one search for dead bytes, where something can be evicted instead; and for something to evict among kept items. */
 const SEARCH_SEGMENTS_MAX = 1024;
+/** What needs more segments than this at once is a long value. */
+const LARGE_SEGMENTS_MIN = 2;
 /** Drains in a row that freed nothing, every item having been used, after which uses no longer count. */
 const FRUITLESS_DRAINS_MAX = 256;
 
@@ -65,11 +72,16 @@ export class Reclaimer {
   private readonly hash: KeyHash;
   private readonly accounts: ItemAccounts;
   private readonly ghosts: Ghosts | null;
+  private readonly slotCounters: SlotCounters;
+  private readonly keptSlots: KeptSlots;
+  private readonly expiredItems: ExpiredItems;
   /** The walk's cursor; the index's own view is for what a look-up finds. */
   private readonly walked: ItemView;
   private fruitlessDrains = 0;
-  /** When the last search under `noeviction` found nothing: dead bytes of the store, and the tick. */
+  /** When the last search found nothing that may go: bytes of the store, kept slots, and the tick. */
   private fullDeadBytes = 0;
+  private fullLiveBytes = 0;
+  private fullKeptCount = 0;
   private fullTick = -1;
 
   constructor(
@@ -83,6 +95,8 @@ export class Reclaimer {
       readonly accounts: ItemAccounts;
       /** Null: `noeviction`. */
       readonly ghosts: Ghosts | null;
+      readonly slotCounters: SlotCounters;
+      readonly keptSlots: KeptSlots;
     },
   ) {
     this.memory = memory;
@@ -93,6 +107,9 @@ export class Reclaimer {
     this.hash = parts.hash;
     this.accounts = parts.accounts;
     this.ghosts = parts.ghosts;
+    this.slotCounters = parts.slotCounters;
+    this.keptSlots = parts.keptSlots;
+    this.expiredItems = new ExpiredItems(memory, parts);
     this.walked = new ItemView(memory);
   }
 
@@ -101,7 +118,7 @@ export class Reclaimer {
     lock(this.control, CONTROL_DRAIN_LOCK);
     try {
       // What can never be had is refused before anything is evicted for it.
-      let progress = segments <= this.attainableSegments();
+      let progress = segments <= this.attainableSegments(segments > LARGE_SEGMENTS_MIN);
       while (progress && this.pool.freeCount < segments + DRAIN_RESERVE_SEGMENTS) progress = this.reclaim(nowMs);
       return progress;
     } finally {
@@ -128,7 +145,10 @@ export class Reclaimer {
       let segment = this.control[CONTROL_EXPIRY_HAND]!;
       for (let looked = 0; looked < this.memory.segmentCount && walkedCount < segmentsMax; looked += 1) {
         segment = segment + 1 < this.memory.segmentCount ? segment + 1 : 1;
-        if (this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due && this.removeExpiredFrom(segment, nowMs))
+        if (
+          this.control[this.memory.record(segment) + SEGMENT_EXPIRY]! < due &&
+          this.expiredItems.removeFrom(segment, nowMs)
+        )
           walkedCount += 1;
       }
       this.control[CONTROL_EXPIRY_HAND] = segment;
@@ -138,8 +158,8 @@ export class Reclaimer {
     }
   }
 
-  /** Segments that would be free if every item went, but for those that other threads hold open. */
-  private attainableSegments(): number {
+  /** Segments that would be free if every item went, but for those that other threads hold open; `exactly`: kept items do not go. */
+  private attainableSegments(exactly: boolean): number {
     const { control } = this;
     let taken = control[CONTROL_INDEX_SEGMENTS]! + control[CONTROL_GHOST_SEGMENTS]! + DRAIN_RESERVE_SEGMENTS;
     for (let thread = this.memory.map.threads; thread < this.memory.map.segments; thread += THREAD_WORDS) {
@@ -147,11 +167,12 @@ export class Reclaimer {
       for (const queue of [Queue.small, Queue.main])
         if (control[thread + THREAD_OPEN_SEGMENT + queue] !== NO_SEGMENT) taken += 1;
     }
+    if (exactly && this.keptSlots.count > 0) taken += Math.floor(this.keptBytes() / this.memory.segmentBytes);
     return this.memory.segmentCount - taken;
   }
 
   private reclaim(nowMs: number): boolean {
-    if (this.ghosts === null && this.isKnownFull(nowMs)) return false;
+    if (this.isKnownFull(nowMs)) return false;
     const deadest = this.findDeadest();
     // A segment in which all is dead is walked too: who buried its last item may yet have to mark it so, under its bucket's lock.
     if (
@@ -163,8 +184,11 @@ export class Reclaimer {
     }
     if (this.ghosts === null) {
       if (this.removeExpiredSomewhere(nowMs) || this.sealOwnDead()) return true;
-      this.fullDeadBytes = this.memory.total(COUNTER_DEAD_BYTES);
-      this.fullTick = expiryTick(nowMs);
+      this.noteFull(nowMs);
+      return false;
+    }
+    if (this.isAllKept()) {
+      this.noteFull(nowMs);
       return false;
     }
     const smallShare = this.pool.queueCount(Queue.small) / this.memory.segmentCount;
@@ -172,15 +196,61 @@ export class Reclaimer {
     if (oldest === NO_SEGMENT) oldest = this.pool.oldest(smallShare > SMALL_SHARE ? Queue.main : Queue.small);
     if (oldest === NO_SEGMENT) return this.sealOwnSegments();
     const freeBefore = this.pool.freeCount;
-    this.drain(oldest, true, nowMs);
+    if (this.holdsKeptAlone(oldest)) this.pool.requeue(oldest, Queue.main);
+    else this.drain(oldest, true, nowMs);
     this.fruitlessDrains = this.pool.freeCount > freeBefore ? 0 : this.fruitlessDrains + 1;
     return true;
   }
 
-  /** Whether a search that found nothing need not be repeated, since hardly anything died and no tick began: refusals stay cheap. */
+  /** Whether a search that found nothing need not be repeated, since hardly anything came or went and no tick began: refusals stay cheap. */
   private isKnownFull(nowMs: number): boolean {
-    const change = Math.abs(this.memory.total(COUNTER_DEAD_BYTES) - this.fullDeadBytes);
-    return this.fullTick === expiryTick(nowMs) && change < this.memory.segmentBytes * COMPACT_DEAD_SHARE_MIN;
+    if (this.fullTick !== expiryTick(nowMs) || this.fullKeptCount !== this.keptSlots.count) return false;
+    const deadChange = Math.abs(this.memory.total(COUNTER_DEAD_BYTES) - this.fullDeadBytes);
+    const change = deadChange + Math.abs(this.memory.total(COUNTER_LIVE_BYTES) - this.fullLiveBytes);
+    return change < this.memory.segmentBytes * COMPACT_DEAD_SHARE_MIN;
+  }
+
+  private noteFull(nowMs: number): void {
+    this.fullDeadBytes = this.memory.total(COUNTER_DEAD_BYTES);
+    this.fullLiveBytes = this.memory.total(COUNTER_LIVE_BYTES);
+    this.fullKeptCount = this.keptSlots.count;
+    this.fullTick = expiryTick(nowMs);
+  }
+
+  /** Whether nothing is left that may be evicted, but for what other threads hold open: kept items have taken all. */
+  private isAllKept(): boolean {
+    if (this.fruitlessDrains < FRUITLESS_DRAINS_MAX || this.keptSlots.count === 0) return false;
+    const bytes = this.memory.total(COUNTER_LIVE_BYTES) + this.memory.total(COUNTER_DEAD_BYTES) - this.keptBytes();
+    const queuedCount = this.pool.queueCount(Queue.small) + this.pool.queueCount(Queue.main);
+    const looks = Math.min(queuedCount, SEARCH_SEGMENTS_MAX);
+    if (this.fruitlessDrains < FRUITLESS_DRAINS_MAX + looks && bytes >= this.memory.segmentBytes) return false;
+    // The next search goes on behind this one.
+    this.fruitlessDrains = FRUITLESS_DRAINS_MAX;
+    return true;
+  }
+
+  /** Bytes of the items of kept slots. Looks at the counters of all slots. */
+  private keptBytes(): number {
+    let bytes = 0;
+    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1)
+      if (this.keptSlots.has(slot)) bytes += this.slotCounters.byteCount(slot);
+    return bytes;
+  }
+
+  /** Whether a sealed segment holds items of kept slots and no others, so that to copy them would free hardly anything. */
+  private holdsKeptAlone(segment: number): boolean {
+    const record = this.memory.record(segment);
+    if (this.keptSlots.count === 0 || this.control[record + SEGMENT_STATE] !== SegmentState.sealed) return false;
+    if (this.deadShare(segment) >= COMPACT_DEAD_SHARE_MIN) return false;
+    const arena = this.memory.arenaOf(segment);
+    const start = this.memory.segmentStart(segment);
+    const end = start + this.control[record + SEGMENT_USED]!;
+    const item = this.walked;
+    for (let position = start + SEGMENT_PREFIX_BYTES; position < end; position += item.size) {
+      item.at(arena, position >> WORD_SHIFT);
+      if ((item.flags & ITEM_DEAD) === 0 && !this.keptSlots.hasItem(item)) return false;
+    }
+    return true;
   }
 
   /** Seals what this thread holds open where enough of it is dead. */
@@ -210,7 +280,7 @@ export class Reclaimer {
       const record = this.memory.record(segment);
       if (this.control[record + SEGMENT_EXPIRY]! >= due) continue;
       const deadBefore = this.control[record + SEGMENT_DEAD]!;
-      if (this.removeExpiredFrom(segment, nowMs) && this.control[record + SEGMENT_DEAD]! > deadBefore) {
+      if (this.expiredItems.removeFrom(segment, nowMs) && this.control[record + SEGMENT_DEAD]! > deadBefore) {
         if (this.deadShare(segment) >= COMPACT_DEAD_SHARE_MIN) return true;
       }
     }
@@ -270,15 +340,15 @@ export class Reclaimer {
       this.index.lock(this.hash);
       if (!this.index.findLocation(arena, item.word)) {
         this.index.unlock();
-      } else if (this.index.item.isExpired(nowMs)) {
+      } else if (this.index.item.isExpired(nowMs) && !this.keptSlots.hasItem(this.index.item)) {
         this.accounts.expired(this.index);
         this.index.unlock();
-      } else if (evict && !this.isKept(fromMain)) {
+      } else if (evict && !this.staysIn(fromMain)) {
         this.accounts.evicted(this.index);
         if (!fromMain) this.ghosts?.add(this.index.bucket, this.hash);
         this.index.unlock();
       } else {
-        if (evict) this.index.frequency = fromMain ? this.index.frequency - 1 : 0;
+        if (evict) this.index.frequency = fromMain ? Math.max(0, this.index.frequency - 1) : 0;
         if (isLarge) {
           this.index.unlock();
           this.pool.requeue(segment, target);
@@ -293,7 +363,9 @@ export class Reclaimer {
     this.pool.release(segment);
   }
 
-  private isKept(fromMain: boolean): boolean {
+  /** Whether the found item survives a drain that evicts. */
+  private staysIn(fromMain: boolean): boolean {
+    if (this.keptSlots.hasItem(this.index.item)) return true;
     if (this.fruitlessDrains >= FRUITLESS_DRAINS_MAX) return false;
     return this.index.frequency >= (fromMain ? 1 : PROMOTION_FREQUENCY);
   }
@@ -311,57 +383,5 @@ export class Reclaimer {
       const target = this.memory.segmentAt(this.log.arena, this.log.word);
       noteExpiry(this.control, this.memory.record(target) + SEGMENT_EXPIRY, expiresAtMs);
     }
-  }
-
-  /** Removes the expired items of a segment and notes its next expiry. False where it holds no items. */
-  private removeExpiredFrom(segment: number, nowMs: number): boolean {
-    const record = this.memory.record(segment);
-    const state = this.control[record + SEGMENT_STATE]!;
-    const isLarge = state === SegmentState.large;
-    if (state !== SegmentState.sealed && state !== SegmentState.open && !isLarge) return false;
-    // Reset before anything is read: an item that another thread appends or changes from here on is noted again.
-    const tick = Atomics.exchange(this.control, record + SEGMENT_EXPIRY, NEVER_TICK);
-    const filled = isLarge ? SEGMENT_PREFIX_BYTES + 1 : this.filledBytes(segment);
-    if (filled === 0) {
-      noteExpiryTick(this.control, record + SEGMENT_EXPIRY, tick);
-      return false;
-    }
-    const start = this.memory.segmentStart(segment);
-    const end = start + filled;
-    const item = this.walked;
-    const arena = this.memory.arenaOf(segment);
-    for (let position = start + SEGMENT_PREFIX_BYTES; position < end; position += item.size) {
-      item.at(arena, position >> WORD_SHIFT);
-      if ((item.flags & ITEM_DEAD) !== 0) continue;
-      const expiresAtMs = item.expiresAtMs;
-      if (expiresAtMs === 0) continue;
-      if (expiresAtMs > nowMs) {
-        noteExpiry(this.control, record + SEGMENT_EXPIRY, expiresAtMs);
-        continue;
-      }
-      this.hash.update(item.bytes, item.keyStart, item.keyLength, item.namespace);
-      this.index.lock(this.hash);
-      if (this.index.findLocation(arena, item.word) && this.index.item.isExpired(nowMs))
-        this.accounts.expired(this.index);
-      this.index.unlock();
-    }
-    return true;
-  }
-
-  /** How far a segment is filled: as sealed, or as its owner last published. 0 where it is just being sealed. */
-  private filledBytes(segment: number): number {
-    const { control } = this;
-    const sealed = Atomics.load(control, this.memory.record(segment) + SEGMENT_USED);
-    if (sealed !== 0) return sealed;
-    const queue = control[this.memory.record(segment) + SEGMENT_QUEUE]!;
-    const end = this.memory.map.segments;
-    for (let thread = this.memory.map.threads; thread < end; thread += THREAD_WORDS) {
-      const open = thread + THREAD_OPEN_SEGMENT + queue;
-      if (Atomics.load(control, open) !== segment) continue;
-      const filled = Atomics.load(control, thread + THREAD_OPEN_BYTES + queue);
-      // Still open: so the mark is this segment's and not that of the next one.
-      return Atomics.load(control, open) === segment ? filled : 0;
-    }
-    return 0;
   }
 }

@@ -9,6 +9,7 @@ import { ExclusiveSection } from './exclusive.ts';
 import { Ghosts } from './ghosts.ts';
 import { KeyHash } from './hash.ts';
 import { KeysAhead } from './keys-ahead.ts';
+import { KeptSlots } from './kept-slots.ts';
 import { IndexGrowth } from './index-growth.ts';
 import { ItemAccounts } from './item-accounts.ts';
 import { ItemLog } from './item-log.ts';
@@ -40,6 +41,7 @@ export interface StoreParts {
   readonly ghosts: Ghosts | null;
   readonly accounts: ItemAccounts;
   readonly slotCounters: SlotCounters;
+  readonly keptSlots: KeptSlots;
   readonly changes: ChangeRing;
   readonly reclaimer: Reclaimer;
   readonly watches: WatchTable;
@@ -79,6 +81,7 @@ export function assembleStoreParts(handle: StoreHandle, thread: number): StorePa
   const log = new ItemLog(memory, pool);
   const slotCounters = new SlotCounters(memory);
   const changes = new ChangeRing(memory);
+  const keptSlots = new KeptSlots(memory);
   const accounts = new ItemAccounts(memory, slotCounters, changes);
   return {
     memory,
@@ -90,8 +93,9 @@ export function assembleStoreParts(handle: StoreHandle, thread: number): StorePa
     ghosts,
     accounts,
     slotCounters,
+    keptSlots,
     changes,
-    reclaimer: new Reclaimer(memory, { pool, log, index, hash: newHash(), accounts, ghosts }),
+    reclaimer: new Reclaimer(memory, { pool, log, index, hash: newHash(), accounts, ghosts, slotCounters, keptSlots }),
     watches: new WatchTable(memory),
     exclusive: new ExclusiveSection(memory),
     keysAhead: new KeysAhead(memory, index, newHash()),

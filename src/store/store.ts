@@ -161,7 +161,7 @@ export class Store extends WholeStore implements StoreApi {
     this.lookup.address(key);
     for (;;) {
       index.lock(this.lookup.hash);
-      const found = this.lookup.findLive(key, nowMs);
+      const found = this.lookup.findToChange(key, nowMs);
       if (!found || oldValue === null || this.lookup.copyOut(oldValue)) {
         if (found) this.removeFound(key);
         index.unlock();
@@ -178,7 +178,7 @@ export class Store extends WholeStore implements StoreApi {
     this.lookup.address(key);
     for (;;) {
       index.lock(this.lookup.hash);
-      if (!this.lookup.findLive(key, nowMs) || !isExpiryAllowed(index.item.expiresAtMs, expiresAtMs, condition)) {
+      if (!this.lookup.findToChange(key, nowMs) || !isExpiryAllowed(index.item.expiresAtMs, expiresAtMs, condition)) {
         index.unlock();
         return WriteResult.notStored;
       }
@@ -254,7 +254,7 @@ export class Store extends WholeStore implements StoreApi {
   private prepareWrite(key: Key, options: WriteOptions, nowMs: number): WriteResult {
     const { index } = this.parts;
     index.lock(this.lookup.hash);
-    const found = this.lookup.findLive(key, nowMs);
+    const found = this.lookup.findToChange(key, nowMs);
     options.oldFound = found;
     if (options.ifUnchangedSince !== null && options.ifUnchangedSince.version !== index.version) {
       index.unlock();
