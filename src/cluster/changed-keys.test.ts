@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test';
 import { CHANGED_KEYS_BYTES_MAX, ChangedKeys } from './changed-keys.ts';
 
-function add(keys: ChangedKeys, namespace: number, text: string): void {
-  keys.add(namespace, Buffer.from(text, 'latin1'), text.length);
+function add(keys: ChangedKeys, namespace: number, text: string, sequence = 0): void {
+  keys.add(namespace, Buffer.from(text, 'latin1'), text.length, sequence);
 }
 
 function takeAll(keys: ChangedKeys): string[] {
@@ -32,4 +32,19 @@ test('room is counted, and is free again', () => {
   expect(keys.count).toBeLessThan(CHANGED_KEYS_BYTES_MAX / 100);
   keys.clear();
   expect([keys.count, keys.share, takeAll(keys).length]).toEqual([0, 0, 0]);
+});
+
+test('the oldest change is told, by when the key was changed first, and a key that was put back is the oldest', () => {
+  const keys = new ChangedKeys();
+  expect(keys.oldest).toBeNull();
+  for (const [index, text] of ['a', 'b', 'a', 'c'].entries()) add(keys, 0, text, 10 + index);
+  expect(keys.oldest).toBe(10);
+  const to = Buffer.alloc(10);
+  keys.take(to);
+  expect(keys.oldest).toBe(11);
+  add(keys, 0, 'a', 14);
+  keys.putBack(0, Buffer.from('a'), 1, 10);
+  expect([keys.oldest, keys.count]).toEqual([10, 3]);
+  expect(takeAll(keys)).toEqual(['0:a', '0:b', '0:c']);
+  expect([keys.oldest, keys.share]).toEqual([null, 0]);
 });

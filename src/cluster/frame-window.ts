@@ -1,5 +1,5 @@
 /**
- * The frames of one attempt of a move that the target has not confirmed: kept, so that after a lost connection they are sent again
+ * The frames of one attempt of a move or a stream that the target has not confirmed: kept, so that after a lost connection they are sent again
  * from the first of them, and counted, so that the source does not run ahead of what the target can store.
  */
 
@@ -18,6 +18,11 @@ export class FrameWindow {
   private waitingSinceMs = 0;
   /** The number from which frames were last sent again because the target missed one. */
   private resentFrom = -1;
+
+  /** The number of the first frame that is not confirmed. */
+  get firstPending(): number {
+    return this.first;
+  }
 
   /** The number that the next frame has. */
   get next(): number {

@@ -1,18 +1,32 @@
 /**
- * Fills the frames of a move with items as they are when it is their turn: looks a key up and writes its value, or that it is gone. A long value goes in
+ * Fills the frames of a move or a stream with items as they are when it is their turn: looks a key up and writes its value, or that it is gone. A long value goes in
  * pieces, a few in a step, and keeps its copy meanwhile; nothing else may be written before its last piece.
  */
 import type { Store } from '../store/store.ts';
 import { ItemSnapshot, Key } from '../store/types.ts';
 import { databaseOf } from '../store/namespaces.ts';
 import type { FrameWindow } from './frame-window.ts';
-import { FrameWriter, type MovedItem, VALUE_PIECE_BYTES } from './move-frames.ts';
+import {
+  type MovedItem,
+  type RecordWriter,
+  type SlotsKind,
+  slotRangeBytes,
+  VALUE_PIECE_BYTES,
+} from './item-records.ts';
 
 /** A copy of a value longer than this is not kept for the next one. */
 const SNAPSHOT_BYTES_KEPT: number = 1024 * 1024;
 
 /** What to do with a key that is not there: say so, or leave it, because nothing was ever sent of it. */
 export type WhenGone = 'tell' | 'leave';
+
+/** Makes frames of one kind. */
+export interface FrameMaker {
+  /** A frame without records, that is to be number `number`. */
+  open(number: number): RecordWriter;
+  /** Its bytes, when nothing is added to it any more and it goes to the window. */
+  seal(frame: RecordWriter): Uint8Array;
+}
 
 interface LongValue {
   readonly namespace: number;
@@ -27,20 +41,19 @@ export class ItemShipper {
   items = 0;
   bytes = 0;
   private readonly store: Store;
-  private readonly move: number;
   private readonly window: FrameWindow;
-  private attempt = 0;
-  private frame: FrameWriter | null = null;
+  private readonly maker: FrameMaker;
+  private frame: RecordWriter | null = null;
   private readonly key = new Key();
   private snapshot = new ItemSnapshot();
   /** The value being sent in pieces: its key and how far it is sent; null where none is. */
   private long: LongValue | null = null;
 
   /** `store`: this thread's access, which does not count uses. */
-  constructor(store: Store, move: number, window: FrameWindow) {
+  constructor(store: Store, window: FrameWindow, maker: FrameMaker) {
     this.store = store;
-    this.move = move;
     this.window = window;
+    this.maker = maker;
   }
 
   /** Whether pieces of a value are still to be sent, by `sendPiece`, before anything else. */
@@ -53,13 +66,12 @@ export class ItemShipper {
     return this.items === 0 ? 0 : this.bytes / this.items;
   }
 
-  /** Begins attempt number `attempt`; its first frame has `flags`. */
-  begin(attempt: number, flags: number): void {
-    this.attempt = attempt;
+  /** Begins again with `first`, the frame with number 0; what was in the window is forgotten. */
+  begin(first: Uint8Array): void {
     this.long = null;
     this.frame = null;
     this.window.reset();
-    this.window.add(new FrameWriter(this.move, attempt, 0, flags).finish());
+    this.window.add(first);
   }
 
   /** Writes the item of a key, at `wallMs` ms since 1970. Inside a batch of the store. Returns the bytes that it took, or begins to take. */
@@ -126,20 +138,34 @@ export class ItemShipper {
     this.room(0, 0).flushed(database);
   }
 
+  /** Says something of `slots`, ascending, behind what was written so far. Returns the number of the frame that says it. */
+  tell(kind: SlotsKind, slots: Iterable<number>): number {
+    const ranges = slotRangeBytes(slots);
+    const frame = this.room(ranges.length, 0);
+    frame.slots(kind, ranges);
+    return frame.number;
+  }
+
+  /** Sends a frame without records behind all others: its reply says how far the other side is. */
+  checkpoint(): void {
+    this.finishFrame();
+    this.window.add(this.maker.seal(this.maker.open(this.window.next)));
+  }
+
   /** Gives the frame that is being filled to the window. */
   finishFrame(): void {
     const { frame } = this;
     if (frame === null || frame.isEmpty) return;
-    const bytes = frame.finish();
+    const bytes = this.maker.seal(frame);
     this.bytes += bytes.length;
     this.window.add(bytes);
     this.frame = null;
   }
 
   /** The frame in which there is room for a record. */
-  private room(keyLength: number, valueLength: number): FrameWriter {
+  private room(keyLength: number, valueLength: number): RecordWriter {
     if (this.frame !== null && !this.frame.fits(keyLength, valueLength)) this.finishFrame();
-    this.frame ??= new FrameWriter(this.move, this.attempt, this.window.next, 0);
+    this.frame ??= this.maker.open(this.window.next);
     return this.frame;
   }
 

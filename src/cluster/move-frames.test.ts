@@ -1,16 +1,14 @@
 /** Frames of a move: what is written is read, and what is cut, changed or out of bounds is refused. */
 import { describe, expect, test } from 'bun:test';
 import { seededRandom } from '../base/random.ts';
+import { EVERY_DATABASE, type MovedItem, RecordKind } from './item-records.ts';
 import {
   decodeFrameReply,
   encodeFrameReply,
-  EVERY_DATABASE,
   FRAME_START,
   FrameOutcome,
-  FrameReader,
-  FrameWriter,
-  type MovedItem,
-  RecordKind,
+  MoveFrameReader,
+  newMoveFrame,
 } from './move-frames.ts';
 
 function item(change: Partial<MovedItem> = {}): MovedItem {
@@ -32,7 +30,7 @@ function item(change: Partial<MovedItem> = {}): MovedItem {
 
 /** All records, in words. */
 function records(bytes: Uint8Array): string[] {
-  const reader = new FrameReader(bytes);
+  const reader = new MoveFrameReader(bytes);
   const texts: string[] = [];
   while (reader.next()) {
     const key = Buffer.from(bytes.subarray(reader.keyStart, reader.keyStart + reader.keyLength)).toString('latin1');
@@ -48,7 +46,7 @@ function records(bytes: Uint8Array): string[] {
 }
 
 function frame(): Uint8Array {
-  const writer = new FrameWriter(7, 3, 9, 0);
+  const writer = newMoveFrame(7, 3, 9, 0);
   writer.item(item({ database: 15, expiresAtMs: 1_750_000_000_123, raw: true, used: true }));
   writer.item(item({ keyBytes: Buffer.alloc(0), valueBytes: Buffer.alloc(0) }));
   writer.removed(item({ database: 2 }));
@@ -60,7 +58,7 @@ function frame(): Uint8Array {
 
 describe('a frame', () => {
   test('is read as it was written', () => {
-    const reader = new FrameReader(frame());
+    const reader = new MoveFrameReader(frame());
     expect([reader.move, reader.attempt, reader.number, reader.isStart]).toEqual([7, 3, 9, false]);
     expect(records(frame())).toEqual([
       '1 15:key=value 1750000000123 true true 0/5',
@@ -70,7 +68,7 @@ describe('a frame', () => {
       'flushed 3',
       '4 0:key=456789 0 false false 4/10',
     ]);
-    expect(new FrameReader(new FrameWriter(1, 1, 0, FRAME_START).finish()).isStart).toBe(true);
+    expect(new MoveFrameReader(newMoveFrame(1, 1, 0, FRAME_START).finish()).isStart).toBe(true);
   });
 
   test('that is cut anywhere is refused, or ends between two records', () => {
@@ -108,6 +106,7 @@ describe('a frame', () => {
     ['a record of an unknown kind', 16, 9],
     ['flags of a record that mean nothing', 17, 4],
     ['a database that is none', 18, 16],
+    ['a record of slots, which moves have not', 16, 5],
     ['an expiry that is no point in time', 16 + 8 + 4 + 7, 0x7f],
   ])('with %s is refused', (_name, at, byte) => {
     const bytes = Buffer.from(frame());

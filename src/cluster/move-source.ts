@@ -17,16 +17,14 @@
  * a bounded piece of work. What bounds the pace: bytes per second, for the scan, and the window of unconfirmed frames.
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading, ChangeRecord } from '../changes/change-log.ts';
-import { ChangeOperation, EVERY_NAMESPACE } from '../store/change-ring.ts';
-import { databaseOf } from '../store/namespaces.ts';
+import { ChangeOperation } from '../store/change-ring.ts';
 import { SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
-import { KEY_BYTES_MAX } from '../store/types.ts';
 import type { BytePace } from './byte-pace.ts';
-import { ChangedKeys } from './changed-keys.ts';
 import { FrameWindow } from './frame-window.ts';
 import { ItemShipper } from './item-shipper.ts';
-import { decodeFrameReply, EVERY_DATABASE, FRAME_START, FrameOutcome, type FrameReply } from './move-frames.ts';
+import { ItemTail } from './item-tail.ts';
+import { decodeFrameReply, FRAME_START, FrameOutcome, type FrameReply, newMoveFrame } from './move-frames.ts';
 import type { MoveReport, MoveReportState } from './mover.ts';
 import { SlotScan } from './slot-scan.ts';
 import { WriterHold } from './writer-hold.ts';
@@ -84,9 +82,8 @@ export class MoveSource {
   private readonly shipper: ItemShipper;
   private readonly scan: SlotScan;
   private readonly hold: WriterHold;
-  private readonly changed = new ChangedKeys();
+  private readonly tail: ItemTail;
   private readonly record = new ChangeRecord();
-  private readonly takenKey: Buffer = Buffer.alloc(KEY_BYTES_MAX);
   private readonly itemsTotal: number;
   private consumer: ChangeConsumer | null = null;
   private phase: Phase = 'starting';
@@ -112,7 +109,11 @@ export class MoveSource {
     this.scan = new SlotScan(store, this.slots);
     this.hold = new WriterHold(log, slots);
     this.pace = pace;
-    this.shipper = new ItemShipper(store, moveId, this.window);
+    this.shipper = new ItemShipper(store, this.window, {
+      open: (number) => newMoveFrame(moveId, this.attempt, number, 0),
+      seal: (frame) => frame.finish(),
+    });
+    this.tail = new ItemTail(store, this.shipper);
     this.itemsTotal = store.parts.slotCounters.itemCountOf(slots);
     this.beginAttempt();
   }
@@ -125,7 +126,7 @@ export class MoveSource {
   get report(): MoveReport {
     const { id, itemsTotal, error } = this;
     const { items, bytes } = this.shipper;
-    const lag = this.changed.count + (this.consumer?.lag ?? 0);
+    const lag = this.tail.count + (this.consumer?.lag ?? 0);
     const report = { id, role: 'source' as const, state: REPORTED[this.phase], items, bytes, itemsTotal, lag };
     if (this.phase === 'drained') return { ...report, extent: { attempt: this.attempt, frames: this.window.next } };
     return this.phase === 'failed' ? { ...report, error } : report;
@@ -221,7 +222,7 @@ export class MoveSource {
     this.hold.set(false);
     this.consumer?.close();
     this.consumer = null;
-    this.changed.clear();
+    this.tail.clear();
   }
 
   /** Whether writers were made to wait and now need not: whoever holds them is to look again. Says so once. */
@@ -239,9 +240,9 @@ export class MoveSource {
     }
     this.attempt += 1;
     this.phase = 'starting';
-    this.changed.clear();
+    this.tail.clear();
     this.scan.restart();
-    this.shipper.begin(this.attempt, FRAME_START);
+    this.shipper.begin(newMoveFrame(this.id, this.attempt, 0, FRAME_START).finish());
     this.hasMore = true;
   }
 
@@ -276,7 +277,7 @@ export class MoveSource {
     const { consumer, record } = this;
     this.isLogRead = false;
     if (consumer === null) return;
-    for (let count = 0; this.changed.share < 1; count += 1) {
+    for (let count = 0; this.tail.share < 1; count += 1) {
       if (count === STEP_RECORDS) {
         this.hasMore = true;
         return;
@@ -294,19 +295,10 @@ export class MoveSource {
         this.startOver('databases were exchanged');
         return;
       }
-      if (record.operation === ChangeOperation.flushed) this.shipFlush(record.namespace);
-      else this.changed.add(record.namespace, record.bytes, record.length);
+      if (record.operation === ChangeOperation.flushed) this.tail.shipFlush(record);
+      else this.tail.add(record);
     }
     this.hasMore = true;
-  }
-
-  private shipFlush(namespace: number): void {
-    // The pieces that are still to come would bring back a value that the flush deleted; where it is another database's, it is sent anew.
-    const interrupted = this.shipper.interrupt();
-    if (interrupted !== null)
-      this.changed.add(interrupted.namespace, interrupted.keyBytes, interrupted.keyBytes.length);
-    const isAll = namespace === EVERY_NAMESPACE;
-    this.shipper.flushed(isAll ? EVERY_DATABASE : databaseOf(this.store.parts.memory, namespace));
   }
 
   /** Fills frames with what is due, within the bounds of a step. */
@@ -316,26 +308,21 @@ export class MoveSource {
     let bucketsLeft = STEP_BUCKETS;
     for (;;) {
       const { isInPieces } = this.shipper;
-      const isTailDue = this.changed.count > 0 && (this.scan.isDone || this.changed.share > EARLY_SHARE);
+      const isTailDue = this.tail.count > 0 && (this.scan.isDone || this.tail.share > EARLY_SHARE);
       if (!isInPieces && !isTailDue && this.scan.isDone) return;
       this.hasMore = this.window.isOpen;
       if (!this.window.isOpen || bytesLeft <= 0 || bucketsLeft <= 0) return;
       if (isTailDue && !isInPieces) {
-        bytesLeft -= this.shipChanged(wallMs);
+        bytesLeft -= this.tail.ship(wallMs);
         continue;
       }
       const isPaced = !this.scan.isDone;
       if (isPaced && !this.pace.allows(nowMs)) return;
-      const bytes = isInPieces ? this.shipper.sendPiece() : this.copyNext(wallMs);
+      const bytes = isInPieces ? this.tail.shipPiece() : this.copyNext(wallMs);
       if (isPaced) this.pace.spend(bytes);
       bytesLeft -= bytes;
       if (bytes === 0) bucketsLeft -= 1;
     }
-  }
-
-  private shipChanged(wallMs: number): number {
-    const length = this.changed.take(this.takenKey);
-    return this.shipper.ship(this.changed.namespace, this.takenKey, 0, length, 'tell', wallMs);
   }
 
   /** Sends the next key of the scan, or goes to the next bucket and returns 0. */
@@ -374,14 +361,14 @@ export class MoveSource {
   }
 
   private get isTailShort(): boolean {
-    const { changed, shipper, window } = this;
-    const bytes = window.pendingBytes + changed.count * shipper.itemBytesMean;
-    return this.isLogRead && !shipper.isInPieces && changed.count <= READY_KEYS && bytes <= READY_BYTES;
+    const { tail, shipper, window } = this;
+    const bytes = window.pendingBytes + tail.count * shipper.itemBytesMean;
+    return this.isLogRead && !shipper.isInPieces && tail.count <= READY_KEYS && bytes <= READY_BYTES;
   }
 
   /** In the pause: all is in frames, what was in the log and what was read from it. */
   private get isAllMade(): boolean {
-    return this.isRestRead && this.scan.isDone && !this.shipper.isInPieces && this.changed.count === 0;
+    return this.isRestRead && this.scan.isDone && !this.shipper.isInPieces && this.tail.count === 0;
   }
 
   private get isRestRead(): boolean {
@@ -391,7 +378,7 @@ export class MoveSource {
   /** Lets those who write to the slots wait, or go on. */
   private settleWriters(nowMs: number): void {
     if (this.consumer === null) return;
-    const load = Math.max(this.changed.share, this.consumer.lagShare);
+    const load = Math.max(this.tail.share, this.consumer.lagShare);
     const isTailLong = this.phase === 'tail' && nowMs - this.tailSinceMs >= TAIL_GRACE_MS;
     // Until the pause is over, so that the tail stays short.
     const isHeld = this.hold.isOn && (this.isHandingOver || load > WAIT_SHARE / 2);

@@ -1,7 +1,6 @@
 /** A value that comes in pieces, put together. It takes memory as the pieces come, not as the first of them announces. */
-import { ShoalError } from '../base/errors.ts';
 import { equalBytes } from '../base/bytes.ts';
-import type { FrameReader } from './move-frames.ts';
+import { type RecordReader, unusable } from './item-records.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -14,7 +13,7 @@ export class PartialValue {
   private keyBytes: Uint8Array = NO_BYTES;
 
   /** Takes the piece that `frame` stands at; true where it was the last. Throws a ShoalError where it does not follow the one before. */
-  add(frame: FrameReader): boolean {
+  add(frame: RecordReader): boolean {
     const { keyBytes, keyStart, keyLength, pieceOffset, pieceLength } = frame;
     if (pieceOffset === 0) this.begin(frame);
     const follows =
@@ -23,8 +22,7 @@ export class PartialValue {
       frame.database === this.database &&
       keyLength === this.keyBytes.length &&
       equalBytes(keyBytes, keyStart, this.keyBytes, 0, keyLength);
-    if (!follows)
-      throw new ShoalError('UnexpectedResponse', 'a move: a piece of a value that does not follow the one before');
+    if (!follows) throw unusable('a piece of a value that does not follow the one before');
     this.makeRoom(this.filled + pieceLength);
     this.bytes.set(frame.valueBytes.subarray(frame.valueStart, frame.valueStart + pieceLength), this.filled);
     this.filled += pieceLength;
@@ -39,7 +37,7 @@ export class PartialValue {
     this.total = 0;
   }
 
-  private begin(frame: FrameReader): void {
+  private begin(frame: RecordReader): void {
     this.clear();
     this.total = frame.valueLength;
     this.database = frame.database;

@@ -1,7 +1,7 @@
 /** One pass over the index for the keys of some slots, a key at a time. A key that is there throughout comes once at least. */
 import { KeyBatch } from '../store/key-batch.ts';
 import { scanSlots } from '../store/slot-items.ts';
-import type { SlotSet } from '../store/slot-set.ts';
+import type { SlotFilter } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
 
 export class SlotScan {
@@ -12,14 +12,14 @@ export class SlotScan {
   start = 0;
   length = 0;
   private readonly store: Store;
-  private readonly slots: SlotSet;
+  private readonly slots: SlotFilter;
   private readonly batch = new KeyBatch();
   /** The next bucket, and the next key of the last one. */
   private cursor = 0;
   private batchAt = 0;
   private isLastBucket = false;
 
-  constructor(store: Store, slots: SlotSet) {
+  constructor(store: Store, slots: SlotFilter) {
     this.store = store;
     this.slots = slots;
   }

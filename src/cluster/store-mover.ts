@@ -10,9 +10,10 @@ import { ANY_NAMESPACE } from '../store/iteration.ts';
 import { SlotSet } from '../store/slot-set.ts';
 import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 import { BytePace } from './byte-pace.ts';
-import { encodeFrameReply, FrameOutcome, FrameReader } from './move-frames.ts';
+import type { ReplyToFrame } from './frame-intake.ts';
+import { encodeFrameReply, FrameOutcome, MoveFrameReader } from './move-frames.ts';
 import { MoveSource } from './move-source.ts';
-import { MoveTarget, type ReplyToFrame } from './move-target.ts';
+import { MoveTarget } from './move-target.ts';
 import type { MoveExtent, MoveOutcome, Mover, MoveReport, MoverReports, ReplicaAssignment } from './mover.ts';
 import { SlotPurge } from './slot-purge.ts';
 
@@ -164,9 +165,9 @@ export class StoreMover implements Mover {
    * where the frame is not one at all, at once.
    */
   takeFrame(bytes: Uint8Array, reply: ReplyToFrame): void {
-    let frame: FrameReader;
+    let frame: MoveFrameReader;
     try {
-      frame = new FrameReader(bytes);
+      frame = new MoveFrameReader(bytes);
     } catch (error) {
       const text = (error as Error).message;
       reply(encodeFrameReply({ outcome: FrameOutcome.failed, attempt: 0, next: 0, text }));
