@@ -1,8 +1,8 @@
 /**
- * The connection of a move, from its source to its target: frames go as calls, each answered or not. Where one is not answered in time the connection
+ * The connection of a move, from its source to its target, or of a stream to a replica: frames go as calls, each answered or not. Where one is not answered in time the connection
  * counts as lost, and a new one stands a little later, as the real link does it.
  */
-import type { MoveLink, MoveLinkEvents } from '../src/cluster/store-mover.ts';
+import type { LinkPurpose, MoveLink, MoveLinkEvents } from '../src/cluster/move-link.ts';
 import type { ClusterNode } from '../src/topology/topology.ts';
 import type { SimProcess } from './process.ts';
 import type { Chance } from './randomness.ts';
@@ -14,15 +14,22 @@ const RECONNECT_MS = 50;
 /** What a frame takes more than other messages: stores of a run are small, and a copy that is over at once meets no writes. */
 const DELAYS_MS = [0, 5, 20, 60] as const;
 
+/** A frame as it travels: which kind it is says the opcode of the real one. */
+export interface ItemFrame {
+  readonly purpose: LinkPurpose;
+  readonly bytes: Uint8Array;
+}
+
 export interface MoveLinkSetting {
   readonly world: World;
   readonly process: SimProcess;
   readonly chance: Chance;
   readonly target: ClusterNode;
+  readonly purpose: LinkPurpose;
   readonly events: MoveLinkEvents;
 }
 
-export function openMoveLink({ world, process, chance, target, events }: MoveLinkSetting): MoveLink {
+export function openMoveLink({ world, process, chance, target, purpose, events }: MoveLinkSetting): MoveLink {
   const address = `${target.host}:${target.peerPort}`;
   // The same for all moves of a run.
   const delayMs = world.chance('frames of moves').pick(DELAYS_MS);
@@ -52,7 +59,10 @@ export function openMoveLink({ world, process, chance, target, events }: MoveLin
       if (!isUp) return;
       process.after(delayMs, () => {
         if (isClosed) return;
-        world.moves.call({ from: process, address, request: frame, timeoutMs: FRAME_TIMEOUT_MS }, settle);
+        world.moves.call(
+          { from: process, address, request: { purpose, bytes: frame }, timeoutMs: FRAME_TIMEOUT_MS },
+          settle,
+        );
       });
     },
     close() {

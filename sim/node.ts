@@ -9,6 +9,7 @@ import { ChangeLog } from '../src/changes/change-log.ts';
 import { ClusterAgent } from '../src/cluster/agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent } from '../src/cluster/agent-types.ts';
 import { OWNED, PAUSED, SlotTable } from '../src/cluster/slot-table.ts';
+import { ReplicaTable } from '../src/cluster/replica-table.ts';
 import { StoreMover } from '../src/cluster/store-mover.ts';
 import {
   decodeCoordinatorAnswer,
@@ -115,8 +116,10 @@ export class SimNode implements Server {
       store: Store.attach(this.store.handle, controlRow(this.store.handle)),
       log: world.bug === 'dropTail' ? withoutTail(log) : log,
       bytesPerSecond: SLOT_BYTES_PER_SECOND,
+      replicas: ReplicaTable.create(),
+      random01: () => chance.fraction(),
       port: {
-        connect: (target, events) => openMoveLink({ world, process, chance, target, events }),
+        connect: (target, purpose, events) => openMoveLink({ world, process, chance, target, purpose, events }),
         wake: () => this.wakeMover(0),
         wakeNow: () => this.wakeMover(0),
         writersResumed: () => this.data.retryHeld(),
@@ -150,7 +153,10 @@ export class SimNode implements Server {
     world.control.listen(`${place}:${PEER_PORT}`, { process, handle: (bytes, reply) => this.onPeer(bytes, reply) });
     world.moves.listen(`${place}:${PEER_PORT}`, {
       process,
-      handle: (frame, reply) => this.mover.takeFrame(frame.slice(), reply),
+      handle: ({ purpose, bytes }, reply) => {
+        if (purpose === 'move') this.mover.takeFrame(bytes.slice(), reply);
+        else this.mover.takeReplicaFrame(bytes.slice(), reply);
+      },
     });
     process.after(this.chance.between(0, AGENT_TICK_MS), () => this.tick());
   }

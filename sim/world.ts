@@ -17,6 +17,7 @@ import { SimCoordinator } from './coordinator.ts';
 import { SimulationFailure } from './failure.ts';
 import { ABSENT, History } from './history.ts';
 import { Losses } from './losses.ts';
+import type { ItemFrame } from './move-link.ts';
 import { Network } from './network.ts';
 import { SimNode } from './node.ts';
 import { Operator } from './operator.ts';
@@ -59,8 +60,8 @@ export class World {
   readonly network: Network;
   /** To coordinators and between nodes. */
   readonly control: Calls<Uint8Array, Uint8Array>;
-  /** Frames of moves, between nodes. */
-  readonly moves: Calls<Uint8Array, Uint8Array>;
+  /** Frames of moves and of streams to replicas, between nodes. */
+  readonly moves: Calls<ItemFrame, Uint8Array>;
   /** To nodes, from clients and for clients. */
   readonly data: Calls<ClientRequest, ClientAnswer>;
   readonly history = new History();

@@ -137,6 +137,22 @@ describe('a consumer', () => {
     expect(new Int32Array(driver.store.handle.changes)[CHANGE_HEAD]).toBe(head);
   });
 
+  test('follows more slots, or fewer, as it goes on', () => {
+    const { driver, log } = open();
+    const consumer = log.open([slotOf('a')])!;
+    driver.set('b', '1', NOW_MS);
+    consumer.follow([slotOf('b')]);
+    for (const key of ['a', 'b', 'c']) driver.set(key, '2', NOW_MS);
+    expect(readAll(consumer)).toEqual(['written a', 'written b']);
+    driver.set('a', '3', NOW_MS);
+    driver.set('b', '3', NOW_MS);
+    consumer.unfollow([slotOf('a')]);
+    driver.set('a', '4', NOW_MS);
+    expect(consumer.position).not.toBe(consumer.end);
+    expect(readAll(consumer)).toEqual(['written b']);
+    expect(consumer.position).toBe(consumer.end);
+  });
+
   test('goes round the ring with keys of any length', () => {
     const { driver, log } = open();
     const consumer = log.open(null)!;

@@ -1,10 +1,10 @@
 /**
  * The change log as its consumers see it (src/store/change-ring.ts has the writers' side and the layout): who follows changes takes a consumer,
- * names the hash slots, or all, and reads records at its own pace. Moves of slots do so now; replicas, the disk and near caches
+ * names the hash slots, or all, and reads records at its own pace. Moves of slots and replicas do so now; the disk and near caches
  * can, each with a cursor of its own.
  *
  * What a record means: this key was changed; look it up to know how it is now. What a consumer may rely on:
- *  - A change after `open` returned is in the log, if its key's slot was followed then. So who opens a consumer, then copies all items, then
+ *  - A change after `open` or `follow` returned is in the log, if its key's slot was followed then. So who opens a consumer, then copies all items, then
  *    reads records and copies the keys that they name, has missed nothing.
  *  - Records are in the order of the changes for each key, and exact for what concerns all keys: a flush stands behind every change that it undid.
  *  - Removal of expired and evicted items is recorded too. An item travels with its expiry, so that would seem needless; but a client that
@@ -127,6 +127,11 @@ export class ChangeConsumer {
     return Atomics.load(this.words, CHANGE_SEQUENCE);
   }
 
+  /** The sequence number of the next record to be read: all before it are. */
+  get position(): number {
+    return this.sequence;
+  }
+
   /** Whether all records before `end`, as it was some time ago, are read. */
   hasRead(end: number): boolean {
     return ((this.sequence - end) | 0) >= 0;
@@ -135,6 +140,18 @@ export class ChangeConsumer {
   /** How much of the ring is still to be read: at 1 this consumer is lost. */
   get lagShare(): number {
     return (((Atomics.load(this.words, CHANGE_HEAD) & ~CHANGE_LOCK) - this.cursor) >>> 0) / this.ringWords;
+  }
+
+  /** Follows `slots` too, from now on. */
+  follow(slots: Iterable<number>): void {
+    const bit = 1 << this.number;
+    for (const slot of slots) Atomics.or(this.words, CHANGE_SLOTS + slot, bit);
+  }
+
+  /** Follows `slots` no more; what is in the log of them is passed over. */
+  unfollow(slots: Iterable<number>): void {
+    const bit = 1 << this.number;
+    for (const slot of slots) Atomics.and(this.words, CHANGE_SLOTS + slot, ~bit);
   }
 
   /** Ends it. Nothing is recorded for it any more. */
@@ -228,6 +245,11 @@ export class ChangeLog {
       if (wait) Atomics.or(this.words, CHANGE_SLOTS + slot, CHANGE_SLOT_WRITERS_WAIT);
       else Atomics.and(this.words, CHANGE_SLOTS + slot, ~CHANGE_SLOT_WRITERS_WAIT);
     }
+  }
+
+  /** The sequence number of the next record: a mark behind all that are in the log now. */
+  get end(): number {
+    return Atomics.load(this.words, CHANGE_SEQUENCE);
   }
 
   /** Consumers that follow now. */

@@ -29,10 +29,11 @@ import { ClusterAgent } from './agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent, type AgentSnapshot } from './agent-types.ts';
 import { ControlLinks } from './control-links.ts';
 import { MoveConnection } from './move-connection.ts';
+import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
 import type { Mover, MoverReports } from './mover.ts';
 import { ServingRight, type SlotTable } from './slot-table.ts';
 import { StepTimer } from './step-timer.ts';
-import type { MoveLink, MoverPort } from './store-mover.ts';
+import type { MoverPort } from './store-mover.ts';
 
 const ID_BYTES = 20;
 
@@ -55,6 +56,8 @@ export interface ClusterHostOptions {
 /** A mover that the host runs: `StoreMover`. */
 export interface HostedMover extends Mover {
   takeFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
+  takeReplicaFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
+  confirmNow(): void;
   step(nowMs: number, wallMs: number): number;
   /** No client waits for the next step. */
   readonly mayRest: boolean;
@@ -160,7 +163,7 @@ class RunningHost implements ClusterHost {
     );
     this.mover = parts.createMover(
       {
-        connect: (target, events) => this.connectMove(target, events),
+        connect: (target, purpose, events) => this.connectMove(target, purpose, events),
         wake: () => this.moverTimer.wake(),
         wakeNow: () => this.wakeMoverNow(),
       },
@@ -214,6 +217,8 @@ class RunningHost implements ClusterHost {
     if (opcode === Opcode.control) this.askedToDecide(request);
     else if (opcode === Opcode.moveItems) {
       this.mover.takeFrame(request.value, (reply) => request.answer(Status.ok, reply));
+    } else if (opcode === Opcode.replicate) {
+      this.mover.takeReplicaFrame(request.value, (reply) => request.answer(Status.ok, reply));
     } else if (opcode === Opcode.ping) request.answer(Status.ok, request.value);
     else request.answer(Status.unknownOpcode, Buffer.from('this port takes what nodes say to each other', 'utf8'));
   }
@@ -362,10 +367,10 @@ class RunningHost implements ClusterHost {
     this.parts.onNews({ nodeId: this.agent.nodeId, topology, trouble: this.trouble });
   }
 
-  private connectMove({ host, peerPort }: ClusterNode, events: Parameters<MoverPort['connect']>[1]): MoveLink {
+  private connectMove({ host, peerPort }: ClusterNode, purpose: LinkPurpose, events: MoveLinkEvents): MoveLink {
     const name = linkName({ host: this.options.announcedHost, port: this.options.announcedPort });
     const { password } = this.options;
-    const connection = new MoveConnection({ host, port: peerPort, password, name }, events);
+    const connection = new MoveConnection({ host, port: peerPort, password, name }, purpose, events);
     this.moveConnections.add(connection);
     return {
       send: (frame) => connection.send(frame),

@@ -179,10 +179,11 @@ describe("a move's connection", () => {
     };
     const first = await Peer.start();
     const { port } = first;
-    const connection = new MoveConnection(
-      { host: '127.0.0.1', port, password: '', name: 'test' },
-      { up: () => tell('up'), down: () => tell('down'), replied: (reply) => tell(Buffer.from(reply).toString()) },
-    );
+    const connection = new MoveConnection({ host: '127.0.0.1', port, password: '', name: 'test' }, 'move', {
+      up: () => tell('up'),
+      down: () => tell('down'),
+      replied: (reply) => tell(Buffer.from(reply).toString()),
+    });
     connection.send(Buffer.from('too early'));
     connection.tick(0);
     const greeting = await first.request(0);

@@ -3,6 +3,7 @@
  * for in its place. While the first cannot be stored yet, so many wait as the other side may have on their way.
  */
 import { WINDOW_BYTES } from './frame-window.ts';
+import type { Store } from '../store/store.ts';
 import { RECORD_BYTES_MAX } from './item-records.ts';
 
 /** Takes the reply to a frame; it may be called later, and not at all where its copy ends before. */
@@ -35,11 +36,6 @@ export class FrameIntake<Frame extends NumberedFrame> {
     return this.waiting.length;
   }
 
-  /** The frame to be stored now; undefined where it has not come. */
-  get first(): Frame | undefined {
-    return this.waiting[0]?.frame;
-  }
-
   /** Where `waits` is the answer the bytes of the frame are kept until it is stored, and `reply` then. */
   take(frame: Frame, reply: ReplyToFrame): FramePlace {
     const place = frame.number - this.next;
@@ -55,12 +51,26 @@ export class FrameIntake<Frame extends NumberedFrame> {
     return 'waits';
   }
 
-  /** The first frame is stored: goes to the next, and returns who waits for the reply. */
-  stored(): ReplyToFrame {
-    const { frame, reply } = this.waiting.shift()!;
-    this.waitingBytes -= frame.byteLength;
-    this.next += 1;
-    return reply;
+  /**
+   * Stores what waits, in one batch of `store`, until `storeFrame` says that a frame cannot be stored, or not yet; then it is tried again with the next call.
+   * `onStored` hears of each that is.
+   */
+  store(
+    store: Store,
+    storeFrame: (frame: Frame) => boolean,
+    onStored: (frame: Frame, reply: ReplyToFrame) => void,
+  ): void {
+    store.enter();
+    try {
+      for (let first = this.waiting[0]; first !== undefined && storeFrame(first.frame); first = this.waiting[0]) {
+        this.waiting.shift();
+        this.waitingBytes -= first.frame.byteLength;
+        this.next += 1;
+        onStored(first.frame, first.reply);
+      }
+    } finally {
+      store.leave();
+    }
   }
 
   /** Nothing is stored any more: forgets what waits, and returns it. */

@@ -5,8 +5,10 @@
 import type { ChangeRecord } from '../changes/change-log.ts';
 import { EVERY_NAMESPACE } from '../store/change-ring.ts';
 import { databaseOf } from '../store/namespaces.ts';
+import type { SlotFilter } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
 import { KEY_BYTES_MAX } from '../store/types.ts';
+import { keySlot } from '../topology/slots.ts';
 import { ChangedKeys } from './changed-keys.ts';
 import { EVERY_DATABASE } from './item-records.ts';
 import type { ItemShipper } from './item-shipper.ts';
@@ -14,14 +16,17 @@ import type { ItemShipper } from './item-shipper.ts';
 export class ItemTail {
   private readonly store: Store;
   private readonly shipper: ItemShipper;
+  private readonly slots: SlotFilter | null;
   private readonly keys = new ChangedKeys();
   private readonly takenKey: Buffer = Buffer.alloc(KEY_BYTES_MAX);
   /** The change of the key that is being written; null where none is. */
   private inHand: number | null = null;
 
-  constructor(store: Store, shipper: ItemShipper) {
+  /** `slots`: a key that waited is passed over where its slot is none of these any more; null: there are always the same ones. */
+  constructor(store: Store, shipper: ItemShipper, slots: SlotFilter | null = null) {
     this.store = store;
     this.shipper = shipper;
+    this.slots = slots;
   }
 
   /** Keys that wait. */
@@ -46,9 +51,14 @@ export class ItemTail {
 
   /** Sends the key that waits longest, or begins to. There is one, and no value is in pieces. Returns bytes. */
   ship(wallMs: number): number {
-    this.inHand = this.keys.oldest;
-    const length = this.keys.take(this.takenKey);
-    const bytes = this.shipper.ship(this.keys.namespace, this.takenKey, 0, length, 'tell', wallMs);
+    const { keys, slots, takenKey } = this;
+    this.inHand = keys.oldest;
+    const length = keys.take(takenKey);
+    if (slots !== null && !slots.has(keySlot(takenKey, 0, length))) {
+      this.inHand = null;
+      return 0;
+    }
+    const bytes = this.shipper.ship(keys.namespace, takenKey, 0, length, 'tell', wallMs);
     this.settle();
     return bytes;
   }

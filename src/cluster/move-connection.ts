@@ -1,10 +1,10 @@
 /**
- * A source's connection to the target of a move: greets, tells the mover when it stands, and is made anew after it was lost, until it
+ * A source's connection to the target of a move, or a primary's to a replica: greets, tells the mover when it stands, and is made anew after it was lost, until it
  * is closed. Frames that are sent while it does not stand are dropped; the mover sends them again.
  */
 import { FrameLink, type FrameLinkOptions } from '../control/frame-link.ts';
 import { Opcode } from '../protocol/shoal/frame.ts';
-import type { MoveLink, MoveLinkEvents } from './store-mover.ts';
+import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
 
 /** Between the loss of a connection and the next attempt. */
 const RETRY_MS = 100;
@@ -14,6 +14,7 @@ const NOTHING = new Uint8Array(0);
 
 export class MoveConnection implements MoveLink {
   private readonly options: FrameLinkOptions;
+  private readonly opcode: Opcode;
   private readonly events: MoveLinkEvents;
   private link: FrameLink | null = null;
   private isUp = false;
@@ -21,8 +22,9 @@ export class MoveConnection implements MoveLink {
   private nowMs = Number.NEGATIVE_INFINITY;
   private dueMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: FrameLinkOptions, events: MoveLinkEvents) {
+  constructor(options: FrameLinkOptions, purpose: LinkPurpose, events: MoveLinkEvents) {
     this.options = options;
+    this.opcode = purpose === 'move' ? Opcode.moveItems : Opcode.replicate;
     this.events = events;
   }
 
@@ -48,7 +50,7 @@ export class MoveConnection implements MoveLink {
   send(frame: Uint8Array): void {
     const { link } = this;
     if (link === null || !this.isUp) return;
-    link.send(Opcode.moveItems, frame, {
+    link.send(this.opcode, frame, {
       answered: (reply) => {
         if (this.link === link) this.events.replied(reply);
       },

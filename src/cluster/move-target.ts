@@ -100,18 +100,18 @@ export class MoveTarget {
 
   /** Stores what waits, as far as no deletion is under way. */
   storeWaiting(wallMs: number): void {
-    this.store.enter();
+    if (this.error !== null) return;
     try {
-      for (let first = this.intake.first; first !== undefined && this.error === null; first = this.intake.first) {
-        if (this.deletions > 0 || !this.storeFrame(first, wallMs)) return;
-        const reply = this.intake.stored();
-        this.bytes += first.byteLength;
-        this.answer(this.attempt, FrameOutcome.stored, reply);
-      }
+      this.intake.store(
+        this.store,
+        (frame) => this.deletions === 0 && this.storeFrame(frame, wallMs),
+        (frame, reply) => {
+          this.bytes += frame.byteLength;
+          this.answer(this.attempt, FrameOutcome.stored, reply);
+        },
+      );
     } catch (error) {
       this.error = (error as Error).message;
-    } finally {
-      this.store.leave();
     }
     if (this.error !== null) this.fail(this.error);
   }

@@ -5,14 +5,15 @@
  */
 import { ANY_NAMESPACE, type KeySelection } from '../store/iteration.ts';
 import { removeSelected } from '../store/slot-items.ts';
-import type { SlotSet } from '../store/slot-set.ts';
+import type { SlotFilter, SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
 
 /** Buckets walked in one step: about a millisecond. */
 const STEP_BUCKETS = 1024;
 
 interface PurgeJob {
-  readonly selection: KeySelection & { readonly slots: SlotSet };
+  readonly slots: SlotSet;
+  readonly selection: KeySelection;
   readonly onDone: () => void;
 }
 
@@ -31,9 +32,17 @@ export class SlotPurge {
     return this.jobs.length === 0;
   }
 
-  /** Deletes the items of `slots`, of one name space or ANY_NAMESPACE, after all that was asked for before; then calls `onDone`, in a step. */
-  add(slots: SlotSet, namespace: number, onDone: () => void): void {
-    this.jobs.push({ selection: { namespace, slots }, onDone });
+  /**
+   * Deletes the items of `slots`, of one name space or ANY_NAMESPACE, after all that was asked for before; then calls `onDone`, in a step. `filter`, where it is
+   * another, says at each moment in which of the slots that is still to be done.
+   */
+  add(slots: SlotSet, namespace: number, onDone: () => void, filter: SlotFilter = slots): void {
+    this.jobs.push({ slots, selection: { namespace, slots: filter }, onDone });
+  }
+
+  /** Whether `slot` is one of those in which something is to be deleted. */
+  concerns(slot: number): boolean {
+    return this.jobs.some(({ slots }) => slots.has(slot));
   }
 
   /** Everything was deleted: forgets all jobs, whose `onDone` is not called. */
@@ -54,25 +63,25 @@ export class SlotPurge {
     job.onDone();
   }
 
-  private walk({ selection }: PurgeJob): boolean {
+  private walk(job: PurgeJob): boolean {
     const { store } = this;
     if (!this.isWalking) {
       store.beginExclusive();
       store.endExclusive();
-      if (this.isEmpty(selection)) return true;
+      if (this.isEmpty(job)) return true;
       this.isWalking = true;
       this.cursor = 0;
     }
     for (let count = 0; count < STEP_BUCKETS; count += 1) {
-      this.cursor = removeSelected(store.parts, this.cursor, selection);
+      this.cursor = removeSelected(store.parts, this.cursor, job.selection);
       if (this.cursor === 0) break;
     }
-    if (this.cursor !== 0 && !this.isEmpty(selection)) return false;
+    if (this.cursor !== 0 && !this.isEmpty(job)) return false;
     this.isWalking = false;
     return true;
   }
 
-  private isEmpty({ namespace, slots }: PurgeJob['selection']): boolean {
+  private isEmpty({ slots, selection: { namespace } }: PurgeJob): boolean {
     const { slotCounters } = this.store.parts;
     if (!slotCounters.isOn) return false;
     if (namespace === ANY_NAMESPACE) return slotCounters.itemCountOf(slots.slots) === 0;

@@ -1,6 +1,6 @@
 /**
- * The mover of a node: all moves in which it takes part, over its store, and the deletions. Sans-IO: the host gives connections, time and
- * frames (`MoverPort`, `step`, `takeFrame`), and calls `step` when `wake` asks for it or when the time has come that the last step told. Everything runs on the control
+ * The mover of a node: all moves in which it takes part, over its store, the streams to and from replicas, and the deletions. Sans-IO: the host gives connections, time and
+ * frames (`MoverPort`, `step`, `takeFrame`, `takeReplicaFrame`), and calls `step` when `wake` asks for it or when the time has come that the last step told. Everything runs on the control
  * thread, in steps of about a millisecond, so that the thread's leases and topologies never wait for data. While a hand-over goes on, clients wait:
  * its steps come at once, and other work only now and then.
  */
@@ -12,9 +12,12 @@ import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 import { BytePace } from './byte-pace.ts';
 import type { ReplyToFrame } from './frame-intake.ts';
 import { encodeFrameReply, FrameOutcome, MoveFrameReader } from './move-frames.ts';
+import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
 import { MoveSource } from './move-source.ts';
 import { MoveTarget } from './move-target.ts';
 import type { MoveExtent, MoveOutcome, Mover, MoveReport, MoverReports, ReplicaAssignment } from './mover.ts';
+import type { ReplicaTable } from './replica-table.ts';
+import { type ReplicaFigures, Replicator } from './replicator.ts';
 import { SlotPurge } from './slot-purge.ts';
 
 /** How often progress is reported. */
@@ -22,24 +25,9 @@ const REPORT_MS = 250;
 /** How long other work may wait for hand-overs. */
 const OTHERS_WAIT_MS = 10;
 
-/** A connection to a target, for one move. It is opened again by itself after it was lost, until it is closed. */
-export interface MoveLink {
-  /** Sends a `moveItems` request with this value; the reply comes as `replied`. Where no connection stands the frame is dropped. The bytes do not change. */
-  send(frame: Uint8Array): void;
-  close(): void;
-}
-
-export interface MoveLinkEvents {
-  /** A connection stands, over which nothing was sent; what was sent over an earlier one may or may not have come through. */
-  up(): void;
-  down(): void;
-  /** The value of the reply to one of the frames sent. */
-  replied(reply: Uint8Array): void;
-}
-
 /** What the mover needs of the host. */
 export interface MoverPort {
-  connect(target: ClusterNode, events: MoveLinkEvents): MoveLink;
+  connect(target: ClusterNode, purpose: LinkPurpose, events: MoveLinkEvents): MoveLink;
   /** `step` is to be called soon. */
   wake(): void;
   /** As `wake`, as soon as what runs has ended: clients wait for it. */
@@ -54,8 +42,11 @@ export interface StoreMoverParts {
   readonly log: ChangeLog;
   readonly port: MoverPort;
   readonly reports: MoverReports;
-  /** What all exports together may copy in a second, until `setPace`; Infinity: as fast as they can. */
+  /** What all exports and copies to replicas together may scan in a second, until `setPace`; Infinity: as fast as they can. */
   readonly bytesPerSecond: number;
+  /** How far replicas are, for data threads. The mover is its one writer. */
+  readonly replicas: ReplicaTable;
+  readonly random01: () => number;
 }
 
 interface Export {
@@ -72,6 +63,7 @@ export class StoreMover implements Mover {
   private readonly parts: StoreMoverParts;
   private readonly purges: SlotPurge;
   private readonly pace: BytePace;
+  private readonly replicator: Replicator;
   private readonly exports = new Map<number, Export>();
   private readonly imports = new Map<number, MoveTarget>();
   /** What was told of each move last. */
@@ -89,13 +81,24 @@ export class StoreMover implements Mover {
     parts.store.countsUse = false;
     this.purges = new SlotPurge(parts.store);
     this.pace = new BytePace(parts.bytesPerSecond);
+    const { store, log, port, replicas: table, random01 } = parts;
+    this.replicator = new Replicator({
+      store,
+      log,
+      purges: this.purges,
+      pace: this.pace,
+      table,
+      connect: (target, events) => port.connect(target, 'replica', events),
+      wake: () => port.wake(),
+      random01,
+    });
   }
 
   beginExport(move: SlotMove, target: ClusterNode): void {
     if (this.exports.has(move.id)) return;
     const { store, log, port } = this.parts;
     const source = new MoveSource({ store, log, moveId: move.id, slots: move.slots, pace: this.pace });
-    const link = port.connect(target, {
+    const link = port.connect(target, 'move', {
       up: () => {
         source.linkUp();
         port.wake();
@@ -140,12 +143,22 @@ export class StoreMover implements Mover {
     this.purges.add(new SlotSet(slots), ANY_NAMESPACE, () => {
       this.purged.push(purgeId);
     });
+    this.replicator.purging(slots);
     this.parts.port.wake();
   }
 
-  replicateTo(_selfId: string, _targets: readonly ReplicaAssignment[]): void {}
+  replicateTo(selfId: string, targets: readonly ReplicaAssignment[]): void {
+    this.replicator.replicateTo(selfId, targets);
+  }
 
-  copyFrom(_selfId: string, _sources: readonly ReplicaAssignment[]): void {}
+  copyFrom(selfId: string, sources: readonly ReplicaAssignment[]): void {
+    this.replicator.copyFrom(selfId, sources);
+  }
+
+  /** Somebody waits until replicas have what was written so far. */
+  confirmNow(): void {
+    this.replicator.confirmNow();
+  }
 
   setPace(bytesPerSecond: number): void {
     this.pace.setRate(bytesPerSecond);
@@ -154,6 +167,7 @@ export class StoreMover implements Mover {
 
   dropAll(): void {
     for (const moveId of [...this.exports.keys(), ...this.imports.keys()]) this.endMove(moveId, 'cancelled');
+    this.replicator.clear();
     this.purges.clear();
     this.purged = [];
     this.dropWanted = true;
@@ -183,6 +197,15 @@ export class StoreMover implements Mover {
     else this.parts.port.wake();
   }
 
+  get replicaFigures(): ReplicaFigures {
+    return this.replicator.figures;
+  }
+
+  /** The value of a `replicate` request, as `takeFrame`. */
+  takeReplicaFrame(bytes: Uint8Array, reply: ReplyToFrame): void {
+    this.replicator.takeFrame(bytes, reply);
+  }
+
   /** A piece of work of each kind. Returns the monotonic ms at which the next step is due at the latest. */
   step(nowMs: number, wallMs: number): number {
     this.nowMs = nowMs;
@@ -204,13 +227,14 @@ export class StoreMover implements Mover {
       if (source.takeWritersResumed()) writersResumed = true;
     }
     if (writersResumed) this.parts.port.writersResumed();
+    if (!othersWait) this.replicator.step(nowMs, wallMs);
     this.report(nowMs);
     return this.wakeAtMs(nowMs);
   }
 
-  /** A source is about to hand over, or has clients wait for it, and each target may be what such a source waits for. */
+  /** A source is about to hand over, or has clients wait for it, and each target may be what such a source waits for. Changes for replicas are waited for, too. */
   get mayRest(): boolean {
-    return this.imports.size === 0 && !this.isHandingOver;
+    return this.imports.size === 0 && !this.isHandingOver && this.replicator.mayRest;
   }
 
   /** Clients wait for a move, or may at any moment. */
@@ -240,6 +264,8 @@ export class StoreMover implements Mover {
       const known = this.exports.has(id) || this.imports.has(id);
       if (known && this.isNews(report, nowMs)) reports.moveChanged(report);
     }
+    const replicas = this.replicator.takeReport(nowMs);
+    if (replicas !== null) reports.replicasChanged(replicas);
   }
 
   private isNews({ id, state }: MoveReport, nowMs: number): boolean {
@@ -253,7 +279,8 @@ export class StoreMover implements Mover {
   private wakeAtMs(nowMs: number): number {
     if (this.purged.length > 0 || this.dropWanted) return nowMs;
     const othersMs = this.isHandingOver ? Math.max(nowMs, this.othersAtMs + OTHERS_WAIT_MS) : nowMs;
-    let wakeAtMs = this.purges.isIdle ? Number.POSITIVE_INFINITY : othersMs;
+    let wakeAtMs = Math.max(othersMs, this.replicator.wakeAtMs(nowMs));
+    if (!this.purges.isIdle) wakeAtMs = othersMs;
     for (const { source } of this.exports.values()) {
       const sourceAtMs = source.wakeAtMs(nowMs);
       wakeAtMs = Math.min(wakeAtMs, source.isHandingOver ? sourceAtMs : Math.max(sourceAtMs, othersMs));

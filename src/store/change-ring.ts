@@ -106,6 +106,11 @@ export class ChangeRing {
     return this.ringWords !== 0 && (Atomics.load(this.words, CHANGE_SLOTS + slot) & CHANGE_SLOT_WRITERS_WAIT) !== 0;
   }
 
+  /** The number of the next record: who has written takes it for a position behind what was written. 0 where there is no change log. */
+  get position(): number {
+    return this.ringWords === 0 ? 0 : Atomics.load(this.words, CHANGE_SEQUENCE);
+  }
+
   private append(
     operation: ChangeOperation,
     namespace: number,

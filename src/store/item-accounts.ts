@@ -64,6 +64,12 @@ export class ItemAccounts {
     this.memory.count(COUNTER_EXPIRED, 1);
   }
 
+  /** The found item goes without a word: it was another node's. */
+  givenUp(index: BucketIndex): void {
+    this.removed(index);
+    index.bumpVersion();
+  }
+
   /** The found item goes to make room. */
   evicted(index: BucketIndex): void {
     this.removedByItself(index, ChangeOperation.evicted);

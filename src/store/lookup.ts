@@ -65,7 +65,8 @@ export class Lookup {
   findToChange(key: Key, nowMs: number): boolean {
     if (!this.index.find(key, this.tag)) return false;
     if (!this.index.item.isExpired(nowMs)) return true;
-    this.accounts.expired(this.index);
+    if (this.keptSlots.hasItem(this.index.item)) this.accounts.givenUp(this.index);
+    else this.accounts.expired(this.index);
     // Again, so that the index knows an empty slot.
     return this.index.find(key, this.tag);
   }

@@ -64,8 +64,7 @@ export function removeSelected(parts: StoreParts, cursor: number, selection: Key
     for (index.startSlots(); index.nextSlot(); ) {
       index.viewSlot();
       if (!isSelected(index.item, selection)) continue;
-      accounts.removed(index);
-      index.bumpVersion();
+      accounts.givenUp(index);
     }
     index.unlock();
   }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChangeLog } from '../../src/changes/change-log.ts';
 import { type ClusterHost, type ClusterHostNews, startClusterHost } from '../../src/cluster/cluster-host.ts';
+import { ReplicaTable } from '../../src/cluster/replica-table.ts';
 import { SlotTable } from '../../src/cluster/slot-table.ts';
 import { StoreMover } from '../../src/cluster/store-mover.ts';
 import { type RunningCoordinator, startCoordinator } from '../../src/coordinator/start-coordinator.ts';
@@ -149,6 +150,8 @@ export class HostedNode implements AsyncDisposable {
             port: { ...port, writersResumed: () => {} },
             reports,
             bytesPerSecond: Number.POSITIVE_INFINITY,
+            replicas: ReplicaTable.create(),
+            random01: Math.random,
           }),
         figures: () => ({ items: store.stats().itemCount, bytes: 0, memoryBytes: 0 }),
         onNews: (news) => node.take(news),

@@ -3,8 +3,10 @@
  * cut, with the part of the agent that a move needs (pause, hand-over). For tests; nothing here waits.
  */
 import { ChangeLog } from '../../src/changes/change-log.ts';
-import { type MoveLinkEvents, StoreMover } from '../../src/cluster/store-mover.ts';
+import type { LinkPurpose, MoveLinkEvents } from '../../src/cluster/move-link.ts';
 import type { MoveReport } from '../../src/cluster/mover.ts';
+import { ReplicaTable } from '../../src/cluster/replica-table.ts';
+import { StoreMover } from '../../src/cluster/store-mover.ts';
 import { controlRow } from '../../src/store/memory.ts';
 import { Store } from '../../src/store/store.ts';
 import type { ClusterNode, SlotMove } from '../../src/topology/topology.ts';
@@ -88,7 +90,7 @@ export class TwoMovers {
     this.right = Store.create({ ...config, memoryBytes: options.rightMemoryBytes ?? memoryBytes, hashSeed: [3, 4] });
     this.log = new ChangeLog(this.left.handle);
     const bytesPerSecond = options.bytesPerSecond ?? Number.POSITIVE_INFINITY;
-    const connect = (_target: ClusterNode, events: MoveLinkEvents) => {
+    const connect = (_target: ClusterNode, _purpose: LinkPurpose, events: MoveLinkEvents) => {
       const link = new Link(events);
       this.links.push(link);
       return {
@@ -105,6 +107,8 @@ export class TwoMovers {
       log: this.log,
       port,
       bytesPerSecond,
+      replicas: ReplicaTable.create(),
+      random01: () => 0,
       reports: {
         moveChanged: (report) => this.leftReported(report),
         replicasChanged: () => {},
@@ -117,6 +121,8 @@ export class TwoMovers {
       log: new ChangeLog(this.right.handle),
       port,
       bytesPerSecond,
+      replicas: ReplicaTable.create(),
+      random01: () => 0,
       reports: {
         moveChanged: (report) => this.rightReported(report),
         replicasChanged: () => {},

@@ -50,6 +50,7 @@ function optionsOf(random: Random, opcode: OpcodeName): Omit<RequestFields, 'opc
     case 'ping':
     case 'forward':
     case 'moveItems':
+    case 'replicate':
     case 'control':
       return { value: value(random) };
     case 'topology':

@@ -53,6 +53,8 @@ export const Opcode = {
   forward: 0x10,
   /** Between nodes: items of a move. */
   moveItems: 0x11,
+  /** Between nodes: changes, from a primary to a replica. */
+  replicate: 0x12,
   /** To a coordinator, and between nodes: a message in JSON. */
   control: 0x20,
 } as const;
@@ -92,6 +94,7 @@ export const FLAGS_ALLOWED: Readonly<Record<Opcode, number>> = {
   [Opcode.topology]: 0,
   [Opcode.forward]: 0,
   [Opcode.moveItems]: 0,
+  [Opcode.replicate]: 0,
   [Opcode.control]: 0,
 };
 

@@ -71,6 +71,7 @@ const SHAPES: readonly (Shape | undefined)[] = shapes([
   [Opcode.topology, false, TOPOLOGY_REQUEST_BYTES, TOPOLOGY_REQUEST_BYTES],
   [Opcode.forward, false, 1, Number.POSITIVE_INFINITY],
   [Opcode.moveItems, false, 1, Number.POSITIVE_INFINITY],
+  [Opcode.replicate, false, 1, Number.POSITIVE_INFINITY],
   [Opcode.control, false, 1, Number.POSITIVE_INFINITY],
 ]);
 

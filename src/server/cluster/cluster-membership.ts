@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { ChangeLog } from '../../changes/change-log.ts';
 import { type ClusterHost, startClusterHost } from '../../cluster/cluster-host.ts';
+import { ReplicaTable } from '../../cluster/replica-table.ts';
 import type { SlotTable } from '../../cluster/slot-table.ts';
 import { StoreMover } from '../../cluster/store-mover.ts';
 import type { NodeOptions } from '../../config/node-options.ts';
@@ -75,6 +76,8 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
           port: { ...port, writersResumed: onSlotsChanged },
           reports,
           bytesPerSecond: Number.POSITIVE_INFINITY,
+          replicas: ReplicaTable.create(),
+          random01: environment.random01,
         }),
       figures: () => {
         const { itemCount, liveBytes, memoryBytes } = store.stats();

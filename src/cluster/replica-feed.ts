@@ -1,0 +1,121 @@
+/**
+ * Reads this node's change log for all of its replicas at once and hands each record to the streams of its slot. One follower for all: the log has room for few, and each
+ * would read every record of the others.
+ *
+ * The log is read as fast as it can be, however slow a replica is: a stream that cannot keep up falls behind by itself. Where the log was overrun, or could not be opened, every
+ * stream begins again.
+ */
+import { type ChangeConsumer, type ChangeLog, ChangeReading, ChangeRecord } from '../changes/change-log.ts';
+import { ChangeOperation } from '../store/change-ring.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
+
+/** Records read in one step: well below a millisecond. */
+const STEP_RECORDS = 2048;
+
+/** What a stream takes from the feed; `StreamSource`. */
+export interface FeedFollower {
+  take(record: ChangeRecord): void;
+  takeFlush(record: ChangeRecord): void;
+  restart(reason: string): void;
+  logRead(position: number, isEnd: boolean): void;
+}
+
+export interface FeedRoute {
+  readonly follower: FeedFollower;
+  readonly slots: readonly number[];
+}
+
+const NOBODY: readonly FeedFollower[] = [];
+
+export class ReplicaFeed {
+  /** How often records were lost that had not been read. */
+  lostCount = 0;
+  private readonly log: ChangeLog;
+  private readonly record = new ChangeRecord();
+  private consumer: ChangeConsumer | null = null;
+  private followers: readonly FeedFollower[] = [];
+  private bySlot: (readonly FeedFollower[])[] = Array.from({ length: SLOT_COUNT }, () => NOBODY);
+
+  constructor(log: ChangeLog) {
+    this.log = log;
+  }
+
+  /** Whether changes come; else nothing may be copied, since what changes meanwhile would be missed. */
+  get isOpen(): boolean {
+    return this.consumer !== null;
+  }
+
+  /** The position before which all records were handed out. */
+  get position(): number {
+    return this.consumer?.position ?? this.log.end;
+  }
+
+  /** Where the log ends now. */
+  get end(): number {
+    return this.log.end;
+  }
+
+  /** From now on records go so. A change of a slot after this returned is handed to the followers that it has here. */
+  route(routes: readonly FeedRoute[]): void {
+    const bySlot: FeedFollower[][] = [];
+    for (const { follower, slots } of routes) for (const slot of slots) (bySlot[slot] ??= []).push(follower);
+    const before = this.bySlot;
+    this.bySlot = Array.from({ length: SLOT_COUNT }, (_, slot) => bySlot[slot] ?? NOBODY);
+    this.followers = routes.map(({ follower }) => follower);
+    if (routes.length === 0) this.close();
+    else if (this.consumer === null) this.open();
+    else {
+      const all = this.bySlot.keys();
+      this.consumer.unfollow(
+        [...this.bySlot.keys()].filter((slot) => this.bySlot[slot]!.length === 0 && before[slot]!.length > 0),
+      );
+      this.consumer.follow([...all].filter((slot) => this.bySlot[slot]!.length > 0 && before[slot]!.length === 0));
+    }
+  }
+
+  /** Hands out what is new, a step's worth at most; true where there is more. */
+  read(): boolean {
+    if (this.consumer === null && this.followers.length > 0) this.open();
+    const { consumer, record } = this;
+    if (consumer === null) return false;
+    for (let count = 0; count < STEP_RECORDS; count += 1) {
+      const reading = consumer.read(record);
+      if (reading === ChangeReading.record) this.handOut();
+      else {
+        if (reading === ChangeReading.lost) this.lost();
+        this.tellPosition(reading === ChangeReading.none);
+        return false;
+      }
+    }
+    this.tellPosition(false);
+    return true;
+  }
+
+  close(): void {
+    this.consumer?.close();
+    this.consumer = null;
+  }
+
+  private handOut(): void {
+    const { record } = this;
+    if (record.operation === ChangeOperation.flushed) for (const follower of this.followers) follower.takeFlush(record);
+    else if (record.operation === ChangeOperation.swapped)
+      for (const follower of this.followers) follower.restart('databases were exchanged');
+    else for (const follower of this.bySlot[record.slot]!) follower.take(record);
+  }
+
+  private lost(): void {
+    this.lostCount += 1;
+    this.close();
+    this.open();
+    for (const follower of this.followers) follower.restart('the change log overflowed');
+  }
+
+  private open(): void {
+    this.consumer = this.log.open([...this.bySlot.keys()].filter((slot) => this.bySlot[slot]!.length > 0));
+  }
+
+  private tellPosition(isEnd: boolean): void {
+    for (const follower of this.followers) follower.logRead(this.position, isEnd);
+  }
+}

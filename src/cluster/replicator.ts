@@ -1,0 +1,338 @@
+/**
+ * All streams of a node, to its replicas and from those whose replica it is. Part of the mover, which steps it.
+ *
+ *     change log ─► feed ─► StreamSource, one for each replica ─ frames ─► its node
+ *     nodes ─ frames ─► StreamTarget, one for each source ─► store: slots that are kept
+ *
+ * What replicas have confirmed is published for data threads together with which slots are synced: a confirmation never counts for a copy that is not one any more.
+ */
+import type { ChangeLog } from '../changes/change-log.ts';
+import { recordsBetween } from '../changes/log-position.ts';
+import type { Store } from '../store/store.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
+import type { ClusterNode } from '../topology/topology.ts';
+import type { BytePace } from './byte-pace.ts';
+import type { ReplyToFrame } from './frame-intake.ts';
+import type { MoveLink, MoveLinkEvents } from './move-link.ts';
+import type { ReplicaAssignment, ReplicaReport } from './mover.ts';
+import { ReplicaFeed } from './replica-feed.ts';
+import { type ReplicaTable, STREAM_COUNT_MAX } from './replica-table.ts';
+import type { SlotPurge } from './slot-purge.ts';
+import { encodeStreamReply, StreamFrameReader, StreamOutcome } from './stream-frames.ts';
+import { StreamSource } from './stream-source.ts';
+import { StreamTarget } from './stream-target.ts';
+
+/** How often the log is looked at while nobody waits. */
+const FEED_TICK_MS = 5;
+/** How often progress is reported, and the memory of kept items looked at. */
+const REPORT_MS = 250;
+/** Bytes of all streams in one step: about a millisecond. */
+const STEP_BYTES: number = 256 * 1024;
+/** The share of the memory that kept items may take: with more, this node could hardly keep anything of its own. */
+const KEPT_SHARE_MAX = 0.8;
+const WORD_VALUES: number = 2 ** 32;
+
+export interface ReplicatorParts {
+  /** The control thread's access, which does not count uses. */
+  readonly store: Store;
+  readonly log: ChangeLog;
+  readonly purges: SlotPurge;
+  readonly pace: BytePace;
+  /** This node is its one writer. */
+  readonly table: ReplicaTable;
+  readonly connect: (target: ClusterNode, events: MoveLinkEvents) => MoveLink;
+  readonly wake: () => void;
+  readonly random01: () => number;
+}
+
+export interface ReplicaFigures {
+  /** Copies of all slots to a replica that had to be begun again. */
+  readonly fullCopies: number;
+  /** How often the change log was overrun before it was read. */
+  readonly lostCount: number;
+}
+
+interface Outgoing {
+  /** In the table. */
+  readonly number: number;
+  readonly node: ClusterNode;
+  readonly stream: StreamSource;
+  readonly link: MoveLink;
+  slots: readonly number[];
+  /** Of the stream, when the table was last written. */
+  publishedVersion: number;
+}
+
+export class Replicator {
+  private readonly parts: ReplicatorParts;
+  private readonly feed: ReplicaFeed;
+  private readonly life: number;
+  private outgoing: Outgoing[] = [];
+  private readonly incoming = new Map<string, StreamTarget>();
+  private selfId = '';
+  private lastAttempt = 0;
+  /** Full copies of streams that are closed. */
+  private endedFullCopies = 0;
+  /** Streams came or went since the table was last written. */
+  private isTableOld = false;
+  /** Replicas for which there is no stream: too many. */
+  private refused: readonly ClusterNode[] = [];
+  /** The stream that goes first in the next step. */
+  private turn = 0;
+  private reportedAtMs = Number.NEGATIVE_INFINITY;
+  private isNews = false;
+  private hasMore = false;
+  private nowMs = 0;
+  private wallMs = 0;
+
+  constructor(parts: ReplicatorParts) {
+    this.parts = parts;
+    this.feed = new ReplicaFeed(parts.log);
+    this.life = Math.floor(parts.random01() * WORD_VALUES);
+  }
+
+  replicateTo(selfId: string, targets: readonly ReplicaAssignment[]): void {
+    const wanted = targets.filter(({ slots }) => slots.length > 0).slice(0, STREAM_COUNT_MAX);
+    const stays = ({ node }: Outgoing): boolean =>
+      selfId === this.selfId && wanted.some((target) => isSameNode(target.node, node));
+    for (const one of this.outgoing) {
+      if (stays(one)) continue;
+      one.link.close();
+      this.endedFullCopies += one.stream.fullCopies;
+      this.isTableOld = true;
+    }
+    this.outgoing = this.outgoing.filter(stays);
+    this.selfId = selfId;
+    for (const { node, slots } of wanted) {
+      const known = this.outgoing.find((one) => isSameNode(one.node, node));
+      if (known === undefined) this.outgoing.push(this.open(node, slots));
+      else {
+        known.slots = slots;
+        known.stream.assign(slots);
+      }
+    }
+    this.refused = targets.slice(STREAM_COUNT_MAX).map(({ node }) => node);
+    this.feed.route(this.outgoing.map(({ stream, slots }) => ({ follower: stream, slots })));
+    this.publish();
+    this.parts.wake();
+  }
+
+  copyFrom(selfId: string, sources: readonly ReplicaAssignment[]): void {
+    this.selfId = selfId;
+    const wanted = new Map(sources.map(({ node, slots }) => [node.id, slots]));
+    for (const [id, target] of this.incoming) {
+      if (wanted.has(id)) continue;
+      target.close();
+      this.incoming.delete(id);
+      this.isNews = true;
+    }
+    for (const [id, slots] of wanted) {
+      let target = this.incoming.get(id);
+      if (target === undefined) {
+        target = new StreamTarget(this.parts.store, this.parts.purges, id);
+        this.incoming.set(id, target);
+        this.isNews = true;
+      }
+      const { version } = target;
+      target.assign(slots);
+      if (target.version !== version) this.isNews = true;
+    }
+    this.parts.store.parts.keptSlots.set([...wanted.values()].flat());
+    this.parts.wake();
+  }
+
+  /** Items of these slots are about to be deleted because they are worthless: so are copies of them. */
+  purging(slots: readonly number[]): void {
+    for (const { stream } of this.outgoing) stream.purging(slots);
+    this.publish();
+  }
+
+  /** Everything goes: all streams end. */
+  clear(): void {
+    this.replicateTo(this.selfId, []);
+    this.copyFrom(this.selfId, []);
+  }
+
+  /** Somebody waits until replicas have what was written so far: it goes at once, and is asked for. */
+  confirmNow(): void {
+    const { end } = this.feed;
+    for (const { stream } of this.outgoing) stream.confirmThrough(end);
+    this.parts.wake();
+  }
+
+  /** The value of a `replicate` request that came in, as `StoreMover.takeFrame`. */
+  takeFrame(bytes: Uint8Array, reply: ReplyToFrame): void {
+    let frame: StreamFrameReader;
+    try {
+      frame = new StreamFrameReader(bytes);
+    } catch (error) {
+      reply(refusal(0, StreamOutcome.failed, (error as Error).message));
+      return;
+    }
+    const { source, target: targetId, attempt } = frame.name;
+    const target = this.incoming.get(source);
+    if (target === undefined || targetId !== this.selfId) {
+      reply(refusal(attempt, StreamOutcome.unknown, ''));
+      return;
+    }
+    const { version } = target;
+    target.receive(frame, reply, this.nowMs, this.wallMs);
+    if (target.version !== version) this.isNews = true;
+    this.parts.wake();
+  }
+
+  /** A piece of work of each kind. */
+  step(nowMs: number, wallMs: number): void {
+    this.nowMs = nowMs;
+    this.wallMs = wallMs;
+    this.hasMore = this.feed.read();
+    if (this.feed.isOpen) this.stepStreams();
+    for (const target of this.incoming.values()) {
+      const { version } = target;
+      target.storeWaiting(nowMs, wallMs);
+      if (target.version !== version) this.isNews = true;
+    }
+    this.publish();
+  }
+
+  /** What changed since it was last told, if it is time to tell it. */
+  takeReport(nowMs: number): ReplicaReport | null {
+    const isQuiet = this.outgoing.length === 0 && this.incoming.size === 0;
+    const isDue = nowMs - this.reportedAtMs >= REPORT_MS && !isQuiet;
+    if (!this.isNews && !isDue) return null;
+    if (isDue) this.limitKept(nowMs);
+    this.isNews = false;
+    this.reportedAtMs = nowMs;
+    return this.report();
+  }
+
+  /** When `step` is to be called again, at the latest. */
+  wakeAtMs(nowMs: number): number {
+    if (this.isNews || this.hasMore) return nowMs;
+    if (this.outgoing.length === 0) return this.incoming.size === 0 ? Number.POSITIVE_INFINITY : nowMs + REPORT_MS;
+    let wakeAtMs = nowMs + FEED_TICK_MS;
+    for (const { stream } of this.outgoing) wakeAtMs = Math.min(wakeAtMs, stream.wakeAtMs(nowMs));
+    return wakeAtMs;
+  }
+
+  /** No changes are on their way that are waited for. */
+  get mayRest(): boolean {
+    return !this.hasMore && !this.outgoing.some(({ stream }) => stream.isUrgent);
+  }
+
+  private report(): ReplicaReport {
+    const { end } = this.feed;
+    const targets = this.outgoing.map(({ node, stream }) => ({
+      id: node.id,
+      synced: stream.syncedSlots(),
+      lag: Math.max(0, recordsBetween(stream.confirmed, end)),
+      error: this.feed.isOpen ? stream.error : 'the change log has no room for another follower',
+    }));
+    const error = `a node has ${STREAM_COUNT_MAX} replicas at most`;
+    const refused = this.refused.map(({ id }) => ({ id, synced: [], lag: 0, error }));
+    const sources = [...this.incoming].map(([id, target]) => ({
+      id,
+      through: target.through,
+      synced: target.syncedSlots(),
+    }));
+    return { targets: [...targets, ...refused], sources };
+  }
+
+  /** Since the node began, of streams that ended too. */
+  get figures(): ReplicaFigures {
+    const fullCopies = this.outgoing.reduce((sum, { stream }) => sum + stream.fullCopies, this.endedFullCopies);
+    return { fullCopies, lostCount: this.feed.lostCount };
+  }
+
+  private open(node: ClusterNode, slots: readonly number[]): Outgoing {
+    const { store, pace, purges, connect, wake } = this.parts;
+    const used = new Set(this.outgoing.map((one) => one.number));
+    let number = 0;
+    while (used.has(number)) number += 1;
+    const stream = new StreamSource({
+      store,
+      sourceId: this.selfId,
+      targetId: node.id,
+      life: this.life,
+      nextAttempt: () => {
+        this.lastAttempt = (this.lastAttempt + 1) >>> 0;
+        return this.lastAttempt;
+      },
+      pace,
+      isPurging: (slot) => purges.concerns(slot),
+      position: this.feed.position,
+    });
+    stream.assign(slots);
+    this.isTableOld = true;
+    const link = connect(node, {
+      up: () => {
+        stream.linkUp();
+        wake();
+      },
+      down: () => stream.linkDown(),
+      replied: (reply) => {
+        stream.replied(reply, this.nowMs);
+        this.publish();
+        wake();
+      },
+    });
+    return { number, node, stream, link, slots, publishedVersion: stream.version };
+  }
+
+  /** One after the other, beginning with another one each time, as far as a step's bytes go. */
+  private stepStreams(): void {
+    const { outgoing, nowMs, wallMs } = this;
+    let bytesLeft = STEP_BYTES;
+    for (let index = 0; index < outgoing.length; index += 1) {
+      const { stream, link } = outgoing[(this.turn + index) % outgoing.length]!;
+      bytesLeft -= stream.step(nowMs, wallMs, Math.max(0, bytesLeft), (frame) => link.send(frame));
+    }
+    this.turn += 1;
+  }
+
+  /** For data threads: which copies count, and how far they are. */
+  private publish(): void {
+    const { table } = this.parts;
+    const isOld =
+      this.isTableOld || this.outgoing.some(({ stream, publishedVersion }) => stream.version !== publishedVersion);
+    const confirmed = this.outgoing.map(({ number, stream }) => [number, stream.confirmed] as const);
+    if (!isOld) {
+      for (const [number, position] of confirmed) table.confirm(number, position);
+      return;
+    }
+    const copies: number[][] = Array.from({ length: SLOT_COUNT }, () => []);
+    for (const one of this.outgoing) {
+      one.publishedVersion = one.stream.version;
+      for (const slot of one.stream.syncedSlots()) copies[slot]!.push(one.number);
+    }
+    table.setCopies((slot) => copies[slot]!, confirmed);
+    this.isTableOld = false;
+    this.isNews = true;
+  }
+
+  /** Where kept items take too much of the memory, the copy that has the most is given up. */
+  private limitKept(nowMs: number): void {
+    const { slotCounters, memory } = this.parts.store.parts;
+    const bytesMax = KEPT_SHARE_MAX * memory.segmentCount * memory.segmentBytes;
+    let bytes = 0;
+    let largest: StreamTarget | null = null;
+    let largestBytes = 0;
+    for (const target of this.incoming.values()) {
+      const targetBytes = target.slots.reduce((sum, slot) => sum + slotCounters.byteCount(slot), 0);
+      bytes += targetBytes;
+      if (targetBytes <= largestBytes || target.error !== null) continue;
+      largest = target;
+      largestBytes = targetBytes;
+    }
+    if (bytes > bytesMax)
+      largest?.fail('copies for other nodes take too much of the memory: give the nodes more', nowMs);
+  }
+}
+
+function isSameNode(left: ClusterNode, right: ClusterNode): boolean {
+  return left.id === right.id && left.host === right.host && left.peerPort === right.peerPort;
+}
+
+function refusal(attempt: number, outcome: StreamOutcome, text: string): Uint8Array {
+  return encodeStreamReply({ outcome, attempt, next: 0, through: 0, deleted: 0, lacking: [], text });
+}

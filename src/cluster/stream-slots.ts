@@ -1,0 +1,86 @@
+/**
+ * How the slots of a stream stand, at the primary.
+ *
+ *     none ─► queued ─(begun)─► begun ─(deleted at the replica)─► copying ─(scan over)─► told ─(confirmed)─► synced
+ *               ▲───────────────────── begun again ────────────────────────────────────────────┘
+ *
+ * Slots are copied in one batch at a time: those from `begun` to `told` are its. Of slots from `copying` on, changes are sent.
+ */
+import type { SlotFilter } from '../store/slot-set.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
+
+export const CopyState = { none: 0, queued: 1, begun: 2, copying: 3, told: 4, synced: 5 } as const;
+export type CopyState = (typeof CopyState)[keyof typeof CopyState];
+const STATE_COUNT = 6;
+
+export class StreamSlots implements SlotFilter {
+  /** Another number than before: other slots are synced. */
+  version = 0;
+  private readonly states = new Uint8Array(SLOT_COUNT);
+  private readonly counts = new Int32Array(STATE_COUNT);
+
+  constructor() {
+    this.counts[CopyState.none] = SLOT_COUNT;
+  }
+
+  /** Whether keys of `slot` are to be scanned. */
+  has(slot: number): boolean {
+    return this.states[slot] === CopyState.copying;
+  }
+
+  /** Whether changes of `slot` are sent. */
+  follows(slot: number): boolean {
+    return this.states[slot]! >= CopyState.copying;
+  }
+
+  stateOf(slot: number): CopyState {
+    return this.states[slot] as CopyState;
+  }
+
+  countOf(state: CopyState): number {
+    return this.counts[state]!;
+  }
+
+  /** Ascending. */
+  slotsIn(state: CopyState): number[] {
+    const slots: number[] = [];
+    if (this.counts[state] === 0) return slots;
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (this.states[slot] === state) slots.push(slot);
+    return slots;
+  }
+
+  /** These are the stream's, and no others. New ones are queued. */
+  assign(slots: readonly number[]): void {
+    const assigned = new Uint8Array(SLOT_COUNT);
+    for (const slot of slots) assigned[slot] = 1;
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (assigned[slot] === 0) this.set(slot, CopyState.none);
+      else if (this.states[slot] === CopyState.none) this.set(slot, CopyState.queued);
+    }
+  }
+
+  /** Begins again with `slot`, if it is the stream's. */
+  requeue(slot: number): void {
+    if (this.states[slot] !== CopyState.none) this.set(slot, CopyState.queued);
+  }
+
+  requeueAll(): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) this.requeue(slot);
+  }
+
+  /** Those in state `from` go to the next; returns them, ascending. `mayGo`: those of which that is not so stay. */
+  advance(from: CopyState, to: CopyState, mayGo: (slot: number) => boolean = () => true): number[] {
+    const slots = this.slotsIn(from).filter(mayGo);
+    for (const slot of slots) this.set(slot, to);
+    return slots;
+  }
+
+  private set(slot: number, state: CopyState): void {
+    const before = this.states[slot]!;
+    if (before === state) return;
+    this.states[slot] = state;
+    this.counts[before]! -= 1;
+    this.counts[state]! += 1;
+    if (before === CopyState.synced || state === CopyState.synced) this.version += 1;
+  }
+}
