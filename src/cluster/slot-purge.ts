@@ -33,11 +33,12 @@ export class SlotPurge {
   }
 
   /**
-   * Deletes the items of `slots`, of one name space or ANY_NAMESPACE, after all that was asked for before; then calls `onDone`, in a step. `filter`, where it is
-   * another, says at each moment in which of the slots that is still to be done.
+   * Deletes the items of `slots`, of one name space or ANY_NAMESPACE, after all that was asked for before; then calls `onDone`, in a step. `filter` says at each moment in
+   * which of the slots that is still to be done; null: in all.
    */
-  add(slots: SlotSet, namespace: number, onDone: () => void, filter: SlotFilter = slots): void {
-    this.jobs.push({ slots, selection: { namespace, slots: filter }, onDone });
+  add(slots: SlotSet, namespace: number, onDone: () => void, filter: SlotFilter | null = null): void {
+    const chosen = filter === null ? slots : { has: (slot: number) => slots.has(slot) && filter.has(slot) };
+    this.jobs.push({ slots, selection: { namespace, slots: chosen }, onDone });
   }
 
   /** Whether `slot` is one of those in which something is to be deleted. */

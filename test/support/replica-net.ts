@@ -85,7 +85,7 @@ export class NetNode {
       reports: {
         moveChanged: () => {},
         replicasChanged: (report) => void this.reports.push(report),
-        purged: (id) => void this.purged.push(id),
+        purged: (purgeId) => void this.purged.push(purgeId),
         dropped: () => void (this.dropped += 1),
       },
     });
