@@ -167,46 +167,52 @@ describe("a move's connection", () => {
     }
   }
 
-  test('tells when it stands, drops what is sent before, and comes back after a loss', async () => {
-    const events: string[] = [];
-    let wake = (): void => {};
-    const reached = async (count: number): Promise<void> => {
-      while (events.length < count) await new Promise<void>((resolve) => (wake = resolve));
-    };
-    const tell = (event: string): void => {
-      events.push(event);
-      wake();
-    };
-    const first = await Peer.start();
-    const { port } = first;
-    const connection = new MoveConnection({ host: '127.0.0.1', port, password: '', name: 'test' }, 'move', {
-      up: () => tell('up'),
-      down: () => tell('down'),
-      replied: (reply) => tell(Buffer.from(reply).toString()),
-    });
-    connection.send(Buffer.from('too early'));
-    connection.tick(0);
-    const greeting = await first.request(0);
-    expect(greeting.opcode).toBe(Opcode.ping);
-    answer(greeting);
-    await reached(1);
-    connection.send(Buffer.from('frame 1'));
-    const frame = await first.request(1);
-    expect([frame.opcode, Buffer.from(frame.value).toString()]).toEqual([Opcode.moveItems, 'frame 1']);
-    answer(frame);
-    await reached(2);
-    connection.send(Buffer.from('frame 2'));
-    await first.request(2);
-    await first[Symbol.asyncDispose]();
-    await reached(3);
-    connection.send(Buffer.from('nobody gets this'));
-    await using second = await Peer.start(port);
-    answer(await whileTicking(connection, second.request(0)));
-    await reached(4);
-    expect(events).toEqual(['up', 'frame 1', 'down', 'up']);
-    connection.close();
-    connection.send(Buffer.from('nor this'));
-    connection.tick(1e9);
-    expect(second.requests).toHaveLength(1);
-  });
+  test.each([
+    ['move', Opcode.moveItems],
+    ['replica', Opcode.replicate],
+  ] as const)(
+    'for a %s tells when it stands, drops what is sent before, and comes back after a loss',
+    async (purpose, opcode) => {
+      const events: string[] = [];
+      let wake = (): void => {};
+      const reached = async (count: number): Promise<void> => {
+        while (events.length < count) await new Promise<void>((resolve) => (wake = resolve));
+      };
+      const tell = (event: string): void => {
+        events.push(event);
+        wake();
+      };
+      const first = await Peer.start();
+      const { port } = first;
+      const connection = new MoveConnection({ host: '127.0.0.1', port, password: '', name: 'test' }, purpose, {
+        up: () => tell('up'),
+        down: () => tell('down'),
+        replied: (reply) => tell(Buffer.from(reply).toString()),
+      });
+      connection.send(Buffer.from('too early'));
+      connection.tick(0);
+      const greeting = await first.request(0);
+      expect(greeting.opcode).toBe(Opcode.ping);
+      answer(greeting);
+      await reached(1);
+      connection.send(Buffer.from('frame 1'));
+      const frame = await first.request(1);
+      expect([frame.opcode, Buffer.from(frame.value).toString()]).toEqual([opcode, 'frame 1']);
+      answer(frame);
+      await reached(2);
+      connection.send(Buffer.from('frame 2'));
+      await first.request(2);
+      await first[Symbol.asyncDispose]();
+      await reached(3);
+      connection.send(Buffer.from('nobody gets this'));
+      await using second = await Peer.start(port);
+      answer(await whileTicking(connection, second.request(0)));
+      await reached(4);
+      expect(events).toEqual(['up', 'frame 1', 'down', 'up']);
+      connection.close();
+      connection.send(Buffer.from('nor this'));
+      connection.tick(1e9);
+      expect(second.requests).toHaveLength(1);
+    },
+  );
 });

@@ -76,3 +76,12 @@ test('it is open until so many bytes are on their way', () => {
   window.reset();
   expect(window.next).toBe(0);
 });
+
+test('or until so many frames are, however short', () => {
+  const window = filled(63);
+  expect(window.isOpen).toBe(true);
+  window.add(frame(63));
+  expect(window.isOpen).toBe(false);
+  window.confirmed(1, 0);
+  expect(window.isOpen).toBe(true);
+});

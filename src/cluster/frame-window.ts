@@ -5,6 +5,8 @@
 
 /** Bytes that may be on their way; one frame goes in any case. What the source holds in memory, and what the target may have to queue. */
 export const WINDOW_BYTES: number = 2 * 1024 * 1024;
+/** Frames that may be on their way: where each holds little, what comes next is better sent together, and not behind thousands of them. */
+const WINDOW_FRAMES = 64;
 /** No reply for so long although the connection stands: the frames are sent again. */
 const RESEND_MS = 2000;
 
@@ -31,7 +33,7 @@ export class FrameWindow {
 
   /** Whether another frame may be made. */
   get isOpen(): boolean {
-    return this.bytes < WINDOW_BYTES;
+    return this.bytes < WINDOW_BYTES && this.frames.length < WINDOW_FRAMES;
   }
 
   /** Whether the target has confirmed all that there was. */

@@ -238,6 +238,10 @@ export class Replicator {
     return { targets: [...targets, ...refused], sources };
   }
 
+  freshAtMs(sourceId: string): number {
+    return this.incoming.get(sourceId)?.freshAtMs ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** Since the node began, of streams that ended too. */
   get figures(): ReplicaFigures {
     const fullCopies = this.outgoing.reduce((sum, { stream }) => sum + stream.fullCopies, this.endedFullCopies);

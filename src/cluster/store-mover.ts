@@ -197,6 +197,11 @@ export class StoreMover implements Mover {
     else this.parts.port.wake();
   }
 
+  /** The monotonic ms as of which this node has at least what the source had, in the slots that are synced from it; −Infinity: not known. */
+  freshAtMs(sourceId: string): number {
+    return this.replicator.freshAtMs(sourceId);
+  }
+
   get replicaFigures(): ReplicaFigures {
     return this.replicator.figures;
   }

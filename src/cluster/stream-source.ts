@@ -19,6 +19,7 @@ import type { ChangeRecord } from '../changes/change-log.ts';
 import { isBefore, recordsBetween } from '../changes/log-position.ts';
 import type { Store } from '../store/store.ts';
 import type { BytePace } from './byte-pace.ts';
+import { CopyDelay } from './copy-delay.ts';
 import { FrameWindow, WINDOW_BYTES } from './frame-window.ts';
 import { RecordKind } from './item-records.ts';
 import { ItemShipper } from './item-shipper.ts';
@@ -37,11 +38,6 @@ const BEGIN_AGAIN_MS = 50;
 const QUIET_MS = 200;
 /** While a replica deletes, it is asked so often whether it has. */
 const DELETING_MS = 20;
-/** Between two full copies to a replica: at first none, then this and always double, up to the other. */
-const AGAIN_MS_MIN = 1000;
-const AGAIN_MS_MAX = 30_000;
-/** A full copy after a longer time than this begins at once. */
-const AGAIN_FORGOTTEN_MS = 60_000;
 /** Positions are compared by their difference, which says nothing from twice of this on. */
 const LAG_MAX: number = 2 ** 30;
 
@@ -96,8 +92,8 @@ export class StreamSource {
   private isLinked = false;
   /** Why all is to be copied anew, at the next step. */
   private restartReason: string | null = null;
-  private restartedAtMs = Number.NEGATIVE_INFINITY;
-  private againMs = 0;
+  private hasFailed = false;
+  private readonly delay = new CopyDelay();
   /** Before this the first frame is not sent again, and no batch is begun. */
   private startAtMs = Number.NEGATIVE_INFINITY;
   private beginAtMs = Number.NEGATIVE_INFINITY;
@@ -365,16 +361,13 @@ export class StreamSource {
   }
 
   private startOver(): void {
-    const { nowMs } = this;
-    const isRare = nowMs - this.restartedAtMs > AGAIN_FORGOTTEN_MS;
-    this.againMs = isRare ? 0 : Math.min(AGAIN_MS_MAX, Math.max(AGAIN_MS_MIN, this.againMs * 2));
-    this.restartedAtMs = nowMs;
     this.setError(this.restartReason);
     this.restartReason = null;
     this.fullCopies += 1;
     this.slots.requeueAll();
     this.beginAttempt();
-    this.beginAtMs = nowMs + this.againMs;
+    this.beginAtMs = this.delay.next(this.nowMs, this.hasFailed);
+    this.hasFailed = false;
   }
 
   private setError(error: string | null): void {
@@ -383,8 +376,7 @@ export class StreamSource {
   }
 
   private fail(reason: string): void {
-    // Not at once again, though it may be the first time.
-    this.restartedAtMs = this.nowMs;
+    this.hasFailed = true;
     this.restart(reason);
   }
 

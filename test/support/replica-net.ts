@@ -149,6 +149,7 @@ export class ReplicaNet {
   readonly random01: () => number;
   nowMs = 0;
   tamper: Tamper = (frame) => [frame];
+  tamperReply: (reply: Uint8Array) => Uint8Array = (reply) => reply;
   /** Frames that came in; each link takes one in so many ms, 0: as they come. */
   frames = 0;
   frameEveryMs = 0;
@@ -254,7 +255,7 @@ export class ReplicaNet {
       }
     }
     if (link.isClosed) return;
-    for (const reply of link.replies.splice(0)) link.events.replied(reply);
+    for (const reply of link.replies.splice(0)) link.events.replied(this.tamperReply(reply));
   }
 
   private arriving(link: Link): Uint8Array[] {

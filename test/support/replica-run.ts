@@ -11,6 +11,9 @@ export const REPLICA_SLOTS: readonly number[] = [...new Set(REPLICA_KEYS.map(slo
   (left, right) => left - right,
 );
 
+/** With less a long value has no room. */
+const MEMORY_BYTES: number = 16 * 2 ** 20;
+
 export interface ReplicaRun {
   readonly net: ReplicaNet;
   readonly primary: NetNode;
@@ -21,7 +24,7 @@ export interface ReplicaRun {
   readonly operate: (count: number) => void;
 }
 
-/** Two nodes, the primary with items; there is no stream yet. */
+/** Two nodes, the primary with items; there is no stream yet. Some values are longer than goes in one piece, unless the replica has hardly any memory. */
 export function openReplicaRun(
   seed: number,
   options: NetNodeOptions = {},
@@ -31,7 +34,7 @@ export function openReplicaRun(
   const net = new ReplicaNet(random);
   const primary = net.add('a', options);
   const replica = net.add('b', replicaOptions);
-  const model = new StoreModel({ random, keys: REPLICA_KEYS, longValueBytes: 2_500_000 });
+  const model = new StoreModel({ random, keys: REPLICA_KEYS, longValueBytes: (replicaOptions.memoryBytes ?? MEMORY_BYTES) < MEMORY_BYTES ? 3000 : 2_500_000 });
   const operate = (count: number): void => {
     for (let index = 0; index < count; index += 1) model.operate(() => primary.store, net.wallMs);
   };
