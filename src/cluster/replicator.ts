@@ -215,9 +215,11 @@ export class Replicator {
     return wakeAtMs;
   }
 
-  /** No changes are on their way that are waited for. */
+  /** No changes are on their way, in or out, and nobody waits for any. */
   get mayRest(): boolean {
-    return !this.hasMore && !this.outgoing.some(({ stream }) => stream.isUrgent);
+    if (this.hasMore || this.outgoing.some(({ stream }) => stream.isUrgent)) return false;
+    for (const target of this.incoming.values()) if (target.isWaiting) return false;
+    return true;
   }
 
   private report(): ReplicaReport {
@@ -277,7 +279,7 @@ export class Replicator {
       replied: (reply) => {
         stream.replied(reply, this.nowMs);
         this.publish();
-        wake();
+        if (stream.hasMore) wake();
       },
     });
     return { number, node, stream, link, slots, publishedVersion: stream.version };

@@ -29,9 +29,8 @@ import { StreamFrameMaker } from './stream-frame-maker.ts';
 import { decodeStreamReply, StreamOutcome, type StreamReply } from './stream-frames.ts';
 import { CopyState, StreamSlots } from './stream-slots.ts';
 
-/** Work of one step: about a millisecond. Half of the bytes are for changes while slots are copied. */
+/** Buckets scanned in one step. */
 const STEP_BUCKETS = 256;
-const STEP_BYTES: number = 256 * 1024;
 /** A replica that has not heard of the stream, or of its slots, is asked again after this. */
 const BEGIN_AGAIN_MS = 50;
 /** Where nothing happens a frame without records goes so often: it tells how far the replica is, and that it is there. */
@@ -101,7 +100,8 @@ export class StreamSource {
   private wanted: number | null = null;
   /** The number that the last reply says is next. */
   private heard = 0;
-  private hasMore = true;
+  /** Something is to be done that need not wait for the next look at the log. */
+  hasMore = true;
   private nowMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: StreamSourceParts) {
@@ -200,7 +200,6 @@ export class StreamSource {
       return;
     }
     if (reply.attempt !== this.frames.attempt || this.restartReason !== null) return;
-    this.hasMore = true;
     switch (reply.outcome) {
       case StreamOutcome.stored:
       case StreamOutcome.outOfOrder:
@@ -227,7 +226,7 @@ export class StreamSource {
     if (this.restartReason !== null) this.startOver();
     const { store } = this.parts;
     store.enter();
-    const bytes = this.fill(wallMs, Math.min(STEP_BYTES, bytesMax));
+    const bytes = this.fill(wallMs, bytesMax);
     store.leave();
     this.advance();
     this.shipper.finishFrame();
@@ -250,11 +249,14 @@ export class StreamSource {
   }
 
   private takeConfirmation({ outcome, next, through, deleted, lacking }: StreamReply, nowMs: number): void {
-    if (!this.window.confirmed(next, nowMs) || isBefore(this.frames.through, through)) {
+    const { window } = this;
+    // Else what was changed since goes with the next look at the log: many changes in one frame.
+    if (!window.isOpen || this.batch === 'deleting' || this.batch === 'told') this.hasMore = true;
+    if (!window.confirmed(next, nowMs) || isBefore(this.frames.through, through)) {
       this.fail('the replica confirms what was never sent');
       return;
     }
-    if (outcome === StreamOutcome.outOfOrder) this.window.missed(next);
+    if (outcome === StreamOutcome.outOfOrder) window.missed(next);
     if (lacking.length > 0) this.takeLacking(lacking, next);
     this.heard = Math.max(this.heard, next);
     this.deletedCount = Math.max(this.deletedCount, deleted);
@@ -277,7 +279,7 @@ export class StreamSource {
       this.forgottenFrame = this.shipper.tell(RecordKind.forgotten, gone);
   }
 
-  /** Writes what is due to frames: changes first, and a part for the scan. Returns its bytes. */
+  /** Writes what is due to frames: changes first, but not more than half of the bytes while slots are scanned. Returns its bytes. */
   private fill(wallMs: number, bytesMax: number): number {
     const { shipper, tail, window } = this;
     const { pace } = this.parts;

@@ -86,6 +86,11 @@ export class StreamTarget {
     return this.synced;
   }
 
+  /** Frames have come that cannot be stored before something is deleted. */
+  get isWaiting(): boolean {
+    return this.intake.count > 0;
+  }
+
   /** A frame of this stream. Its bytes are kept until it is stored. `nowMs` is monotonic, `wallMs` ms since 1970. */
   receive(frame: StreamFrameReader, reply: ReplyToFrame, nowMs: number, wallMs: number): void {
     const { life, attempt } = frame.name;
