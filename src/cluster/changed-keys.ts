@@ -8,15 +8,22 @@ export const CHANGED_KEYS_BYTES_MAX: number = 4 * 1024 * 1024;
 /** What a key costs beside its bytes. */
 const KEY_OVERHEAD_BYTES = 64;
 
+/** Places of keys that were taken are given up when they are so many, and more than those that wait. */
+const TAKEN_MAX = 1024;
+
 export class ChangedKeys {
   /** Of the key that `take` took. */
   namespace = 0;
-  /** By name space, as a character, then the key, a character per byte. */
-  private keys = new Map<string, number>();
+  /** Name space, as a character, then the key, a character per byte. */
+  private readonly known = new Set<string>();
+  /** In order, from `first` on, and the change of each. A Map would do but for the cost of finding its first key behind those that were deleted. */
+  private keys: string[] = [];
+  private sequences: number[] = [];
+  private first = 0;
   private roomUsed = 0;
 
   get count(): number {
-    return this.keys.size;
+    return this.keys.length - this.first;
   }
 
   /** How much of the room is taken, 0 to 1 or a little above. */
@@ -26,39 +33,54 @@ export class ChangedKeys {
 
   /** The sequence number of the oldest change that waits; null where none does. */
   get oldest(): number | null {
-    for (const sequence of this.keys.values()) return sequence;
-    return null;
+    return this.sequences[this.first] ?? null;
   }
 
   /** `bytes`: the key is its first `length` bytes; it was changed by record number `sequence` of the log. */
   add(namespace: number, bytes: Buffer, length: number, sequence: number): void {
     const key = textOf(namespace, bytes, length);
-    if (this.keys.has(key)) return;
-    this.keys.set(key, sequence);
+    if (this.known.has(key)) return;
+    this.known.add(key);
+    this.keys.push(key);
+    this.sequences.push(sequence);
     this.roomUsed += key.length + KEY_OVERHEAD_BYTES;
   }
 
-  /** Puts a key that was taken before all others, as the oldest of them. Costs as much as there are keys. */
+  /** Puts a key that was taken before all others, as the oldest of them. It is rare, and costs as much as there are keys. */
   putBack(namespace: number, bytes: Buffer, length: number, sequence: number): void {
     const key = textOf(namespace, bytes, length);
-    if (this.keys.delete(key)) this.roomUsed -= key.length + KEY_OVERHEAD_BYTES;
-    this.keys = new Map([[key, sequence], ...this.keys]);
-    this.roomUsed += key.length + KEY_OVERHEAD_BYTES;
+    const later = this.keys.indexOf(key, this.first);
+    if (later >= 0) {
+      this.keys.splice(later, 1);
+      this.sequences.splice(later, 1);
+    } else this.roomUsed += key.length + KEY_OVERHEAD_BYTES;
+    this.known.add(key);
+    this.keys = [key, ...this.keys.slice(this.first)];
+    this.sequences = [sequence, ...this.sequences.slice(this.first)];
+    this.first = 0;
   }
 
   /** Takes out the key that waits longest: writes it to `to` and returns its length; −1 where none waits. `namespace` tells of it. */
   take(to: Buffer): number {
-    for (const key of this.keys.keys()) {
-      this.keys.delete(key);
-      this.roomUsed -= key.length + KEY_OVERHEAD_BYTES;
-      this.namespace = key.charCodeAt(0);
-      return to.write(key.slice(1), 'latin1');
+    const key = this.keys[this.first];
+    if (key === undefined) return -1;
+    this.known.delete(key);
+    this.first += 1;
+    if (this.first >= TAKEN_MAX && this.first * 2 >= this.keys.length) {
+      this.keys = this.keys.slice(this.first);
+      this.sequences = this.sequences.slice(this.first);
+      this.first = 0;
     }
-    return -1;
+    this.roomUsed -= key.length + KEY_OVERHEAD_BYTES;
+    this.namespace = key.charCodeAt(0);
+    return to.write(key.slice(1), 'latin1');
   }
 
   clear(): void {
-    this.keys.clear();
+    this.known.clear();
+    this.keys = [];
+    this.sequences = [];
+    this.first = 0;
     this.roomUsed = 0;
   }
 }

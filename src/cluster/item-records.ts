@@ -14,6 +14,7 @@
  */
 import { ShoalError } from '../base/errors.ts';
 import { type SlotRange, slotRanges, slotsOfRanges } from '../topology/slot-ranges.ts';
+import { copyBytes } from '../store/item.ts';
 import { DATABASE_COUNT, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../store/types.ts';
 
 /** A frame is sent when it holds so much. */
@@ -144,7 +145,7 @@ export class RecordWriter {
   }
 
   private copy(bytes: Uint8Array, start: number, length: number): void {
-    this.bytes.set(bytes.subarray(start, start + length), this.end);
+    copyBytes(bytes, start, this.bytes, this.end, length);
     this.end += length;
   }
 

@@ -18,6 +18,8 @@ export class StreamSlots implements SlotFilter {
   version = 0;
   private readonly states = new Uint8Array(SLOT_COUNT);
   private readonly counts = new Int32Array(STATE_COUNT);
+  /** As of a version. */
+  private known: { readonly version: number; readonly synced: readonly number[] } = { version: 0, synced: [] };
 
   constructor() {
     this.counts[CopyState.none] = SLOT_COUNT;
@@ -41,6 +43,13 @@ export class StreamSlots implements SlotFilter {
     return this.counts[state]!;
   }
 
+  /** Those that are synced, ascending. */
+  get synced(): readonly number[] {
+    if (this.known.version !== this.version)
+      this.known = { version: this.version, synced: this.slotsIn(CopyState.synced) };
+    return this.known.synced;
+  }
+
   /** Ascending. */
   slotsIn(state: CopyState): number[] {
     const slots: number[] = [];
@@ -62,6 +71,15 @@ export class StreamSlots implements SlotFilter {
   /** Begins again with `slot`, if it is the stream's. */
   requeue(slot: number): void {
     if (this.states[slot] !== CopyState.none) this.set(slot, CopyState.queued);
+  }
+
+  /**
+   * The replica has no copy of these, which it is believed to have: begins again with them. `knowsBatch`: it had heard of the present batch when it said so.
+   * Returns those that are not the stream's any more.
+   */
+  takeLacking(slots: readonly number[], knowsBatch: boolean): number[] {
+    for (const slot of slots) if (knowsBatch || this.states[slot] === CopyState.synced) this.requeue(slot);
+    return slots.filter((slot) => this.states[slot] === CopyState.none);
   }
 
   requeueAll(): void {

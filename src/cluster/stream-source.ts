@@ -73,9 +73,6 @@ export class StreamSource {
   private readonly shipper: ItemShipper;
   private readonly tail: ItemTail;
   private readonly scan: SlotScan;
-  /** As of a version of the slots. */
-  private synced: readonly number[] = [];
-  private syncedVersion = 0;
   private errorCount = 0;
   private position: number;
   private batch: Batch = 'idle';
@@ -125,9 +122,7 @@ export class StreamSource {
 
   /** Slots of which the replica has a whole copy, which follows every change; ascending. */
   syncedSlots(): readonly number[] {
-    if (this.syncedVersion !== this.slots.version) this.synced = this.slots.slotsIn(CopyState.synced);
-    this.syncedVersion = this.slots.version;
-    return this.synced;
+    return this.slots.synced;
   }
 
   /** Changes are on their way, or somebody waits for them. */
@@ -266,15 +261,10 @@ export class StreamSource {
 
   /** The replica, which had stored all frames before `next`, has no copy of these slots. What it was told since it does not know. */
   private takeLacking(lacking: readonly number[], next: number): void {
-    const gone: number[] = [];
-    for (const slot of lacking) {
-      const state = this.slots.stateOf(slot);
-      if (state === CopyState.none) gone.push(slot);
-      else if (state === CopyState.synced || (state !== CopyState.queued && next > this.begunFrame)) {
-        this.slots.requeue(slot);
-        this.beginAtMs = Math.max(this.beginAtMs, this.nowMs + BEGIN_AGAIN_MS);
-      }
-    }
+    const queuedCount = this.slots.countOf(CopyState.queued);
+    const gone = this.slots.takeLacking(lacking, next > this.begunFrame);
+    if (this.slots.countOf(CopyState.queued) > queuedCount)
+      this.beginAtMs = Math.max(this.beginAtMs, this.nowMs + BEGIN_AGAIN_MS);
     if (gone.length > 0 && next > this.forgottenFrame && !this.shipper.isInPieces)
       this.forgottenFrame = this.shipper.tell(RecordKind.forgotten, gone);
   }
