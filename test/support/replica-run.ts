@@ -34,7 +34,11 @@ export function openReplicaRun(
   const net = new ReplicaNet(random);
   const primary = net.add('a', options);
   const replica = net.add('b', replicaOptions);
-  const model = new StoreModel({ random, keys: REPLICA_KEYS, longValueBytes: (replicaOptions.memoryBytes ?? MEMORY_BYTES) < MEMORY_BYTES ? 3000 : 2_500_000 });
+  const model = new StoreModel({
+    random,
+    keys: REPLICA_KEYS,
+    longValueBytes: (replicaOptions.memoryBytes ?? MEMORY_BYTES) < MEMORY_BYTES ? 3000 : 2_500_000,
+  });
   const operate = (count: number): void => {
     for (let index = 0; index < count; index += 1) model.operate(() => primary.store, net.wallMs);
   };
