@@ -22,8 +22,10 @@ import { encodeStreamReply, StreamFrameReader, StreamOutcome } from './stream-fr
 import { StreamSource } from './stream-source.ts';
 import { StreamTarget } from './stream-target.ts';
 
-/** How often the log is looked at while nobody waits. */
+/** How often the log is looked at while nobody waits; and where nothing was found for a while. */
 const FEED_TICK_MS = 5;
+const IDLE_TICK_MS = 20;
+const BUSY_MS = 100;
 /** How often progress is reported, and the memory of kept items looked at. */
 const REPORT_MS = 250;
 /** Bytes of all streams in one step: about a millisecond. */
@@ -82,6 +84,8 @@ export class Replicator {
   private reportedAtMs = Number.NEGATIVE_INFINITY;
   private isNews = false;
   private hasMore = false;
+  /** Something was found in the log not long before this. */
+  private busyUntilMs = Number.NEGATIVE_INFINITY;
   private nowMs = 0;
   private wallMs = 0;
 
@@ -185,7 +189,9 @@ export class Replicator {
   step(nowMs: number, wallMs: number): void {
     this.nowMs = nowMs;
     this.wallMs = wallMs;
+    const { position } = this.feed;
     this.hasMore = this.feed.read();
+    if (this.feed.position !== position) this.busyUntilMs = nowMs + BUSY_MS;
     if (this.feed.isOpen) this.stepStreams();
     for (const target of this.incoming.values()) {
       const { version } = target;
@@ -210,7 +216,7 @@ export class Replicator {
   wakeAtMs(nowMs: number): number {
     if (this.isNews || this.hasMore) return nowMs;
     if (this.outgoing.length === 0) return this.incoming.size === 0 ? Number.POSITIVE_INFINITY : nowMs + REPORT_MS;
-    let wakeAtMs = nowMs + FEED_TICK_MS;
+    let wakeAtMs = nowMs + (nowMs < this.busyUntilMs ? FEED_TICK_MS : IDLE_TICK_MS);
     for (const { stream } of this.outgoing) wakeAtMs = Math.min(wakeAtMs, stream.wakeAtMs(nowMs));
     return wakeAtMs;
   }
