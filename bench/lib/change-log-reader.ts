@@ -1,4 +1,4 @@
-/** A thread that reads the changes of a store, of all slots (null) or of some, for bench/change-log.ts. */
+/** A thread that reads all changes of a store, for bench/change-log.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ChangeLog, ChangeReading, ChangeRecord } from '../../src/changes/change-log.ts';
 import type { StoreHandle } from '../../src/store/memory.ts';
@@ -6,8 +6,7 @@ import type { StoreHandle } from '../../src/store/memory.ts';
 /** As a consumer would: it comes back when something may be there. */
 const PAUSE_MS = 1;
 const clock = new Int32Array(new SharedArrayBuffer(4));
-const { handle, slots } = workerData as { readonly handle: StoreHandle; readonly slots: readonly number[] | null };
-const consumer = new ChangeLog(handle).open(slots)!;
+const consumer = new ChangeLog(workerData as StoreHandle).open(null)!;
 const record = new ChangeRecord();
 parentPort?.postMessage('reading');
 for (;;) {

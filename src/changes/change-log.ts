@@ -4,12 +4,12 @@
  * can, each with a cursor of its own.
  *
  * What a record means: this key was changed; look it up to know how it is now. What a consumer may rely on:
- *  - A change after `open` or `follow` returned is in the log, if its key's slot was followed then. So who opens a consumer, then copies all items, then
+ *  - A change after `open` returned is in the log, if its key's slot was followed then. So who opens a consumer, then copies all items, then
  *    reads records and copies the keys that they name, has missed nothing.
  *  - Records are in the order of the changes for each key, and exact for what concerns all keys: a flush stands behind every change that it undid.
  *  - Removal of expired and evicted items is recorded too. An item travels with its expiry, so that would seem needless; but a client that
  *    deletes a key which is not there any more is told so, nothing is recorded, and a copy that had stayed elsewhere would come back.
- *  - Items given up because their slot went elsewhere are not recorded: that is no change of their values.
+ *  - Items that come with a slot from elsewhere, or are given up because it went there, are not recorded: that is no change of their values.
  *  - A consumer that is a whole ring behind reads `lost`, once and for all: it must `close`, open again and start with a full copy.
  */
 import { assert } from '../base/assert.ts';
@@ -140,18 +140,6 @@ export class ChangeConsumer {
   /** How much of the ring is still to be read: at 1 this consumer is lost. */
   get lagShare(): number {
     return (((Atomics.load(this.words, CHANGE_HEAD) & ~CHANGE_LOCK) - this.cursor) >>> 0) / this.ringWords;
-  }
-
-  /** Follows `slots` too, from now on. */
-  follow(slots: Iterable<number>): void {
-    const bit = 1 << this.number;
-    for (const slot of slots) Atomics.or(this.words, CHANGE_SLOTS + slot, bit);
-  }
-
-  /** Follows `slots` no more; what is in the log of them is passed over. */
-  unfollow(slots: Iterable<number>): void {
-    const bit = 1 << this.number;
-    for (const slot of slots) Atomics.and(this.words, CHANGE_SLOTS + slot, ~bit);
   }
 
   /** Ends it. Nothing is recorded for it any more. */

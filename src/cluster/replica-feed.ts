@@ -1,6 +1,6 @@
 /**
  * Reads this node's change log for all of its replicas at once and hands each record to the streams of its slot. One follower for all: the log has room for few, and each
- * would read every record of the others.
+ * would read every record of the others. It follows all slots, since hardly one that this node serves has no replica: so who writes need not know the key's slot.
  *
  * The log is read as fast as it can be, however slow a replica is: a stream that cannot keep up falls behind by itself. Where the log was overrun, or could not be opened, every
  * stream begins again.
@@ -59,18 +59,10 @@ export class ReplicaFeed {
   route(routes: readonly FeedRoute[]): void {
     const bySlot: FeedFollower[][] = [];
     for (const { follower, slots } of routes) for (const slot of slots) (bySlot[slot] ??= []).push(follower);
-    const before = this.bySlot;
     this.bySlot = Array.from({ length: SLOT_COUNT }, (_, slot) => bySlot[slot] ?? NOBODY);
     this.followers = routes.map(({ follower }) => follower);
     if (routes.length === 0) this.close();
     else if (this.consumer === null) this.open();
-    else {
-      const all = this.bySlot.keys();
-      this.consumer.unfollow(
-        [...this.bySlot.keys()].filter((slot) => this.bySlot[slot]!.length === 0 && before[slot]!.length > 0),
-      );
-      this.consumer.follow([...all].filter((slot) => this.bySlot[slot]!.length > 0 && before[slot]!.length === 0));
-    }
   }
 
   /** Hands out what is new, a step's worth at most; true where there is more. */
@@ -112,7 +104,7 @@ export class ReplicaFeed {
   }
 
   private open(): void {
-    this.consumer = this.log.open([...this.bySlot.keys()].filter((slot) => this.bySlot[slot]!.length > 0));
+    this.consumer = this.log.open(null);
   }
 
   private tellPosition(isEnd: boolean): void {

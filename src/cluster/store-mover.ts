@@ -79,6 +79,7 @@ export class StoreMover implements Mover {
   constructor(parts: StoreMoverParts) {
     this.parts = parts;
     parts.store.countsUse = false;
+    parts.store.recordsWrites = false;
     this.purges = new SlotPurge(parts.store);
     this.pace = new BytePace(parts.bytesPerSecond);
     const { store, log, port, replicas: table, random01 } = parts;

@@ -294,6 +294,6 @@ export class Store extends WholeStore implements StoreApi {
   private written(operation: ChangeOperation, key: Key): void {
     this.parts.index.bumpVersion();
     this.parts.watches.written(this.parts.hash);
-    this.parts.changes.changed(operation, key.namespace, key.bytes, key.start, key.length);
+    if (this.recordsWrites) this.parts.changes.changed(operation, key.namespace, key.bytes, key.start, key.length);
   }
 }

@@ -24,6 +24,11 @@ export abstract class WholeStore {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   countsUse = true;
+  /**
+   * Whether writes by this thread go to the change log. Those of a copy that comes from another node do not: nobody here follows its slots yet, and
+   * its items are no changes of this node's.
+   */
+  recordsWrites = true;
   visibleSlots: SlotFilter | null = null;
   protected readonly writer: ItemWriter;
   protected readonly lookup: Lookup;

@@ -24,7 +24,7 @@ export class SocketlessThread {
   private readonly handler: ConnectionHandler;
   private readonly received = Buffer.alloc(RECEIVE_BYTES);
 
-  /** `follower`: `silent` is one of the change log who asked for all changes and never reads, so that what recording costs is seen alone. */
+  /** `follower`: `silent` is one of the change log who asked for all changes, as the streams to replicas do, and never reads, so that what recording costs is seen alone. */
   constructor(
     memoryBytes: number,
     environment: NodeEnvironment = systemEnvironment(),
