@@ -96,7 +96,7 @@ export class SimNode implements Server {
       changeLogBytes: CHANGE_LOG_BYTES,
       hashSeed: [1, 2],
     });
-    const wallClockMs = () => WALL_CLOCK_START_MS + Math.floor(process.monotonicMs);
+    const wallClockMs = () => wallMsOf(process);
     this.data = new DataPlane({
       process,
       slots: this.slots,
@@ -155,7 +155,7 @@ export class SimNode implements Server {
       process,
       handle: ({ purpose, bytes }, reply) => {
         if (purpose === 'move') this.mover.takeFrame(bytes.slice(), reply);
-        else this.mover.takeReplicaFrame(bytes.slice(), reply);
+        else this.mover.takeReplicaFrame(bytes.slice(), reply, process.monotonicMs, wallMsOf(process));
       },
     });
     process.after(this.chance.between(0, AGENT_TICK_MS), () => this.tick());
@@ -355,11 +355,14 @@ export class SimNode implements Server {
     process.at(dueMs + this.chance.exponential(STEP_WAIT_MS_MEAN), () => {
       if (!this.stepWanted || this.stepDueMs !== dueMs) return;
       this.stepWanted = false;
-      const wallMs = WALL_CLOCK_START_MS + Math.floor(process.monotonicMs);
-      const nextMs = this.mover.step(process.monotonicMs, wallMs);
+      const nextMs = this.mover.step(process.monotonicMs, wallMsOf(process));
       if (nextMs !== Number.POSITIVE_INFINITY) this.wakeMover(nextMs - process.monotonicMs);
     });
   }
+}
+
+function wallMsOf({ monotonicMs }: SimProcess): number {
+  return WALL_CLOCK_START_MS + Math.floor(monotonicMs);
 }
 
 function newId(chance: Chance): string {

@@ -56,7 +56,7 @@ export interface ClusterHostOptions {
 /** A mover that the host runs: `StoreMover`. */
 export interface HostedMover extends Mover {
   takeFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
-  takeReplicaFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
+  takeReplicaFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void, nowMs: number, wallMs: number): void;
   confirmNow(): void;
   step(nowMs: number, wallMs: number): number;
   /** No client waits for the next step. */
@@ -218,7 +218,9 @@ class RunningHost implements ClusterHost {
     else if (opcode === Opcode.moveItems) {
       this.mover.takeFrame(request.value, (reply) => request.answer(Status.ok, reply));
     } else if (opcode === Opcode.replicate) {
-      this.mover.takeReplicaFrame(request.value, (reply) => request.answer(Status.ok, reply));
+      const { clock } = this.parts;
+      const answer = (reply: Uint8Array): void => request.answer(Status.ok, reply);
+      this.mover.takeReplicaFrame(request.value, answer, clock.monotonicMs(), clock.nowMs());
     } else if (opcode === Opcode.ping) request.answer(Status.ok, request.value);
     else request.answer(Status.unknownOpcode, Buffer.from('this port takes what nodes say to each other', 'utf8'));
   }

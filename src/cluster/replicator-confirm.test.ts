@@ -54,9 +54,6 @@ describe('a confirmation', () => {
     settle(run, half);
     const other = REPLICA_KEYS.find((key) => slotOf(key) % 2 !== SLOT % 2)!;
     const before = primary.store.parts.changes.position;
-    // A move follows them.
-    primary.mover.beginExport({ id: 1, from: 'a', to: 'b', slots: [slotOf(other)] }, replica.node);
-    net.tick(1);
     const position = write(run, other);
     expect(position).not.toBe(before);
     primary.mover.confirmNow();

@@ -193,7 +193,7 @@ describe('bytes that are no frame', () => {
     const start = newStreamFrame(name, 0, 1);
     const replies: Buffer[] = [];
     const send = (bytes: Uint8Array): void => {
-      replica.mover.takeReplicaFrame(bytes, (reply) => void replies.push(Buffer.from(reply)));
+      replica.take(bytes, (reply) => void replies.push(Buffer.from(reply)));
       replica.mover.step(net.nowMs, NET_WALL_MS);
     };
     send(sealStreamFrame(start, 0, 0));
@@ -241,7 +241,7 @@ describe('bytes that are no frame', () => {
     for (const other of [{ source: 'c'.repeat(40) }, { target: 'c'.repeat(40) }, { source: replica.node.id }]) {
       let outcome = -1;
       const frame = sealStreamFrame(newStreamFrame({ ...name, ...other }, 0, 1), 0, 0);
-      replica.mover.takeReplicaFrame(frame, (reply) => (outcome = decodeStreamReply(reply).outcome));
+      replica.take(frame, (reply) => (outcome = decodeStreamReply(reply).outcome));
       expect(outcome).toBe(StreamOutcome.unknown);
     }
   });

@@ -186,9 +186,9 @@ describe('a replica', () => {
     const had = replica.items(REPLICA_SLOTS, net.wallMs);
     expect(had.length).toBeGreaterThan(500);
     // The flush has come and waits for its turn; the rest comes after it has taken over.
-    replica.mover.takeReplicaFrame(late[0]!, () => {});
+    replica.take(late[0]!);
     replica.mover.copyFrom(replica.node.id, []);
-    for (const frame of late) replica.mover.takeReplicaFrame(frame.slice(), () => {});
+    for (const frame of late) replica.take(frame);
     for (let steps = 0; steps < 50; steps += 1) replica.mover.step(net.nowMs, net.wallMs);
     expect(replica.items(REPLICA_SLOTS, net.wallMs)).toEqual(had);
     expect(replica.store.parts.keptSlots.count).toBe(0);
@@ -239,7 +239,7 @@ describe('a replica', () => {
     again.mover.replicateTo(again.node.id, [{ node: replica.node, slots: REPLICA_SLOTS }]);
     const next = { ...run, primary: again };
     expectSame(next);
-    for (const frame of old) replica.mover.takeReplicaFrame(frame, () => {});
+    for (const frame of old) replica.take(frame);
     expectSame(next);
     expect(replica.items(REPLICA_SLOTS, net.wallMs)).toHaveLength(1);
   });

@@ -165,7 +165,7 @@ export class Replicator {
   }
 
   /** The value of a `replicate` request that came in, as `StoreMover.takeFrame`. */
-  takeFrame(bytes: Uint8Array, reply: ReplyToFrame): void {
+  takeFrame(bytes: Uint8Array, reply: ReplyToFrame, nowMs: number, wallMs: number): void {
     let frame: StreamFrameReader;
     try {
       frame = new StreamFrameReader(bytes);
@@ -180,7 +180,7 @@ export class Replicator {
       return;
     }
     const { version } = target;
-    target.receive(frame, reply, this.nowMs, this.wallMs);
+    target.receive(frame, reply, nowMs, wallMs);
     if (target.version !== version) this.isNews = true;
     this.parts.wake();
   }

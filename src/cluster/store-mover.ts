@@ -207,9 +207,9 @@ export class StoreMover implements Mover {
     return this.replicator.figures;
   }
 
-  /** The value of a `replicate` request, as `takeFrame`. */
-  takeReplicaFrame(bytes: Uint8Array, reply: ReplyToFrame): void {
-    this.replicator.takeFrame(bytes, reply);
+  /** The value of a `replicate` request, as `takeFrame`; `nowMs` and `wallMs` as of `step`. */
+  takeReplicaFrame(bytes: Uint8Array, reply: ReplyToFrame, nowMs: number, wallMs: number): void {
+    this.replicator.takeFrame(bytes, reply, nowMs, wallMs);
   }
 
   /** A piece of work of each kind. Returns the monotonic ms at which the next step is due at the latest. */

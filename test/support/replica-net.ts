@@ -57,8 +57,10 @@ export class NetNode {
   readonly purged: number[] = [];
   dropped = 0;
   wakes = 0;
+  private readonly net: ReplicaNet;
 
   constructor(net: ReplicaNet, id: string, options: NetNodeOptions) {
+    this.net = net;
     this.node = { id, host: '127.0.0.1', port: 1, peerPort: 2, zone: '', weight: 1, state: 'active' };
     this.store = Store.create({
       memoryBytes: options.memoryBytes ?? 64 * 2 ** 20,
@@ -104,6 +106,11 @@ export class NetNode {
   /** Slots of which this replica has a synced copy of `source`'s, as it has told. */
   syncedFrom(source: NetNode): readonly number[] {
     return this.last.sources.find(({ id }) => id === source.node.id)?.synced ?? [];
+  }
+
+  /** A frame of a stream comes in. */
+  take(frame: Uint8Array, reply: (reply: Uint8Array) => void = () => {}): void {
+    this.mover.takeReplicaFrame(frame.slice(), reply, this.net.nowMs, this.net.wallMs);
   }
 
   /** Writes as a client would. */
@@ -249,7 +256,7 @@ export class ReplicaNet {
       const { connection } = link;
       for (const arrived of this.tamper(frame)) {
         this.frames += 1;
-        target?.mover.takeReplicaFrame(arrived.slice(), (reply) => {
+        target?.take(arrived, (reply) => {
           if (link.connection === connection) link.replies.push(reply);
         });
       }
