@@ -44,6 +44,8 @@ export interface ReplicatorParts {
   readonly table: ReplicaTable;
   readonly connect: (target: ClusterNode, events: MoveLinkEvents) => MoveLink;
   readonly wake: () => void;
+  /** As `wake`, as soon as what runs has ended. */
+  readonly wakeNow: () => void;
   readonly random01: () => number;
 }
 
@@ -161,7 +163,7 @@ export class Replicator {
   confirmNow(): void {
     const { end } = this.feed;
     for (const { stream } of this.outgoing) stream.confirmThrough(end);
-    this.parts.wake();
+    this.parts.wakeNow();
   }
 
   /** The value of a `replicate` request that came in, as `StoreMover.takeFrame`. */
@@ -219,6 +221,11 @@ export class Replicator {
     let wakeAtMs = nowMs + (nowMs < this.busyUntilMs ? FEED_TICK_MS : IDLE_TICK_MS);
     for (const { stream } of this.outgoing) wakeAtMs = Math.min(wakeAtMs, stream.wakeAtMs(nowMs));
     return wakeAtMs;
+  }
+
+  /** Somebody waits for a confirmation. */
+  get isAwaited(): boolean {
+    return this.outgoing.some(({ stream }) => stream.isAwaited);
   }
 
   /** No changes are on their way, in or out, and nobody waits for any. */

@@ -128,29 +128,3 @@ test('nothing runs after a stop', async () => {
   await turns(5);
   expect(count()).toBe(0);
 });
-
-test('after work it rests, also when it is woken, unless somebody waits by then', () => {
-  let nowMs = 0;
-  let waits = false;
-  let count = 0;
-  const step = (): number => {
-    count += 1;
-    nowMs += 2;
-    return FOREVER;
-  };
-  const timer = new StepTimer(
-    () => nowMs,
-    step,
-    () => !waits,
-  );
-  timer.wake();
-  timer.tick(nowMs);
-  timer.wake();
-  timer.tick(nowMs + 5);
-  expect(count).toBe(1);
-  waits = true;
-  timer.wake();
-  timer.tick(nowMs + 5);
-  expect(count).toBe(2);
-  timer.stop();
-});

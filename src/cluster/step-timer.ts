@@ -32,10 +32,9 @@ export class StepTimer {
     this.mayRest = mayRest;
   }
 
-  /** A step is to be run soon: now, where somebody waits for it by now. Never runs one itself. */
+  /** A step is to be run soon. Never runs one itself. */
   wake(): void {
     this.dueMs = Number.NEGATIVE_INFINITY;
-    if (!this.mayRest()) this.restUntilMs = Number.NEGATIVE_INFINITY;
     this.runSoon();
   }
 

@@ -91,6 +91,7 @@ export class StoreMover implements Mover {
       table,
       connect: (target, events) => port.connect(target, 'replica', events),
       wake: () => port.wake(),
+      wakeNow: () => port.wakeNow(),
       random01,
     });
   }
@@ -233,7 +234,7 @@ export class StoreMover implements Mover {
       if (source.takeWritersResumed()) writersResumed = true;
     }
     if (writersResumed) this.parts.port.writersResumed();
-    if (!othersWait) this.replicator.step(nowMs, wallMs);
+    if (!othersWait || this.replicator.isAwaited) this.replicator.step(nowMs, wallMs);
     this.report(nowMs);
     return this.wakeAtMs(nowMs);
   }
@@ -285,8 +286,9 @@ export class StoreMover implements Mover {
   private wakeAtMs(nowMs: number): number {
     if (this.purged.length > 0 || this.dropWanted) return nowMs;
     const othersMs = this.isHandingOver ? Math.max(nowMs, this.othersAtMs + OTHERS_WAIT_MS) : nowMs;
-    let wakeAtMs = Math.max(othersMs, this.replicator.wakeAtMs(nowMs));
-    if (!this.purges.isIdle) wakeAtMs = othersMs;
+    const streamsAtMs = this.replicator.wakeAtMs(nowMs);
+    let wakeAtMs = this.replicator.isAwaited ? streamsAtMs : Math.max(othersMs, streamsAtMs);
+    if (!this.purges.isIdle) wakeAtMs = Math.min(wakeAtMs, othersMs);
     for (const { source } of this.exports.values()) {
       const sourceAtMs = source.wakeAtMs(nowMs);
       wakeAtMs = Math.min(wakeAtMs, source.isHandingOver ? sourceAtMs : Math.max(sourceAtMs, othersMs));

@@ -125,9 +125,14 @@ export class StreamSource {
     return this.slots.synced;
   }
 
+  /** Somebody waits for a confirmation, which may come. */
+  get isAwaited(): boolean {
+    return this.isLinked && this.wanted !== null;
+  }
+
   /** Changes are on their way, or somebody waits for them. */
   get isUrgent(): boolean {
-    return this.isLinked && (this.tail.count > 0 || this.wanted !== null);
+    return this.isAwaited || (this.isLinked && this.tail.count > 0);
   }
 
   /** The stream is of these slots from now on. */

@@ -56,6 +56,7 @@ export class NetNode {
   readonly reports: ReplicaReport[] = [];
   readonly purged: number[] = [];
   dropped = 0;
+  /** How often the mover asked to be stepped at once. */
   wakes = 0;
   private readonly net: ReplicaNet;
 
@@ -81,7 +82,8 @@ export class NetNode {
       random01: net.random01,
       port: {
         connect: (target, _purpose: LinkPurpose, events) => net.connectLink(this, target, events),
-        wake: () => void (this.wakes += 1),
+        wake: () => {},
+        wakeNow: () => void (this.wakes += 1),
         writersResumed: () => {},
       },
       reports: {
