@@ -117,6 +117,7 @@ test('each link within the guide and to other files leads somewhere', () => {
 
 /** Errors that only nodes, coordinators and those who start them meet. */
 const OF_A_NODE: ReadonlySet<string> = new Set([
+  'DataSetFailed',
   'ListenFailed',
   'LimitExceeded',
   'StateStoreFailed',

@@ -21,13 +21,18 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   io: { imports: ['base'], importsTypes: ['config'] },
   control: { imports: ['base', 'protocol', 'io'] },
   changes: { imports: ['base', 'store'], importsTypes: ['config'] },
+  persistence: { imports: ['base', 'io', 'store', 'changes'], importsTypes: ['config'] },
   cluster: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'control', 'changes'] },
-  server: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'control', 'changes', 'cluster'] },
+  server: {
+    imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'control', 'changes', 'persistence', 'cluster'],
+  },
   coordinator: { imports: ['base', 'config', 'protocol', 'topology', 'io', 'control'] },
   client: { imports: ['base', 'protocol', 'topology'] },
   adapters: { imports: ['base', 'client'] },
   load: { imports: ['base', 'protocol', 'client'] },
-  ops: { imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'cluster', 'server'] },
+  ops: {
+    imports: ['base', 'config', 'protocol', 'topology', 'store', 'io', 'changes', 'persistence', 'cluster', 'server'],
+  },
   cli: {
     imports: [
       'base',
@@ -37,6 +42,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'store',
       'io',
       'changes',
+      'persistence',
       'control',
       'cluster',
       'server',

@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   ListenFailed: { retryable: true },
   /** A limit would be passed by what a peer asks for; the connection is closed. */
   LimitExceeded: { retryable: false },
+  /** The data folder cannot be used as it is: in use by another process, damaged, from a newer version, full. */
+  DataSetFailed: { retryable: false },
 
   // Of a coordinator:
   /** The state store cannot be used as it is: in use by another process, corrupt, from a newer version, wrong credentials, disk full. */

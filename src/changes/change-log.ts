@@ -10,7 +10,7 @@
  *  - Removal of expired and evicted items is recorded too. An item travels with its expiry, so that would seem needless; but a client that
  *    deletes a key which is not there any more is told so, nothing is recorded, and a copy that had stayed elsewhere would come back.
  *  - Items that come with a slot from elsewhere, or are given up because it went there, are not recorded: that is no change of their values.
- *  - A consumer that is a whole ring behind reads `lost`, once and for all: it must `close`, open again and start with a full copy.
+ *  - A consumer that is a whole ring behind reads `lost`, once and for all: it must `skipToEnd`, or `close` and open again, and start with a full copy.
  */
 import { assert } from '../base/assert.ts';
 import { keySlot } from '../base/key-slot.ts';
@@ -117,6 +117,11 @@ export class ChangeConsumer {
     return Atomics.load(this.words, this.row + CONSUMER_STATE) === ConsumerState.lost;
   }
 
+  /** Sequence of the next record that it reads: all changes before are read. */
+  get position(): number {
+    return this.sequence;
+  }
+
   /** Records of the whole log that are still to be read, those that others follow included. */
   get lag(): number {
     return (Atomics.load(this.words, CHANGE_SEQUENCE) - this.sequence) >>> 0;
@@ -140,6 +145,17 @@ export class ChangeConsumer {
   /** How much of the ring is still to be read: at 1 this consumer is lost. */
   get lagShare(): number {
     return (((Atomics.load(this.words, CHANGE_HEAD) & ~CHANGE_LOCK) - this.cursor) >>> 0) / this.ringWords;
+  }
+
+  /** Passes over all that it has not read, and is lost no longer. Changes are recorded throughout. */
+  skipToEnd(): void {
+    const { words } = this;
+    lockBit(words, CHANGE_HEAD, CHANGE_LOCK);
+    this.moveTo(words[CHANGE_HEAD]! & ~CHANGE_LOCK);
+    this.knownHead = this.cursor;
+    this.sequence = words[CHANGE_SEQUENCE]!;
+    Atomics.store(words, this.row + CONSUMER_STATE, ConsumerState.reading);
+    unlockBit(words, CHANGE_HEAD, CHANGE_LOCK);
   }
 
   /** Ends it. Nothing is recorded for it any more. */
@@ -248,6 +264,11 @@ export class ChangeLog {
   /** How often a consumer fell off the ring, since the store was made. */
   get lostCount(): number {
     return Atomics.load(this.words, CHANGE_LOST_COUNT);
+  }
+
+  /** Sequence of the next record: who notes it after a change waits, with it, for all up to that change. */
+  get sequence(): number {
+    return Atomics.load(this.words, CHANGE_SEQUENCE);
   }
 
   private freeConsumer(): number {

@@ -30,7 +30,7 @@ export interface StoreGeometry {
   readonly memoryBytes: number;
   /** A power of two from 4 KiB to 1 GiB; 0: 1 MiB, or less where the store is small. */
   readonly segmentBytes: number;
-  /** Threads that run commands. The janitor and the control thread have rows of their own beside them. */
+  /** Threads that run commands. The janitor, the control thread and the disk thread have rows of their own beside them. */
   readonly threadCount: number;
   /** Of a node in a cluster: items and bytes are counted by hash slot, and the control thread may write. Off by default. */
   readonly clustered?: boolean;
@@ -69,8 +69,8 @@ export const CHANGE_LOG_BYTES: number = 8 * 2 ** 20;
 export const CHANGE_LOG_BYTES_MIN: number = 2 ** 18;
 export const CHANGE_LOG_BYTES_MAX: number = 2 ** 30;
 
-/** Rows beside those of the data threads: the janitor's, then the control thread's. */
-const EXTRA_ROWS = 2;
+/** Rows beside those of the data threads: the janitor's, the control thread's, the disk thread's. */
+const EXTRA_ROWS = 3;
 
 /** The row of a store's janitor. */
 export function janitorRow(handle: StoreHandle): number {
@@ -80,6 +80,11 @@ export function janitorRow(handle: StoreHandle): number {
 /** The row of the thread that looks after the node and moves slots. */
 export function controlRow(handle: StoreHandle): number {
   return handle.threadCount + 1;
+}
+
+/** The row of the thread that loads what is on disk, and keeps it up to date. */
+export function diskRow(handle: StoreHandle): number {
+  return handle.threadCount + 2;
 }
 
 /** The most threads that a store of this size may have; at least 1. */
@@ -160,7 +165,7 @@ export class StoreMemory {
   readonly segmentCount: number;
   /** log2 of a segment's size in bytes. */
   readonly segmentShift: number;
-  /** This thread's row: 0 … threadCount - 1, then `janitorRow` and `controlRow`. */
+  /** This thread's row: 0 … threadCount - 1, then `janitorRow`, `controlRow` and `diskRow`. */
   readonly thread: number;
   /** Where this thread's control words and counters begin. */
   readonly threadWord: number;

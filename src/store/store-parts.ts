@@ -69,7 +69,7 @@ export function createStoreMemory(
   return handle;
 }
 
-/** The parts of thread `thread`: 0 … threadCount - 1, `janitorRow` or `controlRow`. One set per row. */
+/** The parts of thread `thread`: 0 … threadCount - 1, `janitorRow`, `controlRow` or `diskRow`. One set per row. */
 export function assembleStoreParts(handle: StoreHandle, thread: number): StoreParts {
   const memory = new StoreMemory(handle, thread);
   const { control } = memory;

@@ -38,7 +38,7 @@ export class Store extends WholeStore implements StoreApi {
     return new Store(assembleStoreParts(createStoreMemory(config), 0));
   }
 
-  /** Another thread's access to a store: `thread` from 1 on, or `janitorRow` or `controlRow`. */
+  /** Another thread's access to a store: `thread` from 1 on, or `janitorRow`, `controlRow` or `diskRow`. */
   static attach(handle: StoreHandle, thread: number): Store {
     return new Store(assembleStoreParts(handle, thread));
   }

@@ -15,7 +15,8 @@
  */
 import { join } from 'node:path';
 import { ShoalError } from '../../base/errors.ts';
-import { codeOf, type StateFileSystem, writeAll } from './file-system.ts';
+import { codeOf } from '../../io/system-error.ts';
+import { type StateFileSystem, writeAll } from './file-system.ts';
 import { judge, parseIdentity, type ProcessIdentity, type ProcessState } from './process-identity.ts';
 import { pause, type StateClock } from './state-clock.ts';
 import { asFailure } from './state-file.ts';

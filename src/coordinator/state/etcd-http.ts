@@ -11,7 +11,7 @@ import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
 import { ShoalError } from '../../base/errors.ts';
-import { reasonOf } from './file-system.ts';
+import { reasonOf } from '../../io/system-error.ts';
 import { EtcdFailure, failureOfAnswer, failureOfConnection } from './etcd-errors.ts';
 import type { StateClock } from './state-clock.ts';
 

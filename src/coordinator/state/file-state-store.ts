@@ -9,9 +9,10 @@
  */
 import { resolve } from 'node:path';
 import { ShoalError } from '../../base/errors.ts';
+import { reasonOf } from '../../io/system-error.ts';
 import { Announcer } from './announcer.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import { reasonOf, type StateFileSystem, SYSTEM_FILES } from './file-system.ts';
+import { type StateFileSystem, SYSTEM_FILES } from './file-system.ts';
 import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
 import { pause, type StateClock, SYSTEM_CLOCK } from './state-clock.ts';
 import { asFailure, StateFile } from './state-file.ts';

@@ -4,6 +4,7 @@
  */
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from '../../io/system-error.ts';
 
 export interface OpenFile {
   /** Writes at `position`; resolves with how many of the bytes it took, which may be fewer. */
@@ -103,28 +104,4 @@ export async function writeAll(file: OpenFile, bytes: Uint8Array, position = 0):
     if (count === 0) throw Object.assign(new Error('the file takes no more bytes'), { code: 'ENOSPC' });
     written += count;
   }
-}
-
-/** The code of a failed system call, `ENOENT`; an empty text where it has none. */
-export function codeOf(error: unknown): string {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return typeof code === 'string' ? code : '';
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not use it',
-  EDQUOT: "the user's share of the disk is used up",
-  EEXIST: 'it, or a folder above it, is a file',
-  EIO: 'the disk fails',
-  ENOSPC: 'the disk is full',
-  ENOTDIR: 'it, or a folder above it, is a file',
-  EPERM: 'this user may not use it',
-  EROFS: 'the file system is read-only',
-};
-
-/** Why a system call failed, for people. */
-export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const reason = REASONS[codeOf(error)];
-  return reason === undefined ? text : `${reason} (${text})`;
 }

@@ -19,7 +19,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ShoalError } from '../../base/errors.ts';
-import { codeOf, reasonOf, type StateFileSystem, writeAll } from './file-system.ts';
+import { codeOf, reasonOf } from '../../io/system-error.ts';
+import { type StateFileSystem, writeAll } from './file-system.ts';
 import { STATE_BYTES_MAX, type StoredState } from './state-store.ts';
 
 export const STATE_FILE_NAME = 'coordinator.state';
