@@ -1,48 +1,119 @@
 /**
  * The folder that a node's data is kept in: one data set, which one process uses at a time. `open` takes the folder's lock, makes the data set where the
- * folder is empty, and refuses what it cannot understand whole, with a sentence that says what to do; it changes nothing then.
+ * folder is empty, and refuses what it cannot understand whole, with a sentence that says what to do; it changes nothing then. `recover` fills a
+ * store with what the files say; from there on an engine keeps them.
  */
+import { randomBytes } from 'node:crypto';
+import { assert } from '../base/assert.ts';
+import { ShoalError } from '../base/errors.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Store } from '../store/store.ts';
+import { DataFolder, diskFailure, salvageAdvice } from './data-folder.ts';
+import { DATA_SET_ID_BYTES, FILE_NUMBER_MAX, MANIFEST_NAME, parseFileName } from './file-names.ts';
+import type { Manifest } from './manifest.ts';
+import { Recovery, type RecoveryProgress, type RecoveryReport } from './recovery.ts';
 
 export interface DataSetOptions {
   /** For a data set that is made now: what versions of items are keyed with. One that is there has its own. */
   readonly itemVersionSeed: readonly [number, number];
+  /** The same: what tells its files from others', DATA_SET_ID_BYTES bytes. Left out, they are random. */
+  readonly dataSetId?: Uint8Array;
   /** Where the node serves, for people who find the folder in use. */
   readonly address: string;
 }
 
-/** What loading came to. */
-export interface RecoveryReport {
-  readonly itemCount: number;
-  /** Items that had expired meanwhile. */
-  readonly expiredCount: number;
-  /** Items that this node's memory had no room for, by its eviction policy. */
-  readonly evictedCount: number;
-  /** Bytes of the files. */
-  readonly bytes: number;
-  /** What the end of the last log lost, because it had not been written whole when the process or the power ended; null: nothing. */
-  readonly cutTail: { readonly file: string; readonly offset: number; readonly bytes: number } | null;
-  readonly durationMs: number;
-}
+export class DataSet {
+  readonly files: DataFolder;
+  /** Where the last log ends, once it is recovered. 0: there is none. */
+  logEnd = 0;
+  /** Bytes of the listed logs and of the snapshot, once they are recovered. */
+  logBytes = 0;
+  snapshotBytes = 0;
+  /** Whether the store lacks something that the files have, so that they have to be written anew. */
+  isStale = false;
+  private listed: Manifest;
+  private highestNumber: number;
 
-/** Bytes of the files read so far, of all, and items stored. Called a few hundred times. */
-export type RecoveryProgress = (progress: {
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly itemCount: number;
-}) => void;
+  private constructor(files: DataFolder, manifest: Manifest, highestNumber: number) {
+    this.files = files;
+    this.listed = manifest;
+    this.highestNumber = highestNumber;
+  }
 
-export declare class DataSet {
   /** Throws a ShoalError, DataSetFailed. */
-  static open(disk: Disk, folder: string, options: DataSetOptions): DataSet;
-  readonly folder: string;
-  readonly itemVersionSeed: readonly [number, number];
+  static open(disk: Disk, path: string, options: DataSetOptions): DataSet {
+    const files = new DataFolder(disk, path);
+    try {
+      disk.makeFolder(path);
+      const names = files.dataFileNames();
+      const manifest = files.readManifest() ?? makeManifest(files, names, options);
+      for (const file of files.listedFiles(manifest)) files.openListed(file).close();
+      files.removeUnfinished(null);
+      files.removeLeftOvers(manifest);
+      // What is read may still be names that the next loss of power would take back.
+      disk.syncFolder(path);
+      const numbers = [manifest.snapshot, manifest.lastLog, ...names.map((name) => parseFileName(name)?.number ?? 0)];
+      return new DataSet(files, manifest, Math.max(...numbers));
+    } catch (error) {
+      throw diskFailure(error, `cannot use the data folder ${path}`);
+    }
+  }
+
+  get folder(): string {
+    return this.files.path;
+  }
+
+  get itemVersionSeed(): readonly [number, number] {
+    return this.listed.itemVersionSeed;
+  }
+
+  get manifest(): Manifest {
+    return this.listed;
+  }
+
   /**
    * Fills an empty store, through the disk thread's access (`diskRow`), while nobody else uses it. Throws a ShoalError, DataSetFailed, where a file is
    * damaged, missing or longer than this node's limits allow. Once, before an engine is made.
    */
-  recover(store: Store, wallMs: number, onProgress: RecoveryProgress): RecoveryReport;
-  /** Gives the lock back. */
-  close(): void;
+  recover(store: Store, wallMs: number, onProgress: RecoveryProgress): RecoveryReport {
+    assert(this.logEnd === 0, 'a data set is recovered once');
+    const recovery = new Recovery(this.files, this.listed, onProgress);
+    const report = recovery.run(store, wallMs);
+    this.logEnd = recovery.lastLogEnd;
+    this.logBytes = recovery.logBytes;
+    this.snapshotBytes = recovery.snapshotBytes;
+    this.isStale = report.evictedCount > 0;
+    return report;
+  }
+
+  /** A number for a file that none had before. */
+  takeNumber(): number {
+    if (this.highestNumber === FILE_NUMBER_MAX)
+      throw new ShoalError('DataSetFailed', `${this.folder} has no numbers left for new files`);
+    this.highestNumber += 1;
+    return this.highestNumber;
+  }
+
+  /** Makes the folder's files those of `manifest`, for good. Throws what the disk throws: then either manifest may be the folder's. */
+  publish(manifest: Manifest): void {
+    this.files.replaceManifest(manifest);
+    this.listed = manifest;
+  }
+
+  /** Gives the folder back. */
+  close(): void {}
+}
+
+/** The manifest of an empty data set in a new folder. */
+function makeManifest(files: DataFolder, names: readonly string[], options: DataSetOptions): Manifest {
+  if (names.length > 0) {
+    throw new ShoalError(
+      'DataSetFailed',
+      `${files.pathOf(MANIFEST_NAME)} is missing, and ${names[0]} is there. Nothing was changed; put it back, or ${salvageAdvice(files.path)}`,
+    );
+  }
+  const { itemVersionSeed, dataSetId = randomBytes(DATA_SET_ID_BYTES) } = options;
+  const manifest = { dataSetId, itemVersionSeed, snapshot: 0, firstLog: 0, lastLog: 0 };
+  files.replaceManifest(manifest);
+  return manifest;
 }

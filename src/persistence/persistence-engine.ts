@@ -1,20 +1,31 @@
 /**
- * Keeps a store's changes on disk. Sans-IO but for the `Disk` that it is given: a thread of its own calls `step`, which blocks while the disk
- * does, until it is told to stop.
+ * Keeps a store's changes on disk. Sans-IO but for the `Disk` that it is given: a thread of its own calls `step`, which blocks while the disk does, until
+ * it is told to stop.
+ *
+ * With `log`, each step appends what changed since the last one, and syncs it by the policy. A snapshot begins with a new log, and when it is whole it
+ * stands for all before that log. With `snapshot`, changes matter only while a snapshot is written, and go into it.
+ *
+ * A call that fails, and a change log that ran over, end the log: what it holds up to there stays the folder's state. Then all is built anew beside it, a
+ * log that the manifest does not list and a snapshot, and becomes the folder's state when both last. `written` and `durable` stand still from the
+ * failure to that moment, because what was written meanwhile counts for nothing before.
  */
-import type { ShoalError } from '../base/errors.ts';
+import { ShoalError } from '../base/errors.ts';
 import type { ChangeLog } from '../changes/change-log.ts';
+import { codeOf } from '../io/system-error.ts';
 import type { Store } from '../store/store.ts';
+import { ChangeTail } from './change-tail.ts';
+import { diskFailure } from './data-folder.ts';
 import type { DataSet } from './data-set.ts';
-import type { PersistenceState } from './persistence-state.ts';
+import { type FsyncPolicy, LogKeeper } from './log-keeper.ts';
+import { Figure, type PersistenceState, PersistenceStatus } from './persistence-state.ts';
+import { SnapshotKeeper } from './snapshot-keeper.ts';
+import type { SnapshotRun } from './snapshot-run.ts';
 
 /** `snapshot`: whole copies from time to time. `log`: each change, too. */
 export type PersistenceMode = 'snapshot' | 'log';
-/** When what was appended to the log is made to survive a loss of power. `never`: when the system does it; at rotations and at the end. */
-export type FsyncPolicy = 'never' | 'everysec' | 'always';
 
 export interface PersistenceEngineOptions {
-  /** The disk thread's access (`diskRow`), which does not count uses. */
+  /** The disk thread's access (`diskRow`). */
   readonly store: Store;
   readonly log: ChangeLog;
   /** Recovered. */
@@ -29,14 +40,234 @@ export interface PersistenceEngineOptions {
   readonly onAdvance: () => void;
 }
 
-export declare class PersistenceEngine {
+/** How long a change may wait for its group while nobody asks for it: shortly after others, and else. */
+const BUSY_TICK_MS = 10;
+const IDLE_TICK_MS = 50;
+/** A new attempt comes after this, and after so many times the time that the last one took: on a full disk it may write a lot. */
+const RETRY_MS = 1000;
+const RETRY_FACTOR = 4;
+/** After a snapshot that failed while the log goes on: each attempt begins a log, and nothing is lost meanwhile. */
+const SNAPSHOT_RETRY_MS = 30_000;
+/** Writers are held above this share of the change log, until it is below the other. */
+const HOLD_SHARE = 0.5;
+const RELEASE_SHARE = 0.25;
+
+export class PersistenceEngine {
+  private readonly options: PersistenceEngineOptions;
+  private readonly tail: ChangeTail;
+  private readonly log: LogKeeper;
+  private readonly snapshots: SnapshotKeeper;
+  /** Why the disk does not take what is written; empty: it does. */
+  private failure = '';
+  private retryAtMs = Number.NEGATIVE_INFINITY;
+  private attemptBeganMs: number;
+  private busyUntilMs = Number.NEGATIVE_INFINITY;
+  private isHolding = false;
+
   /** From here on each change is followed: make it after the recovery and before anybody is served. `nowMs`: as for `step`. */
-  constructor(options: PersistenceEngineOptions, nowMs: number, wallMs: number);
+  constructor(options: PersistenceEngineOptions, nowMs: number, wallMs: number) {
+    const { store, log, dataSet, state, fsync, snapshotIntervalMs: intervalMs, logLine, onAdvance } = options;
+    this.options = options;
+    store.countsUse = false;
+    const tail = new ChangeTail(store, log);
+    this.tail = tail;
+    this.attemptBeganMs = nowMs;
+    this.log = new LogKeeper({ dataSet, tail, state, fsync, onAdvance });
+    this.snapshots = new SnapshotKeeper({ store, log, dataSet, tail, state, intervalMs, logLine }, nowMs, wallMs);
+    state.setWritten(tail.position);
+    state.setDurable(tail.position);
+    state.setStatus(PersistenceStatus.ok);
+  }
+
   /**
    * A bounded piece of work at `nowMs`, by a clock that never goes back, `wallMs` since 1970. Returns when to call it again at the latest, by the first
    * clock; at or before `nowMs`: at once. Never throws for what the disk does: `state` says so.
    */
-  step(nowMs: number, wallMs: number): number;
-  /** Writes what is left and makes it last: the rest of the log, or a last snapshot. Null: all is kept; else why not. */
-  stop(nowMs: number, wallMs: number): ShoalError | null;
+  step(nowMs: number, wallMs: number): number {
+    if (nowMs < this.retryAtMs) return this.retryAtMs;
+    try {
+      this.work(nowMs, wallMs);
+    } catch (error) {
+      this.fail(error, nowMs);
+      return this.retryAtMs;
+    }
+    return this.nextMs(nowMs);
+  }
+
+  /** Writes what is left and makes it last: the rest of the log, or a last snapshot. Null: all is kept; else why not. The engine is over then. */
+  stop(nowMs: number, wallMs: number): ShoalError | null {
+    const { mode, dataSet } = this.options;
+    this.retryAtMs = Number.NEGATIVE_INFINITY;
+    try {
+      if (mode === 'log') this.endLog(nowMs, wallMs);
+      else {
+        const isSaved = !this.snapshots.isDirty && dataSet.manifest.firstLog === 0;
+        if (this.snapshots.run === null && !isSaved) this.beginSnapshot(nowMs, wallMs);
+        while (this.snapshots.run !== null) this.work(nowMs, wallMs);
+      }
+      return null;
+    } catch (error) {
+      this.fail(error, nowMs);
+      return diskFailure(error, `the last changes are not in ${dataSet.folder}`);
+    } finally {
+      this.log.drop();
+      this.tail.close();
+    }
+  }
+
+  /** As `step`, but throws what the disk throws. */
+  private work(nowMs: number, wallMs: number): void {
+    const { mode } = this.options;
+    if (mode === 'log') this.workOnLog(nowMs, wallMs);
+    const { run } = this.snapshots;
+    if (this.tail.isFlushUnclear) this.snapshots.isNeeded = true;
+    if (run !== null) this.workOnSnapshot(run, nowMs, wallMs);
+    else if (this.snapshots.isDue(nowMs, mode === 'log' ? this.log.bytes : 0)) this.beginSnapshot(nowMs, wallMs);
+  }
+
+  private workOnLog(nowMs: number, wallMs: number): void {
+    if (!this.log.isOpen) {
+      if (this.failure === '') this.log.open();
+      else this.rebuild(nowMs, wallMs);
+    }
+    if (this.tail.hasMore) this.busyUntilMs = nowMs + IDLE_TICK_MS;
+    if (this.log.step(nowMs, wallMs) === 'lost') {
+      this.toldLost();
+      this.rebuild(nowMs, wallMs);
+    }
+    this.holdWriters();
+  }
+
+  /** A new log beside the folder's state, and a snapshot of all: together they will be it. */
+  private rebuild(nowMs: number, wallMs: number): void {
+    this.attemptBeganMs = nowMs;
+    this.snapshots.failed(Number.NEGATIVE_INFINITY);
+    this.log.drop();
+    this.options.dataSet.files.removeUnfinished(null);
+    this.tail.skipToEnd();
+    this.log.rebuild();
+    this.snapshots.begin(nowMs, wallMs);
+  }
+
+  private beginSnapshot(nowMs: number, wallMs: number): void {
+    this.attemptBeganMs = nowMs;
+    if (this.options.mode === 'snapshot') {
+      this.options.dataSet.files.removeUnfinished(null);
+      this.tail.skipToEnd();
+    } else {
+      this.log.rotate();
+    }
+    this.attempt(nowMs, () => this.snapshots.begin(nowMs, wallMs));
+  }
+
+  private workOnSnapshot(run: SnapshotRun, nowMs: number, wallMs: number): void {
+    const isDone = this.attempt(nowMs, () => {
+      const isWhole = this.snapshots.writeSlice(run, wallMs);
+      if (this.options.mode === 'log') return isWhole;
+      if (this.tail.writeGroup(run.writer, wallMs) === 'lost') this.toldLost();
+      else return isWhole;
+      throw new ShoalError('DataSetFailed', 'the disk is slower than the writers, so changes were missed');
+    });
+    if (isDone === true) this.completeSnapshot(run, nowMs, wallMs);
+  }
+
+  private completeSnapshot(run: SnapshotRun, nowMs: number, wallMs: number): void {
+    const isLogged = this.options.mode === 'log';
+    // First, so that what the snapshot lacks is in the log whatever happens next.
+    if (isLogged) this.log.sync();
+    if (this.attempt(nowMs, () => (this.snapshots.finish(run), true)) !== true) return;
+    if (isLogged && !this.log.isListed) this.log.finish();
+    this.snapshots.publish(run, isLogged ? this.log.number : 0);
+    this.snapshots.succeeded(run, isLogged ? run.beganAt : this.tail.position, nowMs, wallMs);
+    if (isLogged) this.log.compacted();
+    this.mended();
+  }
+
+  /** Does a part of a snapshot. While there is a log that counts, one that fails is given up and the log goes on; else it is thrown on. */
+  private attempt<T>(nowMs: number, part: () => T): T | null {
+    try {
+      return part();
+    } catch (error) {
+      if (!isDiskError(error) || this.options.mode === 'snapshot' || !this.log.isListed) throw error;
+      this.snapshots.failed(Math.max(this.retryMs(nowMs), nowMs + SNAPSHOT_RETRY_MS));
+      this.options.logLine('warn', `${diskFailure(error, 'a snapshot failed').message}; the log goes on`);
+      return null;
+    }
+  }
+
+  private endLog(nowMs: number, wallMs: number): void {
+    if (!this.log.isOpen) {
+      if (this.failure === '') this.log.open();
+      else this.rebuild(nowMs, wallMs);
+    }
+    // What counts only together with its snapshot needs it.
+    while (!this.log.isListed) this.work(nowMs, wallMs);
+    this.snapshots.failed(Number.NEGATIVE_INFINITY);
+    if (this.log.end(wallMs) === 'ok') return;
+    this.rebuild(nowMs, wallMs);
+    this.endLog(nowMs, wallMs);
+  }
+
+  private holdWriters(): void {
+    const share = this.tail.lagShare;
+    const isHolding = this.isHolding ? share > RELEASE_SHARE : share > HOLD_SHARE;
+    if (isHolding === this.isHolding) return;
+    this.isHolding = isHolding;
+    this.options.state.setHolding(isHolding);
+    this.options.onAdvance();
+  }
+
+  private toldLost(): void {
+    this.options.state.addToFigure(Figure.lostCount, 1);
+    this.options.logLine('warn', 'the disk is slower than the writers, so changes were missed: all is written anew');
+  }
+
+  /** What was being written is over; it is tried again later. */
+  private fail(error: unknown, nowMs: number): void {
+    if (!isDiskError(error)) throw error;
+    const { state, dataSet, logLine, onAdvance } = this.options;
+    this.log.drop();
+    this.retryAtMs = this.retryMs(nowMs);
+    this.snapshots.failed(Number.NEGATIVE_INFINITY);
+    this.snapshots.isNeeded = true;
+    if (this.isHolding) {
+      this.isHolding = false;
+      state.setHolding(false);
+    }
+    const { message } = diskFailure(error, `cannot write to ${dataSet.folder}`);
+    if (message !== this.failure) logLine('error', message);
+    this.failure = message;
+    state.setFailure(message);
+    state.setStatus(PersistenceStatus.failing);
+    onAdvance();
+  }
+
+  /** All is on disk, and lasts. */
+  private mended(): void {
+    if (this.failure === '') return;
+    const { state, dataSet, logLine, onAdvance } = this.options;
+    this.failure = '';
+    logLine('info', `${dataSet.folder} takes what is written again, and has all of it`);
+    state.setStatus(PersistenceStatus.ok);
+    state.setFailure('');
+    onAdvance();
+  }
+
+  private retryMs(nowMs: number): number {
+    return nowMs + Math.max(RETRY_MS, RETRY_FACTOR * (nowMs - this.attemptBeganMs));
+  }
+
+  private nextMs(nowMs: number): number {
+    if (this.snapshots.run !== null) return nowMs;
+    if (this.options.mode === 'log') {
+      if (this.tail.hasMore) return nowMs;
+      return nowMs + (nowMs < this.busyUntilMs ? BUSY_TICK_MS : IDLE_TICK_MS);
+    }
+    return nowMs + IDLE_TICK_MS;
+  }
+}
+
+/** Whether it is the disk that threw this, and not a bug of ours. */
+function isDiskError(error: unknown): boolean {
+  return error instanceof ShoalError || codeOf(error) !== '';
 }

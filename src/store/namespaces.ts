@@ -36,3 +36,9 @@ export function swapNamespaces(memory: StoreMemory, left: number, right: number)
   control[CONTROL_NAMESPACES + left] = control[CONTROL_NAMESPACES + right]!;
   control[CONTROL_NAMESPACES + right] = kept;
 }
+
+/** Gives each database a name space of `namespaces`, each another. While nobody uses the store. */
+export function setNamespaces(memory: StoreMemory, namespaces: ArrayLike<number>): void {
+  for (let database = 0; database < DATABASE_COUNT; database += 1)
+    memory.control[CONTROL_NAMESPACES + database] = namespaces[database]!;
+}

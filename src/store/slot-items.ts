@@ -39,11 +39,11 @@ function lookAhead({ index, memory }: StoreParts, cursor: number): number {
 /** Takes what was read ahead. */
 let lastSeen = 0;
 
-/** Fills `batch` with the live keys of `slots`, of all name spaces, in bucket `cursor`; returns the next bucket, 0 at the end. */
+/** Fills `batch` with the live keys of `slots`, or of all for null, of all name spaces, in bucket `cursor`; returns the next bucket, 0 at the end. */
 export function scanSlots(
   parts: StoreParts,
   cursor: number,
-  slots: SlotFilter,
+  slots: SlotFilter | null,
   batch: KeyBatch,
   nowMs: number,
 ): number {

@@ -1,0 +1,112 @@
+/**
+ * Fills an empty store with records, in their order: what a recovery does with each one that it has verified. While it goes on each database has the
+ * name space of its own number, and at the end the one that the last mapping gave it. Nobody else uses the store.
+ */
+import { assert, unreachable } from '../base/assert.ts';
+import { EVERY_NAMESPACE } from '../store/change-ring.ts';
+import { Queue } from '../store/layout.ts';
+import { namespaceOf, setNamespaces } from '../store/namespaces.ts';
+import type { Store } from '../store/store.ts';
+import { DATABASE_COUNT, Key, WriteOptions, WriteResult } from '../store/types.ts';
+import { RecordKind, type RecordReader } from './records.ts';
+
+export class StoreLoader {
+  /** Item records whose time was over. */
+  expiredCount = 0;
+  /** Of the last `end` record; −1: there was none since the last `beginFile`. */
+  endItemCount = -1;
+  /** Item records since `beginFile`. */
+  fileItemCount = 0;
+  private readonly store: Store;
+  private readonly wallMs: number;
+  private readonly key = new Key();
+  private readonly options = new WriteOptions();
+  private readonly namespaces = Uint8Array.from({ length: DATABASE_COUNT }, (_unused, database) => database);
+
+  /** `store`: empty, through the access of the calling thread. What has expired at `wallMs` is left out. */
+  constructor(store: Store, wallMs: number) {
+    assert(store.stats().itemCount === 0, 'the store is empty');
+    for (let database = 0; database < DATABASE_COUNT; database += 1)
+      assert(namespaceOf(store.parts.memory, database) === database, 'no databases were swapped');
+    this.store = store;
+    this.wallMs = wallMs;
+  }
+
+  beginFile(): void {
+    this.endItemCount = -1;
+    this.fileItemCount = 0;
+  }
+
+  /** Applies the records of a block, which `reader` has begun with. Returns what forbids it, for people, or null. */
+  apply(reader: RecordReader): string | null {
+    const { store } = this;
+    store.enter();
+    try {
+      while (reader.next()) {
+        const problem = this.applyOne(reader);
+        if (problem !== null) return problem;
+      }
+    } finally {
+      store.leave();
+    }
+    return reader.problem;
+  }
+
+  /** After the last record. */
+  finish(): void {
+    const { memory, log } = this.store.parts;
+    setNamespaces(memory, this.namespaces);
+    // This thread writes nothing any more: what it has open is for the drain to see.
+    for (const queue of [Queue.small, Queue.main]) log.seal(queue);
+  }
+
+  private applyOne(reader: RecordReader): string | null {
+    switch (reader.kind) {
+      case RecordKind.item:
+        return this.item(reader);
+      case RecordKind.removed:
+        if (reader.keyLength <= this.store.keyBytesMax) this.store.delete(this.keyOf(reader), null, this.wallMs);
+        return null;
+      case RecordKind.flushed:
+        this.store.beginExclusive();
+        this.store.flush(reader.namespace === EVERY_NAMESPACE ? -1 : reader.namespace, this.wallMs);
+        this.store.endExclusive();
+        return null;
+      case RecordKind.mapping:
+        for (let database = 0; database < DATABASE_COUNT; database += 1)
+          this.namespaces[database] = reader.namespaceOf(database);
+        return null;
+      case RecordKind.end:
+        this.endItemCount = reader.itemCount;
+        return null;
+      default:
+        return unreachable(reader.kind);
+    }
+  }
+
+  private item(reader: RecordReader): string | null {
+    const { store, options, wallMs } = this;
+    this.fileItemCount += 1;
+    if (reader.keyLength > store.keyBytesMax)
+      return `it holds a key of ${reader.keyLength} bytes, and this node takes ${store.keyBytesMax} at most: give it more memory`;
+    const key = this.keyOf(reader);
+    if (reader.expiresAtMs !== 0 && reader.expiresAtMs <= wallMs) {
+      this.expiredCount += 1;
+      store.delete(key, null, wallMs);
+      return null;
+    }
+    if (reader.valueLength > store.valueBytesMax)
+      return `it holds a value of ${reader.valueLength} bytes, and this node takes ${store.valueBytesMax} at most: give it more memory`;
+    options.expiresAtMs = reader.expiresAtMs;
+    options.raw = reader.raw;
+    options.provenUse = reader.used;
+    const outcome = store.set(key, reader.bytes, reader.valueStart, reader.valueLength, options, wallMs);
+    return outcome === WriteResult.stored
+      ? null
+      : `its items take more than the ${store.stats().memoryBytes} bytes of memory that this node has and may not evict from: give it more`;
+  }
+
+  private keyOf(reader: RecordReader): Key {
+    return this.key.assign(reader.bytes, reader.keyStart, reader.keyLength, reader.namespace);
+  }
+}
