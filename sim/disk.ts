@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import type { Disk, DiskFile } from '../src/io/disk.ts';
-import { DiskBytes } from './disk-bytes.ts';
+import { DiskBytes, SECTOR_BYTES } from './disk-bytes.ts';
 
 export type DiskCall =
   | 'makeFolder'
@@ -42,6 +42,8 @@ export class SimulatedDisk implements Disk {
   isReadOnly = false;
   /** Says that it has synced, and has not. */
   liesAboutSync = false;
+  /** The same of folders alone. */
+  liesAboutFolders = false;
   private readonly names: Map<string, DiskBytes>;
   /** By path: what it led to at the last sync of its folder, then at each change since. Only of paths that have changed. */
   private readonly changedNames = new Map<string, Target[]>();
@@ -133,7 +135,7 @@ export class SimulatedDisk implements Disk {
 
   syncFolder(path: string): void {
     this.step('syncFolder', path);
-    if (this.liesAboutSync) return;
+    if (this.liesAboutSync || this.liesAboutFolders) return;
     for (const name of [...this.changedNames.keys()]) if (dirname(name) === path) this.changedNames.delete(name);
   }
 
@@ -150,8 +152,8 @@ export class SimulatedDisk implements Disk {
       },
       write: (from, start, length, position) => {
         const part = from.subarray(start, start + length);
-        // In two halves: the process may end, or the call fail, between them.
-        const half = Math.ceil(length / 2);
+        // In two parts: the process may end, or the call fail, between them. The system copies whole pages, so no sector is written by halves.
+        const half = Math.min(length, wholeSectors(position, Math.ceil(length / 2) + SECTOR_BYTES - 1));
         this.write(path, bytes, part.subarray(0, half), position);
         if (half < length) this.write(path, bytes, part.subarray(half), position + half);
       },
@@ -174,7 +176,8 @@ export class SimulatedDisk implements Disk {
       bytes.write(part, position);
       return;
     }
-    if (room > 0) bytes.write(part.subarray(0, room), position);
+    const fitting = wholeSectors(position, room);
+    if (fitting > 0) bytes.write(part.subarray(0, fitting), position);
     throw systemError('ENOSPC', path);
   }
 
@@ -205,6 +208,12 @@ export class SimulatedDisk implements Disk {
     const code = this.onCall(call, path);
     if (code !== null) throw systemError(code, path);
   }
+}
+
+/** Of `length` bytes at `position` those up to the last end of a sector. */
+function wholeSectors(position: number, length: number): number {
+  const end = position + Math.max(0, length);
+  return Math.max(0, end - (end % SECTOR_BYTES) - position);
 }
 
 export function systemError(code: string, path: string): Error {

@@ -166,8 +166,9 @@ export function salvageAdvice(folder: string): string {
   return `"shoal data salvage ${folder} --to NEWDIR" copies all that is whole`;
 }
 
-/** What a failed call to the disk means, as a fault for people; one that is that already stays as it is. */
+/** What a failed call to the disk means, as a fault for people; one that is that already stays as it is. Throws what is neither: a bug. */
 export function diskFailure(error: unknown, what: string): ShoalError {
   if (error instanceof ShoalError) return error;
+  if (codeOf(error) === '') throw error;
   return new ShoalError('DataSetFailed', `${what}: ${reasonOf(error)}`, { cause: error });
 }

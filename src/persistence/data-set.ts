@@ -9,7 +9,7 @@ import { ShoalError } from '../base/errors.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Store } from '../store/store.ts';
 import { DataFolder, diskFailure, salvageAdvice } from './data-folder.ts';
-import { DATA_SET_ID_BYTES, FILE_NUMBER_MAX, MANIFEST_NAME, parseFileName } from './file-names.ts';
+import { DATA_SET_ID_BYTES, FILE_NUMBER_MAX, type FileIdentity, type FileKind, MANIFEST_NAME } from './file-names.ts';
 import type { Manifest } from './manifest.ts';
 import { Recovery, type RecoveryProgress, type RecoveryReport } from './recovery.ts';
 
@@ -32,12 +32,12 @@ export class DataSet {
   /** Whether the store lacks something that the files have, so that they have to be written anew. */
   isStale = false;
   private listed: Manifest;
-  private highestNumber: number;
+  private readonly highestNumbers: Record<FileKind, number>;
 
-  private constructor(files: DataFolder, manifest: Manifest, highestNumber: number) {
+  private constructor(files: DataFolder, manifest: Manifest) {
     this.files = files;
     this.listed = manifest;
-    this.highestNumber = highestNumber;
+    this.highestNumbers = { log: manifest.lastLog, snapshot: manifest.snapshot };
   }
 
   /** Throws a ShoalError, DataSetFailed. */
@@ -45,15 +45,13 @@ export class DataSet {
     const files = new DataFolder(disk, path);
     try {
       disk.makeFolder(path);
-      const names = files.dataFileNames();
-      const manifest = files.readManifest() ?? makeManifest(files, names, options);
+      const manifest = files.readManifest() ?? makeManifest(files, options);
       for (const file of files.listedFiles(manifest)) files.openListed(file).close();
+      // The manifest that was read may be one that the next loss of power takes back: first it lasts, then goes what it does not list.
+      disk.syncFolder(path);
       files.removeUnfinished(null);
       files.removeLeftOvers(manifest);
-      // What is read may still be names that the next loss of power would take back.
-      disk.syncFolder(path);
-      const numbers = [manifest.snapshot, manifest.lastLog, ...names.map((name) => parseFileName(name)?.number ?? 0)];
-      return new DataSet(files, manifest, Math.max(...numbers));
+      return new DataSet(files, manifest);
     } catch (error) {
       throw diskFailure(error, `cannot use the data folder ${path}`);
     }
@@ -86,12 +84,13 @@ export class DataSet {
     return report;
   }
 
-  /** A number for a file that none had before. */
-  takeNumber(): number {
-    if (this.highestNumber === FILE_NUMBER_MAX)
+  /** A new file of this data set. Of the logs that a manifest lists each has the number behind the one before, so one that is missing is missed. */
+  newFile(kind: FileKind): FileIdentity {
+    const number = this.highestNumbers[kind] + 1;
+    if (number > FILE_NUMBER_MAX)
       throw new ShoalError('DataSetFailed', `${this.folder} has no numbers left for new files`);
-    this.highestNumber += 1;
-    return this.highestNumber;
+    this.highestNumbers[kind] = number;
+    return { kind, dataSetId: this.listed.dataSetId, number };
   }
 
   /** Makes the folder's files those of `manifest`, for good. Throws what the disk throws: then either manifest may be the folder's. */
@@ -105,7 +104,8 @@ export class DataSet {
 }
 
 /** The manifest of an empty data set in a new folder. */
-function makeManifest(files: DataFolder, names: readonly string[], options: DataSetOptions): Manifest {
+function makeManifest(files: DataFolder, options: DataSetOptions): Manifest {
+  const names = files.dataFileNames();
   if (names.length > 0) {
     throw new ShoalError(
       'DataSetFailed',

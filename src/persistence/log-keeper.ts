@@ -188,7 +188,7 @@ export class LogKeeper {
 
   private create(): AppendLog {
     const { dataSet, tail } = this.parts;
-    const identity: FileIdentity = { kind: 'log', dataSetId: dataSet.manifest.dataSetId, number: dataSet.takeNumber() };
+    const identity = dataSet.newFile('log');
     const file = dataSet.files.createFile(identity);
     const log = new AppendLog(identity, { file, offset: FILE_HEADER_BYTES, isListed: false });
     try {

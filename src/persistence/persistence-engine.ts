@@ -180,6 +180,7 @@ export class PersistenceEngine {
     this.snapshots.publish(run, isLogged ? this.log.number : 0);
     this.snapshots.succeeded(run, isLogged ? run.beganAt : this.tail.position, nowMs, wallMs);
     if (isLogged) this.log.compacted();
+    else this.keptAll();
     this.mended();
   }
 
@@ -239,6 +240,14 @@ export class PersistenceEngine {
     this.failure = message;
     state.setFailure(message);
     state.setStatus(PersistenceStatus.failing);
+    onAdvance();
+  }
+
+  /** Without a log, what the snapshot has is what lasts. */
+  private keptAll(): void {
+    const { state, onAdvance } = this.options;
+    state.setWritten(this.tail.position);
+    state.setDurable(this.tail.position);
     onAdvance();
   }
 

@@ -64,11 +64,7 @@ export class SnapshotKeeper {
   begin(nowMs: number, wallMs: number): void {
     const { store, dataSet, tail, state, intervalMs } = this.parts;
     this.dueMs = nowMs + intervalMs;
-    const identity: FileIdentity = {
-      kind: 'snapshot',
-      dataSetId: dataSet.manifest.dataSetId,
-      number: dataSet.takeNumber(),
-    };
+    const identity = dataSet.newFile('snapshot');
     const ticket = state.wantedTicket;
     state.beginSave();
     state.setFigure(Figure.savingSinceMs, wallMs);
