@@ -4,6 +4,7 @@
  */
 import { ChangeLog } from '../src/changes/change-log.ts';
 import { ShoalError } from '../src/base/errors.ts';
+import type { DataHolder } from '../src/persistence/data-lock.ts';
 import { DataSet } from '../src/persistence/data-set.ts';
 import { isAsideName } from '../src/persistence/file-names.ts';
 import type { FsyncPolicy } from '../src/persistence/log-keeper.ts';
@@ -177,6 +178,7 @@ class DiskRun {
         itemVersionSeed: [1, 2],
         dataSetId: Buffer.alloc(16, 7),
         address: 'simulated',
+        holder: this.holder(),
       });
       const loader = Store.attach(store.handle, diskRow(store.handle));
       const { cutTail } = dataSet.recover(loader, this.wallMs, () => undefined);
@@ -192,6 +194,24 @@ class DiskRun {
       if (error instanceof ShoalError) throw new DiskRunFailure('refused', error.message);
       throw error;
     }
+  }
+
+  /** Each life is a process of its own, and those before it are over. */
+  private holder(): DataHolder {
+    return {
+      identity: {
+        id: this.life.toString(16),
+        pid: this.life,
+        began: String(this.life),
+        boot: 'one',
+        namespace: 'one',
+        host: 'simulated',
+        address: 'simulated',
+      },
+      monotonicMs: () => this.nowMs,
+      sleep: (forMs) => this.pass(forMs),
+      look: () => ({ kind: 'missing' }),
+    };
   }
 
   private work(parts: {

@@ -76,6 +76,13 @@ export class BlockWriter {
     this.added(writeEnd(this.buffer, this.end, itemCount));
   }
 
+  /** The record `bytes[start..end)` as it stands. */
+  copy(bytes: Uint8Array, start: number, end: number): void {
+    this.room(end - start);
+    this.buffer.set(bytes.subarray(start, end), this.end);
+    this.added(this.end + end - start);
+  }
+
   /** Whether there are records that are not known to survive a loss of power. */
   get isUnsynced(): boolean {
     return this.recordCount !== this.syncedRecords;

@@ -8,6 +8,7 @@ import { assert } from '../base/assert.ts';
 import { ShoalError } from '../base/errors.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Store } from '../store/store.ts';
+import { type DataHolder, DataLock, systemHolder } from './data-lock.ts';
 import { DataFolder, diskFailure, salvageAdvice } from './data-folder.ts';
 import { DATA_SET_ID_BYTES, FILE_NUMBER_MAX, type FileIdentity, type FileKind, MANIFEST_NAME } from './file-names.ts';
 import type { Manifest } from './manifest.ts';
@@ -20,6 +21,10 @@ export interface DataSetOptions {
   readonly dataSetId?: Uint8Array;
   /** Where the node serves, for people who find the folder in use. */
   readonly address: string;
+  /** Told once, with a text for people, where a process that cannot be seen may still use the folder: that takes seconds to find out. */
+  readonly onWait?: (text: string) => void;
+  /** This process by default. */
+  readonly holder?: DataHolder;
 }
 
 export class DataSet {
@@ -34,8 +39,11 @@ export class DataSet {
   private listed: Manifest;
   private readonly highestNumbers: Record<FileKind, number>;
 
-  private constructor(files: DataFolder, manifest: Manifest) {
+  private readonly lock: DataLock;
+
+  private constructor(files: DataFolder, lock: DataLock, manifest: Manifest) {
     this.files = files;
+    this.lock = lock;
     this.listed = manifest;
     this.highestNumbers = { log: manifest.lastLog, snapshot: manifest.snapshot };
   }
@@ -43,16 +51,24 @@ export class DataSet {
   /** Throws a ShoalError, DataSetFailed. */
   static open(disk: Disk, path: string, options: DataSetOptions): DataSet {
     const files = new DataFolder(disk, path);
+    let lock: DataLock | null = null;
     try {
       disk.makeFolder(path);
+      lock = DataLock.acquire(
+        disk,
+        path,
+        options.holder ?? systemHolder(options.address),
+        options.onWait ?? (() => {}),
+      );
       const manifest = files.readManifest() ?? makeManifest(files, options);
       for (const file of files.listedFiles(manifest)) files.openListed(file).close();
       // The manifest that was read may be one that the next loss of power takes back: first it lasts, then goes what it does not list.
       disk.syncFolder(path);
       files.removeUnfinished(null);
       files.removeLeftOvers(manifest);
-      return new DataSet(files, manifest);
+      return new DataSet(files, lock, manifest);
     } catch (error) {
+      lock?.release();
       throw diskFailure(error, `cannot use the data folder ${path}`);
     }
   }
@@ -75,7 +91,10 @@ export class DataSet {
    */
   recover(store: Store, wallMs: number, onProgress: RecoveryProgress): RecoveryReport {
     assert(this.logEnd === 0, 'a data set is recovered once');
-    const recovery = new Recovery(this.files, this.listed, onProgress);
+    const recovery = new Recovery(this.files, this.listed, (progress) => {
+      this.keepLock();
+      onProgress(progress);
+    });
     const report = recovery.run(store, wallMs);
     this.logEnd = recovery.lastLogEnd;
     this.logBytes = recovery.logBytes;
@@ -99,8 +118,15 @@ export class DataSet {
     this.listed = manifest;
   }
 
+  /** Shows other processes that this one uses the folder; often. Throws a ShoalError where it is another's now; and what the disk throws. */
+  keepLock(): void {
+    this.lock.keep();
+  }
+
   /** Gives the folder back. */
-  close(): void {}
+  close(): void {
+    this.lock.release();
+  }
 }
 
 /** The manifest of an empty data set in a new folder. */

@@ -99,6 +99,7 @@ export class PersistenceEngine {
     const { mode, dataSet } = this.options;
     this.retryAtMs = Number.NEGATIVE_INFINITY;
     try {
+      dataSet.keepLock();
       if (mode === 'log') this.endLog(nowMs, wallMs);
       else {
         const isSaved = !this.snapshots.isDirty && dataSet.manifest.firstLog === 0;
@@ -117,7 +118,8 @@ export class PersistenceEngine {
 
   /** As `step`, but throws what the disk throws. */
   private work(nowMs: number, wallMs: number): void {
-    const { mode } = this.options;
+    const { mode, dataSet } = this.options;
+    dataSet.keepLock();
     if (mode === 'log') this.workOnLog(nowMs, wallMs);
     const { run } = this.snapshots;
     if (this.tail.isFlushUnclear) this.snapshots.isNeeded = true;

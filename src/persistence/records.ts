@@ -179,6 +179,11 @@ export class RecordReader {
     }
   }
 
+  /** Where the record ends. */
+  get recordEnd(): number {
+    return this.at;
+  }
+
   /** Of a mapping: the name space of `database`. */
   namespaceOf(database: number): number {
     return this.bytes[this.valueStart + database]!;

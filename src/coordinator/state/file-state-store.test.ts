@@ -6,7 +6,7 @@ import { failureOf } from '../../../test/support/failure-of.ts';
 import { ManualStateClock } from '../../../test/support/manual-state-clock.ts';
 import { RecordingListener } from '../../../test/support/state-listener.ts';
 import { FileStateStore } from './file-state-store.ts';
-import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { ownIdentity, type ProcessIdentity } from '../../io/process-identity.ts';
 import type { StateStore } from './state-store.ts';
 
 const FOLDER = '/state';

@@ -13,7 +13,7 @@ import { reasonOf } from '../../io/system-error.ts';
 import { Announcer } from './announcer.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { type StateFileSystem, SYSTEM_FILES } from './file-system.ts';
-import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { ownIdentity, type ProcessIdentity } from '../../io/process-identity.ts';
 import { pause, type StateClock, SYSTEM_CLOCK } from './state-clock.ts';
 import { asFailure, StateFile } from './state-file.ts';
 import { STATE_BYTES_MAX, type StateStore, type StateStoreListener, type WriteOutcome } from './state-store.ts';

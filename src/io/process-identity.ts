@@ -2,7 +2,7 @@
  * Who holds a folder, and whether that process is still there. A process number alone does not say: numbers are used again,
  * and mean something else in another container or on another machine that shares the folder. So a holder also states when
  * it began, in which process namespace and since which start of the machine; only where the last two are ours does /proc
- * answer the question. Where they are not, the answer is `unknown`, and the lock's counter decides (directory-lock.ts).
+ * answer the question. Where they are not, the answer is `unknown`, and the lock's counter decides (folder-lock.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { spawn } from 'node:child_process';
-import { nextEvent } from '../../../test/support/next-event.ts';
+import { nextEvent } from '../../test/support/next-event.ts';
 import { judge, ownIdentity, parseIdentity, type ProcessIdentity, processState } from './process-identity.ts';
 
 const OWN: ProcessIdentity = {
