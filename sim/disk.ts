@@ -136,7 +136,7 @@ export class SimulatedDisk implements Disk {
   syncFolder(path: string): void {
     this.step('syncFolder', path);
     if (this.liesAboutSync || this.liesAboutFolders) return;
-    for (const name of [...this.changedNames.keys()]) if (dirname(name) === path) this.changedNames.delete(name);
+    for (const name of this.changedNames.keys()) if (dirname(name) === path) this.changedNames.delete(name);
   }
 
   private opened(path: string): DiskFile {

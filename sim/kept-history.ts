@@ -76,7 +76,7 @@ export class KeptHistory {
   ): { readonly kind: 'lost' | 'wrong'; readonly text: string } | null {
     const mapping = mappingOf(recovered);
     const isMapping = ({ namespaces }: Mapping): boolean => namespaces === mapping;
-    if (!since(this.mappings, kept).some(isMapping)) {
+    if (!entriesFrom(this.mappings, kept).some(isMapping)) {
       const kind = this.mappings.some(isMapping) ? 'lost' : 'wrong';
       return { kind, text: `the databases are ${mapping}` };
     }
@@ -86,7 +86,7 @@ export class KeptHistory {
     }
     for (const [key, versions] of this.versions) {
       const now = this.read(recovered, key, wallMs);
-      const allowed = since(versions, kept);
+      const allowed = entriesFrom(versions, kept);
       if (allowed.some((version) => isSame(atTime(version, wallMs), now))) continue;
       const before = versions.some((version) => isSame(atTime(version, wallMs), now));
       const text = `${show(key)} is ${show(now.value ?? 'absent')}, and ${allowed.length} later values are allowed, from ${allowed[0]?.since} on (kept: ${kept})`;
@@ -112,7 +112,7 @@ export class KeptHistory {
 }
 
 /** The last entry at or before `kept`, and all behind it. */
-function since<Entry extends { readonly since: number }>(entries: readonly Entry[], kept: number): readonly Entry[] {
+function entriesFrom<Entry extends { readonly since: number }>(entries: readonly Entry[], kept: number): readonly Entry[] {
   const first = entries.findLastIndex((entry) => entry.since <= kept);
   return entries.slice(Math.max(0, first));
 }

@@ -94,11 +94,9 @@ export class DataFolder {
     }
   }
 
-  /** Removes files that were not finished, but for `kept`. Throws what the disk throws. */
-  removeUnfinished(kept: string | null): void {
-    for (const name of this.disk.list(this.path)) {
-      if (isAsideName(name) && name !== kept) this.disk.remove(this.pathOf(name));
-    }
+  /** Removes files that were not finished. Throws what the disk throws. */
+  removeUnfinished(): void {
+    for (const name of this.disk.list(this.path)) if (isAsideName(name)) this.disk.remove(this.pathOf(name));
   }
 
   /** Removes the logs and snapshots that `manifest` does not list: nobody will read them. Throws what the disk throws. */

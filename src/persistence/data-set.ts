@@ -62,10 +62,6 @@ export class DataSet {
       );
       const manifest = files.readManifest() ?? makeManifest(files, options);
       for (const file of files.listedFiles(manifest)) files.openListed(file).close();
-      // The manifest that was read may be one that the next loss of power takes back: first it lasts, then goes what it does not list.
-      disk.syncFolder(path);
-      files.removeUnfinished(null);
-      files.removeLeftOvers(manifest);
       return new DataSet(files, lock, manifest);
     } catch (error) {
       lock?.release();
@@ -96,11 +92,25 @@ export class DataSet {
       onProgress(progress);
     });
     const report = recovery.run(store, wallMs);
+    this.tidy();
     this.logEnd = recovery.lastLogEnd;
     this.logBytes = recovery.logBytes;
     this.snapshotBytes = recovery.snapshotBytes;
     this.isStale = report.evictedCount > 0;
     return report;
+  }
+
+  /** Removes what nobody will read. */
+  private tidy(): void {
+    const { files } = this;
+    try {
+      // The manifest that was read may be one that the next loss of power takes back: first it lasts, then goes what it does not list.
+      files.disk.syncFolder(files.path);
+      files.removeUnfinished();
+      files.removeLeftOvers(this.listed);
+    } catch (error) {
+      throw diskFailure(error, `cannot go on with the data folder ${this.folder}`);
+    }
   }
 
   /** A new file of this data set. Of the logs that a manifest lists each has the number behind the one before, so one that is missing is missed. */

@@ -79,6 +79,14 @@ export function fileSeed(identity: FileIdentity): number {
   return encodeFileHeader(identity).readUInt32LE(CRC_OFFSET);
 }
 
+/** Which data set a file belongs to, by its header; null where that is damaged. */
+export function headerDataSetId(bytes: Uint8Array): Uint8Array | null {
+  if (bytes.length < FILE_HEADER_BYTES) return null;
+  const found = Buffer.from(bytes.buffer, bytes.byteOffset, FILE_HEADER_BYTES);
+  if (found.readUInt32LE(CRC_OFFSET) !== crc32(found.subarray(0, CRC_OFFSET))) return null;
+  return Uint8Array.from(found.subarray(ID_OFFSET, NUMBER_OFFSET));
+}
+
 /** What is wrong with the beginning of a file that should be `expected`, as the end of a sentence that begins with its name; null: nothing. */
 export function fileHeaderProblem(bytes: Uint8Array, expected: FileIdentity): string | null {
   if (bytes.length < FILE_HEADER_BYTES) return `ends after ${bytes.length} bytes, in its header`;

@@ -145,7 +145,7 @@ export class PersistenceEngine {
     this.attemptBeganMs = nowMs;
     this.snapshots.failed(Number.NEGATIVE_INFINITY);
     this.log.drop();
-    this.options.dataSet.files.removeUnfinished(null);
+    this.options.dataSet.files.removeUnfinished();
     this.tail.skipToEnd();
     this.log.rebuild();
     this.snapshots.begin(nowMs, wallMs);
@@ -154,7 +154,7 @@ export class PersistenceEngine {
   private beginSnapshot(nowMs: number, wallMs: number): void {
     this.attemptBeganMs = nowMs;
     if (this.options.mode === 'snapshot') {
-      this.options.dataSet.files.removeUnfinished(null);
+      this.options.dataSet.files.removeUnfinished();
       this.tail.skipToEnd();
     } else {
       this.log.rotate();
