@@ -24,9 +24,12 @@ import { MutableContext } from './mutable-context.ts';
 import { NodeGate } from './node-gate.ts';
 import type { NodeIdentity, NodeServices } from './node-services.ts';
 import { PubSubHub } from './pubsub-hub.ts';
+import { ReplyGate } from './reply-gate/reply-gate.ts';
+import type { BatchRule } from './reply-gate/reply-wait.ts';
 import { SessionOutput } from './session-output.ts';
 import { Settings } from './settings.ts';
 import type { SharedState } from './threads/shared-state.ts';
+import { ThreadProgress } from './threads/progress.ts';
 import type { MailSource, Threads } from './threads/threads.ts';
 import { Traffic } from './traffic.ts';
 
@@ -45,6 +48,8 @@ export interface AssemblyParts {
   readonly slots: SlotTable | null;
   /** Keys the versions of items: one for all threads of a node, and secret. */
   readonly itemVersionSeed: readonly [number, number];
+  /** What replies wait for; left out: nothing. */
+  readonly rule?: BatchRule | null;
 }
 
 export interface Assembly {
@@ -84,11 +89,23 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   };
   store.visibleSlots = cluster;
   const context = new MutableContext(store, limits, services, environment.random01);
-  const { clock, timers, random01 } = environment;
+  const { clock, timers, random01, log } = environment;
   const password = (): string => settings.password;
   const forwarder =
     cluster === null ? null : new Forwarder({ transport, cluster, clock, timers, random01, output, limits, password });
-  const thread = new DataThread({ context, gate, respWriter, shoalWriter, output, environment, mail, forwarder });
+  const progress = new ThreadProgress(shared, threads.own);
+  const replies = new ReplyGate({ clock, timers, log, progress, rule: parts.rule ?? null });
+  const thread = new DataThread({
+    context,
+    gate,
+    respWriter,
+    shoalWriter,
+    output,
+    environment,
+    mail,
+    forwarder,
+    replies,
+  });
   const sweep = new ConnectionSweep(thread, services, limits, environment.log);
   return { thread, sweep, services };
 }

@@ -6,6 +6,7 @@ import type { Command } from '../protocol/command.ts';
 import type { OutputBytes } from '../protocol/output-bytes.ts';
 import type { Executed } from './dispatch.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
+import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import type { Session } from './session.ts';
 
 export interface Codec {
@@ -24,6 +25,8 @@ export interface Codec {
   forward(session: Session, request: ForwardedRequest, clusterTag: number): void;
   /** The words of the request that was read last; null where the protocol has none. */
   readonly words: Command | null;
+  /** Writes the reply to the request that blocked. */
+  answerBlocked(session: Session, blocked: BlockedCommand, state: WaitState): void;
   /** After PROTOCOL_ERROR: answers what is wrong. */
   refuseProtocol(session: Session): void;
   /** Answers `line`, a RESP error, to no request: the connection is about to be closed. */

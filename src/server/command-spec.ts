@@ -70,6 +70,8 @@ export interface CommandSpec {
   readonly operation?: OperationSpec;
   /** It changes what the connection is (MULTI, SUBSCRIBE, SELECT, …): refused as the words of a Shoal `call`. */
   readonly changesConnection?: boolean;
+  /** Its handler may call `ConnectionControl.block`. */
+  readonly mayBlock?: boolean;
   /** CLIENT, CONFIG, OBJECT, …: rows for the second word. `handler` then answers an unknown one. */
   readonly subcommands?: readonly CommandSpec[];
 }

@@ -35,6 +35,8 @@ export const Trait = {
   deniedOutOfMemory: 2048,
   /** Refused as the words of a Shoal `call`. */
   changesConnection: 4096,
+  /** May be answered later than it runs. */
+  mayBlock: 8192,
 } as const;
 
 /** What a command does with argument 1: it is no key, or the key of an item of which it wants the value or only the rest. */
@@ -207,6 +209,7 @@ function traitsOf(spec: CommandSpec, container: CommandEntry | null): number {
   if (WHILE_SUBSCRIBED.has(top)) traits |= Trait.whileSubscribed;
   if (top === 'exec') traits |= Trait.exec;
   if (spec.changesConnection === true) traits |= Trait.changesConnection;
+  if (spec.mayBlock === true) traits |= Trait.mayBlock;
   if (top === 'debug' || container?.name === 'debug') traits |= Trait.guarded;
   return traits;
 }

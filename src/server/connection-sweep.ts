@@ -44,6 +44,8 @@ export class ConnectionSweep {
   private check(session: Session, monotonicMs: number): void {
     session.input.releaseIfUnused();
     const { idleTimeoutMs, outputStallTimeoutMs } = this.limits;
+    // Nothing but what is kept from it is unsent: that is not the peer's fault.
+    if (session.heldBytes > 0 && session.heldBytes === session.unsentBytes) return;
     if (session.closing) {
       if (monotonicMs - Math.max(session.activeAtMs, session.outputProgressAtMs) > LINGER_MS)
         session.connection.destroy();

@@ -15,31 +15,29 @@
  * here or below throws on what a peer sends, and what is thrown all the same closes that one connection.
  */
 import type { Connection, ConnectionHandler } from '../io/transport.ts';
-import type { Command } from '../protocol/command.ts';
 import { NEED_MORE, RespDecoder } from '../protocol/resp/decoder.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
 import { REQUEST_MAGIC } from '../protocol/shoal/frame.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
-import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { Codec } from './codec.ts';
-import type { ConnectionControl } from './execution-context.ts';
-import type { CommandEntry } from './command-table.ts';
 import { Dispatcher, Executed } from './dispatch.ts';
 import type { NodeEnvironment } from './environment.ts';
 import type { Forwarder } from './forwarding/forwarder.ts';
 import type { ForwardHost } from './forwarding/forwarder-parts.ts';
 import { refusesInput, reportFault } from './lost-session.ts';
 import type { MutableContext } from './mutable-context.ts';
-import { type NodeGate, NodeGateBit } from './node-gate.ts';
+import type { NodeGate } from './node-gate.ts';
 import { PausedSessions } from './paused-sessions.ts';
 import { dropsReply } from './reply-mode.ts';
-import type { ReplyWriter } from './reply-writer.ts';
+import type { ReplyGate, ReplyGateHost } from './reply-gate/reply-gate.ts';
+import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import { RefusedConnections } from './refused-connections.ts';
 import { RespCodec } from './resp-codec.ts';
 import { clearSession } from './session-cleanup.ts';
 import { Hold, Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
 import { ShoalCodec } from './shoal-codec.ts';
+import { ThreadControl } from './thread-control.ts';
 import type { MailSource } from './threads/threads.ts';
 
 export interface DataThreadParts {
@@ -53,18 +51,20 @@ export interface DataThreadParts {
   readonly mail: MailSource | null;
   /** Null where the node is in no cluster. */
   readonly forwarder: Forwarder | null;
+  readonly replies: ReplyGate;
 }
 
-export class DataThread implements ConnectionHandler, ConnectionControl, ForwardHost {
+export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost {
+  readonly control: ThreadControl;
   private readonly context: MutableContext;
   private readonly resp: RespCodec;
   private readonly shoal: ShoalCodec;
   private readonly output: SessionOutput;
   private readonly environment: NodeEnvironment;
-  private readonly gate: NodeGate;
   private readonly mail: MailSource | null;
   private readonly dispatcher: Dispatcher;
   private readonly forwarder: Forwarder | null;
+  private readonly replies: ReplyGate;
   /** Called after each connection's end. */
   onConnectionGone: (() => void) | null = null;
   /** Connections over the limit. */
@@ -73,18 +73,23 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
   private readonly paused = new PausedSessions();
 
   constructor(parts: DataThreadParts) {
-    this.context = parts.context;
-    this.output = parts.output;
+    const { context, gate, output, forwarder, replies, respWriter, shoalWriter } = parts;
+    this.context = context;
+    this.output = output;
     this.environment = parts.environment;
-    this.gate = parts.gate;
     this.mail = parts.mail;
-    this.context.control = this;
-    this.forwarder = parts.forwarder;
-    this.output.behind = parts.forwarder;
-    this.dispatcher = new Dispatcher(parts.context, parts.gate);
-    this.resp = new RespCodec(parts.respWriter, this.dispatcher);
-    this.shoal = new ShoalCodec(parts.shoalWriter, this.dispatcher, parts.context.limits);
-    this.forwarder?.serve(this);
+    this.forwarder = forwarder;
+    this.output.behind = forwarder;
+    this.replies = replies;
+    this.dispatcher = new Dispatcher(context, gate);
+    this.resp = new RespCodec(respWriter, this.dispatcher);
+    this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context.limits);
+    const { dispatcher, paused } = this;
+    const writers = [respWriter, shoalWriter];
+    this.control = new ThreadControl({ context, gate, dispatcher, output, replies, paused, forwarder, writers });
+    context.control = this.control;
+    forwarder?.serve(this);
+    replies.serve(this);
   }
 
   onOpen(connection: Connection): void {
@@ -124,7 +129,8 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
         session.input.append(bytes, 0, length);
         this.processInput(session);
       }
-      if (refusesInput(session, this.context.limits, traffic, this.environment.log)) this.closeAfterReply(session);
+      if (refusesInput(session, this.context.limits, traffic, this.environment.log))
+        this.control.closeAfterReply(session);
       session.input.receiveRest(connection);
     } catch (fault) {
       this.fail(session, fault);
@@ -136,9 +142,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     const session = connection.context as Session | null;
     if (session === null || session.closed) return;
     this.output.drained(session);
-    if ((session.holds & Hold.output) !== 0 && session.unsentBytes <= this.context.limits.outputPauseBytes >> 1) {
-      this.release(session, Hold.output);
-    }
+    if ((session.holds & Hold.output) !== 0) this.releaseIfRead(session);
   }
 
   onClose(connection: Connection, error: Error | null): void {
@@ -155,24 +159,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     clearSession(session, this.context.store, this.context.node);
     this.forwarder?.forget(session);
     session.input.release();
-    session.output.release();
-  }
-
-  runQueued(entry: CommandEntry, command: Command, reply: ReplyWriter): void {
-    this.dispatcher.runQueued(entry, command, reply);
-  }
-
-  closeAfterReply(session: Session): void {
-    if (session.closing) return;
-    session.closing = true;
-    session.activeAtMs = this.environment.clock.monotonicMs();
-    this.output.schedule(session);
-  }
-
-  kill(session: Session): void {
-    // The session whose command runs still reads its arguments, and gets its reply.
-    if (session === this.output.current) this.closeAfterReply(session);
-    else session.connection.destroy();
+    this.output.forget(session);
   }
 
   /** Does what other threads ask for; to be called when mail has come and no batch runs. */
@@ -181,32 +168,12 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     this.output.flushScheduled();
     this.forwarder?.endBatch();
     if (this.paused.isDue) this.releasePaused();
+    this.replies.look();
   }
 
   /** Sends what was scheduled outside a batch. */
   sendScheduled(): void {
     this.output.flushScheduled();
-  }
-
-  resumePaused(): void {
-    this.paused.request();
-  }
-
-  clusterNews(news: ClusterNews): void {
-    const { cluster, topologyWaits } = this.context.node;
-    cluster?.takeNews(news);
-    this.forwarder?.topologyChanged();
-    if (cluster !== null) topologyWaits.announce(cluster.topology);
-    this.paused.request();
-  }
-
-  settingsChanged(): void {
-    this.resp.writer.limitBytes = this.context.limits.outputBufferBytesMax;
-    this.shoal.writer.limitBytes = this.context.limits.outputBufferBytesMax;
-    const { settings, clients } = this.context.node;
-    if (settings.password === '') for (const session of clients.all()) session.setAuthenticated(true);
-    this.gate.set(NodeGateBit.memoryLimited, settings.isMemoryLimited);
-    this.gate.set(NodeGateBit.replicasMissing, settings.replicaCountMin > 0);
   }
 
   releaseForwards(session: Session): void {
@@ -217,20 +184,30 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
   }
 
-  /** Requests that other nodes are to answer are given up. */
-  stopForwarding(): void {
+  /** Requests that other nodes are to answer are given up, and nothing is waited for any more. */
+  stop(): void {
     this.forwarder?.close();
+    this.replies.close();
   }
 
-  protocolChanged(session: Session): void {
-    session.codec.begin(session);
+  repliesOpened(session: Session, areServed: boolean): void {
+    const { slots } = this.dispatcher;
+    if (areServed && !slots!.mayServe(this.environment.clock.monotonicMs())) {
+      session.connection.destroy();
+      return;
+    }
+    session.outputProgressAtMs = this.environment.clock.monotonicMs();
+    this.output.flushQueue(session);
+    if (session.closed) return;
+    if ((session.holds & Hold.output) !== 0) this.releaseIfRead(session);
+    if ((session.holds & Hold.replies) !== 0 && !session.held!.holdsRequests) this.release(session, Hold.replies);
   }
 
-  resetSession(session: Session): void {
-    clearSession(session, this.context.store, this.context.node);
-    session.reset(this.context.node.settings.password === '');
-    this.context.store.countsUse = true;
-    this.protocolChanged(session);
+  unblock(session: Session, blocked: BlockedCommand, state: WaitState): void {
+    this.beginBatch(session);
+    session.codec.answerBlocked(session, blocked, state);
+    this.endBatch(session);
+    if (!session.closed) this.release(session, Hold.blocked);
   }
 
   /** Lets the sessions go on that CLIENT PAUSE held back, if it is over. They find out for themselves if it is not. */
@@ -257,6 +234,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     context.store.enter();
     // After entering: what an exclusive section of another thread told all threads comes before this batch.
     if (this.mail !== null && this.mail.hasMail) this.mail.readMail();
+    this.replies.rule?.begin();
   }
 
   private endBatch(session: Session): void {
@@ -269,6 +247,7 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     this.context.node.statistics.settle(endedAtMs - this.batchStartedAtMs);
     this.forwarder?.endBatch();
     if (this.paused.isDue) this.releasePaused();
+    if (this.replies.isDue) this.replies.look();
   }
 
   /** Executes the requests in `bytes[start..end)`; returns where the first byte is that was not consumed. */
@@ -296,8 +275,12 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
         this.output.discard();
         session.connection.destroy();
       }
-      if (this.output.hasDeferred) this.output.flushDeferred(session);
+      if (this.output.hasDeferred) {
+        this.keepReplies(session);
+        this.output.flushDeferred(session);
+      }
       if (session.closing || session.closed) return end;
+      if (executed === Executed.blocked) this.hold(session, Hold.blocked);
       if (this.output.scheduledBytes > SCHEDULED_BYTES) {
         this.output.flushScheduled();
         if (session.closed) return end;
@@ -307,8 +290,9 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
       if (codec.writer.length > FLUSH_BYTES) {
         this.sendReplies(session, null);
         if (session.closed) return end;
-        if (this.holdIfUnread(session)) return offset;
+        this.holdIfUnread(session);
       }
+      if (session.holds !== 0) return offset;
     }
     return offset;
   }
@@ -324,7 +308,13 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
       session.connection.destroy();
       return;
     }
+    this.keepReplies(session);
     this.output.flushReplies(session);
+  }
+
+  /** Has what is written now wait for what the requests so far have done, where it must. */
+  private keepReplies(session: Session): void {
+    if (this.replies.keep(session, this.dispatcher.slots)) this.hold(session, Hold.replies);
   }
 
   /** Sends the request that was read last to the node that has its keys. False where it must wait, or the session is closed. */
@@ -354,13 +344,17 @@ export class DataThread implements ConnectionHandler, ConnectionControl, Forward
     traffic.protocolErrors += 1;
     statistics.recordError('ERR');
     codec.refuseProtocol(session);
-    this.closeAfterReply(session);
+    this.control.closeAfterReply(session);
   }
 
   private holdIfUnread(session: Session): boolean {
     if (session.unsentBytes <= this.context.limits.outputPauseBytes || session.closed) return false;
     this.hold(session, Hold.output);
     return true;
+  }
+
+  private releaseIfRead(session: Session): void {
+    if (session.unsentBytes <= this.context.limits.outputPauseBytes >> 1) this.release(session, Hold.output);
   }
 
   private hold(session: Session, reason: number): void {

@@ -44,12 +44,14 @@ export const Executed = {
   postponed: 1,
   /** Somebody speaks HTTP to us: close the connection without a word. */
   hostile: 2,
+  /** It is answered later: no reply was written, and the next request must wait. */
+  blocked: 3,
   /** Nothing happened: the node in `slots.owner` has the keys, and the request is to be passed on to it. */
-  elsewhere: 3,
+  elsewhere: 4,
   /** Nothing happened: it must come after all that other nodes are still to answer; the same bytes are to be offered again then. */
-  behindOthers: 4,
+  behindOthers: 5,
   /** Nothing happened: the keys are in several slots, and the request is to be passed on in parts. */
-  split: 5,
+  split: 6,
 } as const;
 export type Executed = (typeof Executed)[keyof typeof Executed];
 
@@ -113,7 +115,7 @@ export class Dispatcher {
     if ((entry.traits & session.refusedTraits) !== 0) {
       return this.refuse(session, entry, changesConnectionError(entry.name), writer);
     }
-    if ((session.gates | this.gate.bits | (entry.traits & Trait.guarded)) !== 0) {
+    if ((session.gates | this.gate.bits | (entry.traits & LONG_WAY)) !== 0) {
       return this.executeChecked(session, entry, entry.handler, command, writer);
     }
     this.run(entry, entry.handler, command, writer);
@@ -136,7 +138,7 @@ export class Dispatcher {
     }
     const { entry, handler } = row;
     session.lastCommand = entry;
-    if ((session.gates | this.gate.bits | (entry.traits & Trait.guarded)) !== 0) {
+    if ((session.gates | this.gate.bits | (entry.traits & LONG_WAY)) !== 0) {
       return this.executeChecked(session, entry, handler, operation, writer);
     }
     this.run(entry, handler, operation, writer);
@@ -228,6 +230,7 @@ export class Dispatcher {
     } else {
       this.run(entry, handler, command, writer);
       this.feedMonitors(session, entry, command);
+      if (session.blocked !== null) return Executed.blocked;
       finishReply(session, traits, writer, mark);
     }
     return Executed.done;
@@ -375,6 +378,9 @@ function judge(session: Session, entry: CommandEntry, command: Command, slots: S
 /** How long a command waits for a hand-over of its slot to be finished. */
 const SLOT_HOLD_MS_MAX = 5000;
 const SLOT_HELD_TOO_LONG = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
+
+/** Rows that are looked at even where nothing else is special. */
+const LONG_WAY = Trait.guarded | Trait.mayBlock;
 
 /** The traits of what EXEC is about to run; none for another command. */
 function queuedTraits(session: Session, traits: number): number {

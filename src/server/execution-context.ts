@@ -10,6 +10,7 @@ import type { ItemInfo, ItemSnapshot, Key, WriteOptions } from '../store/types.t
 import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { CommandEntry } from './command-table.ts';
 import type { NodeServices } from './node-services.ts';
+import type { BlockedCommand } from './reply-gate/reply-wait.ts';
 import type { Session } from './session.ts';
 
 /** All that a command on keys and values needs. */
@@ -42,6 +43,8 @@ export interface ExecutionContext extends KeyspaceContext {
 export interface ConnectionControl {
   /** Runs a queued command of the current session, with its statistics, and appends its reply. */
   runQueued(entry: CommandEntry, command: Command, reply: Reply): void;
+  /** Answers the current command later, and nothing else of the session before. False where it may not wait (EXEC): then answer it now. */
+  block(session: Session, blocked: BlockedCommand): boolean;
   /** Ends the session once its replies are sent; its further requests are not read. */
   closeAfterReply(session: Session): void;
   /** Closes another session at once. */

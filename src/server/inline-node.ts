@@ -24,7 +24,7 @@ export async function startInlineNode(
     ...start,
     store: Store.attach(host.handle, 0),
     shared: SharedState.create(1),
-    threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
+    threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread.control })),
     mail: null,
     transport: network,
     slots,
@@ -52,11 +52,11 @@ export async function startInlineNode(
         store: host.handle,
         slots,
         onNews: (news) => {
-          thread.clusterNews(news);
+          thread.control.clusterNews(news);
           thread.mailArrived();
         },
         onSlotsChanged: () => {
-          thread.resumePaused();
+          thread.control.resumePaused();
           thread.mailArrived();
         },
       });
@@ -75,7 +75,7 @@ export async function startInlineNode(
     stopping ??= (async () => {
       timer.stop();
       await membership?.stop();
-      assembly.thread.stopForwarding();
+      assembly.thread.stop();
       await listener.close();
       await host.stop();
     })();

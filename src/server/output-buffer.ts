@@ -74,6 +74,20 @@ export class OutputBuffer {
     this.laterCapacity -= this.bytes.length;
   }
 
+  /** Forgets the first `count` bytes, of the oldest chunk at most, and the buffer that they are in: somebody else may still read it. */
+  giveAway(count: number): void {
+    const rest = this.bytes.subarray(this.start + count, this.end);
+    if (rest.length === 0) {
+      this.releaseOldest();
+      return;
+    }
+    const kept = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, rest.length));
+    kept.set(rest);
+    this.bytes = kept;
+    this.start = 0;
+    this.end = rest.length;
+  }
+
   /** Forgets everything, the buffers too. */
   release(): void {
     this.later.length = 0;

@@ -8,6 +8,8 @@ import { ForwardForm } from '../protocol/shoal/forward.ts';
 import { Executed } from './dispatch.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
+import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
+import { finishReply } from './reply-mode.ts';
 import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
@@ -56,6 +58,12 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
     }
   }
 
+  answerBlocked(session: Session, blocked: BlockedCommand, state: WaitState): void {
+    const mark = this.writer.length;
+    blocked.answer(this.writer, state);
+    finishReply(session, NO_TRAITS, this.writer, mark);
+  }
+
   get words(): Command {
     return this.current;
   }
@@ -83,3 +91,5 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
     return entry === null || command.count < 2 ? KeyUse.none : entry.keyUse;
   }
 }
+
+const NO_TRAITS = 0;

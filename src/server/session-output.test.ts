@@ -26,6 +26,7 @@ async function openOutput(outputBufferBytesMax: number) {
     begin: ignore,
     decode: () => 0,
     execute: () => Executed.done,
+    answerBlocked: ignore,
     refuseProtocol: ignore,
     forward: ignore,
     words: null,

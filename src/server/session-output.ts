@@ -5,6 +5,8 @@
  *     writer.bytes --write--> socket            as long as nothing is queued
  *            \--append--> session.output --write on drain--> socket
  *
+ * The end of a session's queue may have to wait for something else than the socket (reply-gate/held-replies.ts).
+ *
  * A session's queue never passes `limits.outputBufferBytesMax`: one that would is dropped and the connection closed.
  * Closing happens in `flush*` and `close*` only, never inside `deliver`, which runs in the middle of a command.
  */
@@ -106,7 +108,7 @@ export class SessionOutput implements Outbox {
       writer.reset();
       return;
     }
-    if (session.awaitingDrain || session.output.length > 0) {
+    if (session.awaitingDrain || session.output.length > 0 || session.holdsReplies) {
       this.enqueue(session, writer.bytes, 0, length);
       writer.reset();
       this.flushQueue(session);
@@ -155,16 +157,18 @@ export class SessionOutput implements Outbox {
   flushQueue(session: Session): void {
     if (session.closed || this.closeIfOverflowed(session)) return;
     const { output } = session;
-    while (!session.awaitingDrain && output.length > 0) {
-      const length = output.end - output.start;
-      const taken = session.connection.write(output.bytes, output.start, output.end);
+    while (!session.awaitingDrain) {
+      const mayLeave = output.length - session.heldBytes;
+      if (mayLeave === 0) break;
+      const length = Math.min(output.end - output.start, mayLeave);
+      const taken = session.connection.write(output.bytes, output.start, output.start + length);
       this.traffic.writeCount += 1;
       if (taken === WRITE_RETAINED) {
         this.countSent(session, length);
-        output.releaseOldest();
+        output.giveAway(length);
         this.retain(session, length);
       } else if (taken === WRITE_CLOSED) {
-        output.release();
+        this.forget(session);
         return;
       } else {
         this.countSent(session, taken);
@@ -224,14 +228,21 @@ export class SessionOutput implements Outbox {
     }
     if (session.unsentBytes === 0) session.outputProgressAtMs = this.clock.monotonicMs();
     session.output.append(bytes, start, end);
+    if (session.held !== null) session.held.append(end - start);
     this.scheduledBytes += end - start;
   }
 
   /** Gives up on a session that has more to read than may be kept; the next flush closes it. */
   private overflow(session: Session): void {
     session.overflowed = true;
-    session.output.release();
+    this.forget(session);
     this.schedule(session);
+  }
+
+  /** Drops what is queued for a session, whatever it waits for. */
+  forget(session: Session): void {
+    session.output.release();
+    session.held?.clear();
   }
 
   private closeIfOverflowed(session: Session): boolean {

@@ -16,6 +16,8 @@ import { Trait } from './command-table.ts';
 import type { CommandEntry } from './command-table.ts';
 import type { IncomingForwards } from './forwarding/incoming-forwards.ts';
 import type { SessionForwards } from './forwarding/session-forwards.ts';
+import type { HeldReplies } from './reply-gate/held-replies.ts';
+import type { BlockedCommand } from './reply-gate/reply-wait.ts';
 import type { TransactionQueue } from './transaction-queue.ts';
 
 /** Bits of `Session.gates`. */
@@ -42,6 +44,10 @@ export const Hold = {
   pause: 2,
   /** What other nodes are to answer: too much of it is under way, or the next request must come after it. */
   forwards: 4,
+  /** Its replies wait for something, and too many do, or it is to be slowed down. */
+  replies: 8,
+  /** It waits in a command. */
+  blocked: 16,
 } as const;
 
 export type ClientType = 'normal' | 'pubsub' | 'master' | 'replica';
@@ -76,6 +82,12 @@ export class Session {
   forwards: SessionForwards | null = null;
   /** Of a session over which another node forwards requests; else null. */
   incoming: IncomingForwards | null = null;
+  /** The end of its output, where that waits for something; null until it did. */
+  held: HeldReplies | null = null;
+  /** The command that it waits in. */
+  blocked: BlockedCommand | null = null;
+  /** The number of that request, in the Shoal protocol. */
+  blockedRequestId = 0;
   noEvict = false;
   noTouch = false;
 
@@ -134,9 +146,20 @@ export class Session {
     return this.output.length + this.retainedBytes;
   }
 
+  /** Bytes at the end of its output that may not leave yet. */
+  get heldBytes(): number {
+    return this.held === null ? 0 : this.held.length;
+  }
+
+  /** Whether what is queued for it from now on must wait. */
+  get holdsReplies(): boolean {
+    return this.held !== null && !this.held.isEmpty;
+  }
+
   /** Silence of its peer means nothing: something else is waited for, or another node keeps the connection for what may come. */
   get mayBeSilent(): boolean {
-    return this.holds !== 0 || this.incoming !== null || (this.forwards !== null && this.forwards.count !== 0);
+    if (this.holds !== 0 || this.incoming !== null || this.holdsReplies) return true;
+    return this.forwards !== null && this.forwards.count !== 0;
   }
 
   get speaksShoal(): boolean {

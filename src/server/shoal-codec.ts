@@ -22,6 +22,7 @@ import { type CommandTable, KeyUse } from './command-table.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import { forwardProblem, IncomingForwards } from './forwarding/incoming-forwards.ts';
 import { readTransaction } from './forwarding/read-transaction.ts';
+import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
@@ -75,6 +76,14 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     request.form = ForwardForm.frame;
     request.requestId = operation.requestId;
     request.frame.putFrame(operation.bytes, start, end, session.database, clusterTag);
+  }
+
+  answerBlocked(session: Session, blocked: BlockedCommand, state: WaitState): void {
+    const { writer } = this;
+    writer.start(session.blockedRequestId, session.shoalVersion);
+    const mark = writer.length;
+    blocked.answer(writer.beginCall(), state);
+    writer.endCall(mark);
   }
 
   get words(): null {
@@ -205,6 +214,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     const executed = dispatcher.execute(session, this.table.find(command, 0), command, writer.beginCall());
     if (executed === Executed.done) writer.endCall(mark);
     else writer.abandonCall(mark);
+    if (executed === Executed.blocked) session.blockedRequestId = operation.requestId;
     return executed;
   }
 }

@@ -63,7 +63,7 @@ export function readThreadFigures({ clients, traffic, statistics }: NodeServices
       inputBytesMax,
       outputBytesMax,
       memoryBytes,
-      pausedCount: clients.countWhere(({ holds }) => (holds & Hold.pause) !== 0),
+      pausedCount: clients.countWhere(({ holds }) => (holds & (Hold.pause | Hold.blocked)) !== 0),
       subscriberCount: clients.countWhere(({ gates }) => (gates & Gate.subscribed) !== 0),
       shoalCount: clients.countWhere(({ speaksShoal }) => speaksShoal),
       receivedCount: clients.receivedCount,

@@ -74,6 +74,11 @@ export class ChangeRing {
   readonly words: Int32Array;
   /** Words of the ring; 0: this store has no change log. */
   readonly ringWords: number;
+  /**
+   * A mark behind the last record of a client's change that this thread noted (`ChangeConsumer.end`). It changes with each, and with nothing else: what is
+   * removed because its time is over or for want of room is nobody's request.
+   */
+  requestedEnd = 0;
   private readonly bytes: Buffer;
   private readonly control: Int32Array;
 
@@ -138,6 +143,8 @@ export class ChangeRing {
     words[record + RECORD_KEY] = length | (operation << RECORD_OPERATION_SHIFT) | (namespace << RECORD_NAMESPACE_SHIFT);
     this.copyKey(bytes, start, length, record + RECORD_HEADER_WORDS);
     words[CHANGE_SEQUENCE] = (sequence + 1) | 0;
+    if (operation !== ChangeOperation.expired && operation !== ChangeOperation.evicted)
+      this.requestedEnd = (sequence + 1) | 0;
     // Publishes what was written above, and lets go of the lock.
     Atomics.store(words, CHANGE_HEAD, end);
   }

@@ -22,7 +22,7 @@ function pause({ assembly }: ForwardingNode): { end(): void } {
   return {
     end() {
       pausing.unpause();
-      assembly.thread.resumePaused();
+      assembly.thread.control.resumePaused();
       assembly.thread.mailArrived();
     },
   };

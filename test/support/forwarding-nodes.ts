@@ -83,7 +83,7 @@ export class ForwardingNode {
         port: 0,
       },
       shared: SharedState.create(1),
-      threads: new SoleThread(() => ({ node: this.assembly.services, control: this.assembly.thread })),
+      threads: new SoleThread(() => ({ node: this.assembly.services, control: this.assembly.thread.control })),
       mail: null,
       transport,
       slots: this.slots,
@@ -105,7 +105,7 @@ export class ForwardingNode {
   }
 
   async close(): Promise<void> {
-    this.assembly.thread.stopForwarding();
+    this.assembly.thread.stop();
     await this.listener?.close();
   }
 }
@@ -194,7 +194,7 @@ export class ForwardingNodes implements AsyncDisposable {
       node.slots.apply({ epoch: this.epoch, selfIndex: selfIndex < 0 ? NO_NODE : selfIndex, words });
       node.slots.setServeUntil(Number.MAX_SAFE_INTEGER, ServingRight.lease);
       const addresses = [[this.host, '127.0.0.1']] as const;
-      node.assembly.thread.clusterNews({ nodeId: node.id, topology: encoded, trouble: null, addresses });
+      node.assembly.thread.control.clusterNews({ nodeId: node.id, topology: encoded, trouble: null, addresses });
       node.assembly.thread.mailArrived();
     }
   }

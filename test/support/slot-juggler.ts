@@ -18,7 +18,7 @@ export class SlotJuggler implements AsyncDisposable {
     this.control = control;
     this.looking = setInterval(() => {
       for (const { assembly } of nodes) {
-        assembly.thread.resumePaused();
+        assembly.thread.control.resumePaused();
         assembly.thread.mailArrived();
       }
     }, 2);

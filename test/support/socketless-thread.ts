@@ -58,7 +58,7 @@ export class SocketlessThread {
         port: 0,
       },
       shared: SharedState.create(1),
-      threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread })),
+      threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread.control })),
       mail: null,
       transport: new FakeTransport(),
       slots: null,

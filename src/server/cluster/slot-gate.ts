@@ -141,7 +141,12 @@ export class SlotGate implements SlotFinding {
 
   /** Whether what was served may be answered now: a right that ended meanwhile may be another node's since. */
   mayAnswer(monotonicMs: number): boolean {
-    return !this.hasServed || this.cluster.slots.mayAnswer(monotonicMs);
+    return !this.hasServed || this.mayServe(monotonicMs);
+  }
+
+  /** Whether the node has the right to serve. */
+  mayServe(monotonicMs: number): boolean {
+    return this.cluster.slots.mayAnswer(monotonicMs);
   }
 
   /** The line that sends a client to the owner of the last verdict. */

@@ -15,6 +15,7 @@ export interface RowFields {
   readonly handler: CommandHandler;
   readonly operation?: OperationSpec;
   readonly changesConnection?: boolean;
+  readonly mayBlock?: boolean;
   /** Position of first key, of last key, and step. Left out: no keys. */
   readonly keys?: readonly [number, number, number];
   readonly categories?: readonly string[];
@@ -40,6 +41,7 @@ export function commandRow(fields: RowFields): CommandSpec {
     syntax: fields.syntax,
     handler: fields.handler,
     changesConnection: fields.changesConnection ?? false,
+    mayBlock: fields.mayBlock ?? false,
     ...(fields.operation === undefined ? {} : { operation: fields.operation }),
     ...(fields.subcommands === undefined ? {} : { subcommands: fields.subcommands }),
   };

@@ -57,7 +57,7 @@ const {
 });
 if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);
 threads.serve({
-  answering: { node: services, control: dataThread },
+  answering: { node: services, control: dataThread.control },
   adopt: (descriptor) => host.adopt(descriptor),
   stop: () => void stop(),
 });

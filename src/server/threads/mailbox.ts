@@ -49,11 +49,7 @@ export class Mailbox {
     if (port === null || port === undefined) throw new RangeError(`no mail from thread ${this.thread} to ${to}`);
     if (bytes > 0) Atomics.add(this.words, this.state.mailBacklogWord(to), bytes);
     port.postMessage({ stamp: this.state.takeMailStamp(), bytes, mail } satisfies Envelope);
-    const word = this.state.mailCountWord(to);
-    if (Atomics.add(this.words, word, 1) !== 0) return;
-    Atomics.notify(this.words, word);
-    const descriptor = this.state.wakeDescriptor(to);
-    if (descriptor !== null) this.wake(descriptor);
+    wakeThread(this.state, to, this.wake);
   }
 
   get hasMail(): boolean {
@@ -106,6 +102,15 @@ export class Mailbox {
     Atomics.notify(this.words, this.countWord);
     for (const port of this.ports) port?.close();
   }
+}
+
+/** Has thread `to` look for mail and for what else may have come. `wake`: writes to a thread's eventfd. */
+export function wakeThread(state: SharedState, to: number, wake: (descriptor: number) => void): void {
+  const word = state.mailCountWord(to);
+  if (Atomics.add(state.words, word, 1) !== 0) return;
+  Atomics.notify(state.words, word);
+  const descriptor = state.wakeDescriptor(to);
+  if (descriptor !== null) wake(descriptor);
 }
 
 /** A channel between each two of `count` threads: the port of thread i to thread j is at [i][j]. */

@@ -1,12 +1,13 @@
 /**
- * The numbers that all threads of a node share beside the store: client ids, open connections, and for each thread whether mail
- * waits for it and how to wake it. One SharedArrayBuffer; each thread's words have cache lines of their own.
+ * The numbers that all threads of a node share beside the store: client ids, open connections, how often what replies wait for has moved, and
+ * for each thread whether mail waits for it and how to wake it. One SharedArrayBuffer; each thread's words have cache lines of their own.
  */
 
-/** Words of a node: two 64-bit counters, then the number of connections; the rest of two cache lines is free. */
+/** Words of a node: two 64-bit counters, the number of connections, the count of steps; the rest of two cache lines is free. */
 const CLIENT_ID = 0;
 const MAIL_STAMP = 1;
 const CONNECTION_COUNT = 8;
+const PROGRESS_COUNT = 16;
 const NODE_WORDS = 32;
 
 /** Words of a thread. */
@@ -14,6 +15,7 @@ const MAIL_COUNT = 0;
 const MAIL_BACKLOG = 1;
 const WAKE_DESCRIPTOR = 2;
 const PLACED_COUNT = 3;
+const AWAITS_PROGRESS = 4;
 const THREAD_WORDS = 32;
 
 const NO_DESCRIPTOR = -1;
@@ -86,6 +88,25 @@ export class SharedState {
   /** Before the descriptor is closed: its number may then be another file's. */
   clearWakeDescriptor(thread: number): void {
     this.setWakeDescriptor(thread, NO_DESCRIPTOR);
+  }
+
+  /** Changes with each step of what replies may wait for. */
+  get progressCount(): number {
+    return Atomics.load(this.words, PROGRESS_COUNT);
+  }
+
+  countProgress(): void {
+    Atomics.add(this.words, PROGRESS_COUNT, 1);
+  }
+
+  /** `thread` is to be woken by the next step. */
+  awaitProgress(thread: number): void {
+    Atomics.store(this.words, wordOf(thread, AWAITS_PROGRESS), 1);
+  }
+
+  /** Whether `thread` is to be woken by the step that was just counted; asked once for each. */
+  takeAwaiting(thread: number): boolean {
+    return Atomics.exchange(this.words, wordOf(thread, AWAITS_PROGRESS), 0) !== 0;
   }
 
   /** Chooses the thread with the fewest connections, `own` among equals, and counts one more for it. */

@@ -1,0 +1,100 @@
+/** What handlers and other threads have a data thread do to its connections (`ConnectionControl`), beside answering them. */
+import type { Command } from '../protocol/command.ts';
+import type { OutputBytes } from '../protocol/output-bytes.ts';
+import type { ClusterNews } from './cluster/thread-cluster.ts';
+import type { CommandEntry } from './command-table.ts';
+import type { Dispatcher } from './dispatch.ts';
+import type { ConnectionControl } from './execution-context.ts';
+import type { Forwarder } from './forwarding/forwarder.ts';
+import type { MutableContext } from './mutable-context.ts';
+import { type NodeGate, NodeGateBit } from './node-gate.ts';
+import type { PausedSessions } from './paused-sessions.ts';
+import type { ReplyGate } from './reply-gate/reply-gate.ts';
+import type { BlockedCommand } from './reply-gate/reply-wait.ts';
+import type { ReplyWriter } from './reply-writer.ts';
+import { clearSession } from './session-cleanup.ts';
+import type { SessionOutput } from './session-output.ts';
+import type { Session } from './session.ts';
+
+export interface ThreadControlParts {
+  readonly context: MutableContext;
+  readonly gate: NodeGate;
+  readonly dispatcher: Dispatcher;
+  readonly output: SessionOutput;
+  readonly replies: ReplyGate;
+  readonly paused: PausedSessions;
+  readonly forwarder: Forwarder | null;
+  /** Of all protocols. */
+  readonly writers: readonly OutputBytes[];
+}
+
+export class ThreadControl implements ConnectionControl {
+  private readonly parts: ThreadControlParts;
+  private runsQueue = false;
+
+  constructor(parts: ThreadControlParts) {
+    this.parts = parts;
+  }
+
+  runQueued(entry: CommandEntry, command: Command, reply: ReplyWriter): void {
+    this.runsQueue = true;
+    try {
+      this.parts.dispatcher.runQueued(entry, command, reply);
+    } finally {
+      this.runsQueue = false;
+    }
+  }
+
+  block(session: Session, blocked: BlockedCommand): boolean {
+    // A link between nodes carries the requests of many clients: none of them may hold the others up.
+    if (this.runsQueue || session.incoming?.isRunning === true) return false;
+    this.parts.replies.block(session, blocked);
+    return true;
+  }
+
+  closeAfterReply(session: Session): void {
+    if (session.closing) return;
+    session.closing = true;
+    session.activeAtMs = this.parts.context.node.clock.monotonicMs();
+    this.parts.output.schedule(session);
+  }
+
+  kill(session: Session): void {
+    // The session whose command runs still reads its arguments, and gets its reply.
+    if (session === this.parts.output.current) this.closeAfterReply(session);
+    else session.connection.destroy();
+  }
+
+  resumePaused(): void {
+    this.parts.paused.request();
+  }
+
+  clusterNews(news: ClusterNews): void {
+    const { cluster, topologyWaits } = this.parts.context.node;
+    cluster?.takeNews(news);
+    this.parts.forwarder?.topologyChanged();
+    if (cluster !== null) topologyWaits.announce(cluster.topology);
+    this.parts.paused.request();
+  }
+
+  settingsChanged(): void {
+    const { context, gate, writers } = this.parts;
+    for (const writer of writers) writer.limitBytes = context.limits.outputBufferBytesMax;
+    const { settings, clients } = context.node;
+    if (settings.password === '') for (const session of clients.all()) session.setAuthenticated(true);
+    gate.set(NodeGateBit.memoryLimited, settings.isMemoryLimited);
+    gate.set(NodeGateBit.replicasMissing, settings.replicaCountMin > 0);
+  }
+
+  protocolChanged(session: Session): void {
+    session.codec.begin(session);
+  }
+
+  resetSession(session: Session): void {
+    const { context } = this.parts;
+    clearSession(session, context.store, context.node);
+    session.reset(context.node.settings.password === '');
+    context.store.countsUse = true;
+    this.protocolChanged(session);
+  }
+}
