@@ -2,6 +2,7 @@
 import { ShoalError } from '../base/errors.ts';
 import type { NodeOptions } from './node-options.ts';
 import type { OptionKey } from './option-spec.ts';
+import { CONTRADICTIONS } from './persistence-options.ts';
 import { buildOptions, OPTIONS, RELATIONS, specOf } from './options.ts';
 import { checkOption, formatOption } from './validate.ts';
 
@@ -42,12 +43,16 @@ export class MergedOptions {
       if (Number(this.#valueOf(smaller)) * factor + room <= Number(this.#valueOf(larger))) continue;
       this.problems.push(`${because}; ${this.#describe(smaller)}, ${this.#describe(larger)}`);
     }
+    for (const { options, holds, because } of CONTRADICTIONS) {
+      if (!holds((key) => this.#valueOf(key))) continue;
+      this.problems.push(`${because}; ${options.map((key) => this.#describe(key)).join(', ')}`);
+    }
   }
 
   #describe(key: OptionKey): string {
     const name = this.#nameOf(key);
     const origin = this.#values.get(key)?.origin ?? 'default';
-    const value = formatOption(specOf(key), this.#valueOf(key));
+    const value = formatOption(specOf(key), this.#valueOf(key)) || 'empty';
     return origin === name ? `${name} is ${value}` : `${name} is ${value} (${origin})`;
   }
 }

@@ -19,8 +19,23 @@ export interface NodeOptions {
   readonly threadCount: number;
   /** Where the background drain runs: a thread of its own, or the data thread between batches. */
   readonly janitor: 'thread' | 'inline';
+  readonly persistence: PersistenceOptions;
   readonly cluster: ClusterOptions;
   readonly limits: Limits;
+}
+
+/** What a node keeps on disk. */
+export interface PersistenceOptions {
+  /** Empty: none. */
+  readonly dataDir: string;
+  /** `auto`: `log` where there is a folder, else `off`; see `effectiveMode`. */
+  readonly mode: 'auto' | 'off' | 'snapshot' | 'log';
+  /** When what was appended to the log is made to survive a loss of power. */
+  readonly fsync: 'never' | 'everysec' | 'always';
+  /** Between the beginnings of two snapshots; 0: never. */
+  readonly snapshotIntervalMs: number;
+  /** What becomes of writes while the disk takes none. */
+  readonly onFailure: 'refuse-writes' | 'go-on';
 }
 
 /** What a node in a cluster is given; a node without coordinators is by itself. */

@@ -34,6 +34,19 @@ export interface NodeSettings {
   readonly threads?: number | undefined;
   /** Where expired and dead data is cleared: between requests (`inline`, the default here), or in a `thread` of its own. */
   readonly janitor?: 'thread' | 'inline' | undefined;
+  /** Folder in which the data is kept; made if it is not there. One node uses it at a time. By default there is none. */
+  readonly 'data-dir'?: string | undefined;
+  /**
+   * What is kept there: nothing (`off`), a copy of everything from time to time (`snapshot`), or each change (`log`); `auto`, the default, is
+   * `log` where there is a folder.
+   */
+  readonly persistence?: 'auto' | 'off' | 'snapshot' | 'log' | undefined;
+  /** When the log is made to survive a loss of power: at the system's leisure, each second (the default), or before a write is answered. */
+  readonly fsync?: 'never' | 'everysec' | 'always' | undefined;
+  /** Time between two snapshots where nothing else is kept; 5m by default. */
+  readonly 'snapshot-interval'?: DurationSetting | undefined;
+  /** What becomes of writes while the disk takes none: they are refused (`refuse-writes`, the default), or not kept (`go-on`). */
+  readonly 'persistence-failure'?: 'refuse-writes' | 'go-on' | undefined;
   /** Addresses of the coordinators, as `HOST:PORT`, separated by commas: makes this a node of their cluster. */
   readonly coordinator?: string | undefined;
   /** Name of the cluster; `shoal` by default. */
@@ -54,8 +67,8 @@ export interface NodeSettings {
   /**
    * The node's wall clock: ms since 1970. Expiries follow it, so a test that gives its own clock decides when they come:
    * `nowMs: () => Date.now()` follows fake timers, which a node ignores otherwise. Called for each batch of requests.
-   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor and
-   * no thread of the node's own. While it tells
+   * A value that is no finite number is ignored: time then stands where it stood. Needs the `inline` janitor,
+   * no data on disk, and no thread of the node's own. While it tells
    * a time before November 2023, what has expired is cleared when it is asked for, and not by itself.
    */
   readonly nowMs?: (() => number) | undefined;

@@ -1,22 +1,25 @@
 /** What a row of the option table says. The table is in `options.ts`. */
-import type { ClusterOptions, Limits, NodeOptions } from './node-options.ts';
+import type { ClusterOptions, Limits, NodeOptions, PersistenceOptions } from './node-options.ts';
 
 /** The place of an option in `NodeOptions`. */
 export type OptionKey =
-  | Exclude<keyof NodeOptions, 'limits' | 'cluster'>
+  | Exclude<keyof NodeOptions, 'limits' | 'cluster' | 'persistence'>
   | `limits.${keyof Limits}`
+  | `persistence.${keyof PersistenceOptions}`
   | `cluster.${keyof ClusterOptions}`;
 
 export type OptionValue<K extends OptionKey> = K extends `limits.${infer L extends keyof Limits}`
   ? Limits[L]
   : K extends `cluster.${infer C extends keyof ClusterOptions}`
     ? ClusterOptions[C]
-    : K extends keyof NodeOptions
-      ? NodeOptions[K]
-      : never;
+    : K extends `persistence.${infer P extends keyof PersistenceOptions}`
+      ? PersistenceOptions[P]
+      : K extends keyof NodeOptions
+        ? NodeOptions[K]
+        : never;
 
 /** Sections of the help, in this order. */
-export const OPTION_GROUPS = ['Address', 'Memory', 'Access', 'Running', 'Cluster', 'Limits'] as const;
+export const OPTION_GROUPS = ['Address', 'Memory', 'Access', 'Running', 'Persistence', 'Cluster', 'Limits'] as const;
 export type OptionGroup = (typeof OPTION_GROUPS)[number];
 
 interface ValueCommon<V> {

@@ -5,6 +5,7 @@
 import { CLUSTER_ROWS } from './cluster-options.ts';
 import { LIMIT_ROWS } from './limit-options.ts';
 import type { Limits, NodeOptions } from './node-options.ts';
+import { PERSISTENCE_ROWS } from './persistence-options.ts';
 import type { NumberOption, OptionKey, OptionSpec, OptionSpecOf, OptionValue } from './option-spec.ts';
 
 const KIB = 1024;
@@ -127,6 +128,7 @@ const TABLE = {
     summary: 'Where expired and dead data is cleared: in a thread of its own, or between requests.',
     reason: 'A thread of its own keeps clearing out of the time that requests take.',
   },
+  ...PERSISTENCE_ROWS,
   ...CLUSTER_ROWS,
   ...LIMIT_ROWS,
 } as const satisfies OptionTable;

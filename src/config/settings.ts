@@ -9,6 +9,7 @@ import type { NodeOptions } from './node-options.ts';
 import type { NodeSettings } from './node-settings.ts';
 import type { OptionKey } from './option-spec.ts';
 import { OPTION_KEYS, OPTIONS } from './options.ts';
+import { effectiveMode } from './persistence-options.ts';
 
 export interface ReadSettings {
   readonly options: NodeOptions;
@@ -55,6 +56,9 @@ export function readSettings(settings: NodeSettings): ReadSettings {
       'InvalidOption',
       "nowMs: threads of the node's own cannot follow this clock; use one, without epoll",
     );
+  }
+  if (settings.nowMs !== undefined && effectiveMode(options.persistence) !== 'off') {
+    throw new ShoalError('InvalidOption', 'nowMs: data on disk cannot follow this clock; use persistence "off"');
   }
   return { options, nowMs: settings.nowMs, log: settings.log };
 }
