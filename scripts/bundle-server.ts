@@ -2,8 +2,8 @@
  * Joins what `shoal/server` loads into one file, dist/server/node.js: Node takes 70 ms to load a hundred small modules and 20 ms
  * for one large one, which is what each test file of a user pays. `npm run build` runs this after the compiler.
  *
- * Three modules stay outside: errors, because an error from `shoal/server` must be of the class that `shoal/errors` exports;
- * and what starts the janitor and the data threads, because it finds its worker's file beside its own.
+ * Four modules stay outside: errors, because an error from `shoal/server` must be of the class that `shoal/errors` exports;
+ * and what starts the janitor, the data threads and the disk thread, because it finds its worker's file beside its own.
  */
 import { rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -15,6 +15,7 @@ const OUTSIDE = new Set([
   join(DIST, 'base', 'errors.js'),
   join(DIST, 'store', 'janitor-thread.js'),
   join(DIST, 'server', 'threads', 'threaded-node.js'),
+  join(DIST, 'server', 'persistence', 'disk-thread.js'),
 ]);
 
 const { outputs } = await build({

@@ -17,6 +17,7 @@ await build({
     join(ROOT, 'src/cli/main.ts'),
     join(ROOT, 'src/store/janitor-worker.ts'),
     join(ROOT, 'src/server/threads/data-thread-worker.ts'),
+    join(ROOT, 'src/server/persistence/disk-worker.ts'),
   ],
   // Without their folders: inside an executable every module lies in one, and who starts a worker looks for it beside itself.
   naming: { entry: '[name].[ext]' },

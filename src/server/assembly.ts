@@ -4,7 +4,7 @@ import type { NodeOptions } from '../config/node-options.ts';
 import type { Transport } from '../io/transport.ts';
 import { RespWriter } from '../protocol/resp/writer.ts';
 import { ShoalWriter } from '../protocol/shoal/writer.ts';
-import type { StoreApi } from '../store/api.ts';
+import type { Store } from '../store/store.ts';
 import { ClientPause } from './client-pause.ts';
 import { ClientRegistry } from './client-registry.ts';
 import { ThreadCluster } from './cluster/thread-cluster.ts';
@@ -24,8 +24,9 @@ import { MutableContext } from './mutable-context.ts';
 import { NodeGate } from './node-gate.ts';
 import type { NodeIdentity, NodeServices } from './node-services.ts';
 import { PubSubHub } from './pubsub-hub.ts';
+import type { PersistenceState } from '../persistence/persistence-state.ts';
+import { ThreadPersistence } from './persistence/thread-persistence.ts';
 import { ReplyGate } from './reply-gate/reply-gate.ts';
-import type { BatchRule } from './reply-gate/reply-wait.ts';
 import { SessionOutput } from './session-output.ts';
 import { Settings } from './settings.ts';
 import type { SharedState } from './threads/shared-state.ts';
@@ -37,7 +38,7 @@ export interface AssemblyParts {
   readonly options: NodeOptions;
   readonly environment: NodeEnvironment;
   /** This thread's access to the store. */
-  readonly store: StoreApi;
+  readonly store: Store;
   readonly identity: NodeIdentity;
   readonly shared: SharedState;
   readonly threads: Threads;
@@ -48,8 +49,8 @@ export interface AssemblyParts {
   readonly slots: SlotTable | null;
   /** Keys the versions of items: one for all threads of a node, and secret. */
   readonly itemVersionSeed: readonly [number, number];
-  /** What replies wait for; left out: nothing. */
-  readonly rule?: BatchRule | null;
+  /** How far the disk is; null where nothing is kept. */
+  readonly persistence: PersistenceState | null;
 }
 
 export interface Assembly {
@@ -69,6 +70,10 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   const output = new SessionOutput(respWriter, limits, traffic, environment.clock, environment.log);
   const table = new CommandTable(ALL_COMMANDS);
   const cluster = slots === null ? null : new ThreadCluster(slots, options.cluster.name);
+  const persistence =
+    parts.persistence === null
+      ? null
+      : new ThreadPersistence(parts.persistence, options.persistence, store.parts.changes, gate);
   const services: NodeServices = {
     options,
     identity,
@@ -86,6 +91,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     clock: environment.clock,
     cluster,
     topologyWaits: new TopologyWaits(output, new ShoalWriter(Number.MAX_SAFE_INTEGER, errorMeaning)),
+    persistence,
   };
   store.visibleSlots = cluster;
   const context = new MutableContext(store, limits, services, environment.random01);
@@ -94,7 +100,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   const forwarder =
     cluster === null ? null : new Forwarder({ transport, cluster, clock, timers, random01, output, limits, password });
   const progress = new ThreadProgress(shared, threads.own);
-  const replies = new ReplyGate({ clock, timers, log, progress, rule: parts.rule ?? null });
+  const replies = new ReplyGate({ clock, timers, log, progress, rule: persistence });
   const thread = new DataThread({
     context,
     gate,

@@ -4,7 +4,7 @@
  */
 import type { Command } from '../protocol/command.ts';
 import type { OutputBytes } from '../protocol/output-bytes.ts';
-import type { Executed } from './dispatch.ts';
+import type { Executed } from './executed.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import type { Session } from './session.ts';

@@ -5,6 +5,11 @@ export const NO_AUTH = 'NOAUTH Authentication required.';
 
 export const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.';
 
+/** `failure`: a sentence. */
+export function diskFailingError(failure: string): string {
+  return `MISCONF Writes are refused because they cannot be kept on disk: ${failure}`;
+}
+
 export const DEBUG_REFUSED =
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, ' +
   'otherwise you need to set this option in the configuration file, and then restart the server.';

@@ -25,6 +25,7 @@ import { ErrorText, wrongArity } from './commands/error-text.ts';
 import {
   changesConnectionError,
   DEBUG_REFUSED,
+  diskFailingError,
   isCrossProtocolRequest,
   NO_AUTH,
   NO_REPLICAS,
@@ -32,28 +33,11 @@ import {
   unknownSubcommandError,
 } from './dispatch-errors.ts';
 import { beginReply, finishReply } from './reply-mode.ts';
+import { Executed } from './executed.ts';
 import { clusterTag } from './forwarding/forward-replies.ts';
 import { isSplittable } from './forwarding/split-command.ts';
 import { isLoopback } from './address.ts';
 import { NO_SLOT, SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
-
-/** What `execute` did. */
-export const Executed = {
-  done: 0,
-  /** CLIENT PAUSE: nothing happened, the same bytes are to be offered again later. */
-  postponed: 1,
-  /** Somebody speaks HTTP to us: close the connection without a word. */
-  hostile: 2,
-  /** It is answered later: no reply was written, and the next request must wait. */
-  blocked: 3,
-  /** Nothing happened: the node in `slots.owner` has the keys, and the request is to be passed on to it. */
-  elsewhere: 4,
-  /** Nothing happened: it must come after all that other nodes are still to answer; the same bytes are to be offered again then. */
-  behindOthers: 5,
-  /** Nothing happened: the keys are in several slots, and the request is to be passed on in parts. */
-  split: 6,
-} as const;
-export type Executed = (typeof Executed)[keyof typeof Executed];
 
 type Handler<Request extends Command, Writer extends AnswerWriter> = (
   context: ExecutionContext,
@@ -207,6 +191,9 @@ export class Dispatcher {
       return this.refuse(session, entry, ErrorText.outOfMemory, writer);
     }
     const writes = ((traits | queuedTraits(session, traits)) & Trait.write) !== 0;
+    if ((this.gate.bits & NodeGateBit.diskFailing) !== 0 && (writes || isHealthCheck(session, entry))) {
+      return this.refuse(session, entry, diskFailingError(this.context.node.persistence!.state.failure), writer);
+    }
     if (writes && (this.gate.bits & NodeGateBit.replicasMissing) !== 0) {
       return this.refuse(session, entry, NO_REPLICAS, writer);
     }
@@ -373,6 +360,11 @@ function judge(session: Session, entry: CommandEntry, command: Command, slots: S
   const { transaction } = session;
   const runsQueue = (entry.traits & Trait.exec) !== 0 && transaction !== null && !session.transactionFailed;
   return runsQueue ? slots.judgeTransaction(transaction) : slots.judge(entry, command);
+}
+
+/** As in Redis, PING tells of a disk that takes nothing. The Shoal protocol's asks only whether the node is there: it serves reads. */
+function isHealthCheck(session: Session, entry: CommandEntry): boolean {
+  return entry.name === 'ping' && !session.speaksShoal;
 }
 
 /** How long a command waits for a hand-over of its slot to be finished. */

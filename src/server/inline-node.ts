@@ -6,8 +6,9 @@ import { SlotTable } from '../cluster/slot-table.ts';
 import { assembleDataThread, type Assembly } from './assembly.ts';
 import type { ClusterMembership } from './cluster/cluster-membership.ts';
 import { TICK_INTERVAL_MS } from './connection-sweep.ts';
+import type { DiskThread } from './persistence/disk-thread.ts';
 import { runtimeText, type NodeStart, type RunningNode } from './running-node.ts';
-import { InlineJanitor, startStoreHost } from './store-host.ts';
+import { InlineJanitor, startKeeping, startStoreHost } from './store-host.ts';
 import { SharedState } from './threads/shared-state.ts';
 import { SoleThread } from './threads/sole-thread.ts';
 
@@ -20,10 +21,27 @@ export async function startInlineNode(
   const host = startStoreHost(options, 1, environment.log);
   const janitor = host.wantsInlineJanitor ? new InlineJanitor(host.handle, null) : null;
   const slots = options.cluster.coordinators === '' ? null : SlotTable.create();
+  const shared = SharedState.create(1);
+  let disk: DiskThread | null;
+  try {
+    disk = await startKeeping(start, host.handle, shared, () => assembly.thread.mailArrived());
+  } catch (error) {
+    await host.stop();
+    throw error;
+  }
+  const stopStore = async (): Promise<void> => {
+    try {
+      await disk?.stop();
+    } finally {
+      await host.stop();
+    }
+  };
   const assembly: Assembly = assembleDataThread({
     ...start,
+    itemVersionSeed: disk?.itemVersionSeed ?? start.itemVersionSeed,
+    persistence: disk?.state ?? null,
     store: Store.attach(host.handle, 0),
-    shared: SharedState.create(1),
+    shared,
     threads: new SoleThread(() => ({ node: assembly.services, control: assembly.thread.control })),
     mail: null,
     transport: network,
@@ -33,7 +51,7 @@ export async function startInlineNode(
   try {
     listener = await network.listen({ host: options.host, port: options.port }, assembly.thread);
   } catch (error) {
-    await host.stop();
+    await stopStore();
     throw error;
   }
   identity.host = listener.host;
@@ -62,7 +80,7 @@ export async function startInlineNode(
       });
     } catch (error) {
       await listener.close();
-      await host.stop();
+      await stopStore();
       throw error;
     }
   }
@@ -77,7 +95,7 @@ export async function startInlineNode(
       await membership?.stop();
       assembly.thread.stop();
       await listener.close();
-      await host.stop();
+      await stopStore();
     })();
     return stopping;
   };

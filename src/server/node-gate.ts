@@ -1,6 +1,6 @@
 /**
  * Node-wide states that dispatch must look at for every command, in one number: zero, nearly always, lets a command
- * run at once. Written by `ClientPause`, `MonitorFeed` and CONFIG SET, read by the dispatcher.
+ * run at once. Written by `ClientPause`, `MonitorFeed`, `ThreadPersistence` and CONFIG SET, read by the dispatcher.
  */
 export const NodeGateBit = {
   paused: 1,
@@ -11,6 +11,8 @@ export const NodeGateBit = {
   replicasMissing: 8,
   /** The node is in a cluster: it runs what concerns its slots, while it may. */
   clustered: 16,
+  /** The disk takes nothing, and writes are refused because of that. */
+  diskFailing: 32,
 } as const;
 
 export class NodeGate {

@@ -12,6 +12,7 @@ import type { ConfigParameter } from './config-parameters.ts';
 import type { Clock } from './environment.ts';
 import type { ItemVersions } from './item-versions.ts';
 import type { MonitorFeed } from './monitor-feed.ts';
+import type { ThreadPersistence } from './persistence/thread-persistence.ts';
 import type { PubSubHub } from './pubsub-hub.ts';
 import type { Settings } from './settings.ts';
 import type { Threads } from './threads/threads.ts';
@@ -36,6 +37,8 @@ export interface NodeServices {
   /** Null where the node is in no cluster. */
   readonly cluster: ThreadCluster | null;
   readonly topologyWaits: TopologyWaits;
+  /** Null where nothing is kept on disk. */
+  readonly persistence: ThreadPersistence | null;
 }
 
 export interface NodeIdentity {

@@ -5,7 +5,7 @@ import { BATCH_PLACES } from '../store/keys-ahead.ts';
 import type { Codec } from './codec.ts';
 import { type CommandEntry, type CommandTable, KeyUse } from './command-table.ts';
 import { ForwardForm } from '../protocol/shoal/forward.ts';
-import { Executed } from './dispatch.ts';
+import { Executed } from './executed.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';

@@ -4,6 +4,7 @@ import { currentRuntime } from '../io/select-transport.ts';
 import type { StoreHandle } from '../store/memory.ts';
 import type { NodeEnvironment } from './environment.ts';
 import type { NodeIdentity } from './node-services.ts';
+import type { LoadingProgress } from './persistence/disk-start.ts';
 
 export interface RunningNode extends AsyncDisposable {
   /** The address that is listened on. */
@@ -17,7 +18,10 @@ export interface RunningNode extends AsyncDisposable {
   readonly failure: Promise<Error>;
   /** Has the slots of a node in a cluster moved to others, while it serves. Resolves when it has none, when that cannot be had, or at once where it is in no cluster. */
   leave(): Promise<void>;
-  /** Stops accepting, closes every connection, stops all threads. Resolves when the port is free; safe to call again. */
+  /**
+   * Stops accepting, closes every connection, writes what is to be kept, stops all threads. Resolves when the port is free; safe to call again. Rejects, when
+   * all has stopped, with a ShoalError where not all could be kept.
+   */
   stop(): Promise<void>;
 }
 
@@ -25,7 +29,10 @@ export interface NodeStart {
   readonly options: NodeOptions;
   readonly environment: NodeEnvironment;
   readonly identity: NodeIdentity;
+  /** For a node that finds none on disk. */
   readonly itemVersionSeed: readonly [number, number];
+  /** Called while what is on disk is loaded. */
+  readonly onLoading: (progress: LoadingProgress) => void;
 }
 
 /** `bun 1.4.5`. */

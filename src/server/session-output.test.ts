@@ -5,7 +5,7 @@ import { defaultOptions } from '../config/options.ts';
 import { RespDecoder } from '../protocol/resp/decoder.ts';
 import { RespWriter } from '../protocol/resp/writer.ts';
 import type { Codec } from './codec.ts';
-import { Executed } from './dispatch.ts';
+import { Executed } from './executed.ts';
 import { Session } from './session.ts';
 import { SessionOutput } from './session-output.ts';
 import { Traffic } from './traffic.ts';

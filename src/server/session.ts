@@ -88,6 +88,8 @@ export class Session {
   blocked: BlockedCommand | null = null;
   /** The number of that request, in the Shoal protocol. */
   blockedRequestId = 0;
+  /** Where the log of changes stood behind its last write; null: it has written nothing, or nobody keeps count. */
+  changeMark: number | null = null;
   noEvict = false;
   noTouch = false;
 

@@ -16,7 +16,7 @@ import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { Limits } from '../config/node-options.ts';
 import type { Codec } from './codec.ts';
-import { Executed } from './dispatch.ts';
+import { Executed } from './executed.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { type CommandTable, KeyUse } from './command-table.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';

@@ -1,5 +1,5 @@
 /**
- * Starts a whole node: the store, its janitor, data threads, and listeners. Stopped, it leaves nothing behind. Any number of nodes live
+ * Starts a whole node: the store, its janitor, the disk thread where data is kept, data threads, and listeners. Stopped, it leaves nothing behind. Any number of nodes live
  * in one process, each with a store of its own.
  *
  * It takes options that are checked already: `shoal serve` and `ShoalNode` (node.ts) check what people gave them.
@@ -14,6 +14,7 @@ import { warnOfDescriptorLimit } from './assembly.ts';
 import { systemEnvironment } from './environment.ts';
 import type { NodeEnvironment } from './environment.ts';
 import { startInlineNode } from './inline-node.ts';
+import type { LoadingProgress } from './persistence/disk-start.ts';
 import type { NodeStart, RunningNode } from './running-node.ts';
 import { placeThreads } from './threads/placement.ts';
 
@@ -30,9 +31,11 @@ export interface NodeParts {
    * a node. By default only several threads are, and a transport that blocks its thread.
    */
   readonly ownThreads?: boolean;
+  /** Called while what is on disk is loaded, before the node listens. */
+  readonly onLoading?: (progress: LoadingProgress) => void;
 }
 
-/** Rejects with a ShoalError where an option does not fit this machine or the address cannot be listened on. */
+/** Rejects with a ShoalError where an option does not fit this machine, the data folder cannot be used, or the address cannot be listened on. */
 export async function startNode(options: NodeOptions, parts: NodeParts = {}): Promise<RunningNode> {
   const environment = parts.environment ?? systemEnvironment();
   const runtime = currentRuntime();
@@ -54,6 +57,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
       port: options.port,
     },
     itemVersionSeed: await itemVersionSeed(options),
+    onLoading: parts.onLoading ?? (() => {}),
   };
   warnOfDescriptorLimit(options, environment);
   if (parts.transport !== undefined) return startInlineNode(start, parts.transport);

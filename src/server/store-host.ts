@@ -1,13 +1,21 @@
-/** The memory of a node's store, with who looks after it: the janitor in a thread of its own, or stepped by a data thread's tick. */
+/**
+ * The memory of a node's store, with who looks after it: the janitor in a thread of its own, or stepped by a data thread's tick; and the disk
+ * thread of a node that keeps its data.
+ */
 import { availableParallelism } from 'node:os';
 import { adviseHugePages } from '../io/huge-pages.ts';
 import type { NodeOptions } from '../config/node-options.ts';
+import { effectiveMode } from '../config/persistence-options.ts';
+import { addressText } from '../io/address.ts';
 import { Janitor } from '../store/janitor.ts';
 import { startJanitorThread } from '../store/janitor-thread.ts';
-import { janitorRow, type StoreHandle } from '../store/memory.ts';
+import { CHANGE_LOG_BYTES, CHANGE_LOG_BYTES_MIN, janitorRow, type StoreHandle } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { createStoreMemory } from '../store/store-parts.ts';
 import type { Log } from './environment.ts';
+import type { DiskThread } from './persistence/disk-thread.ts';
+import type { NodeStart } from './running-node.ts';
+import type { SharedState } from './threads/shared-state.ts';
 
 export interface StoreHost {
   /** What data threads attach to. */
@@ -20,7 +28,9 @@ export interface StoreHost {
 export function startStoreHost(options: NodeOptions, threadCount: number, log: Log): StoreHost {
   const { memoryBytes, segmentBytes, eviction, cluster } = options;
   const clustered = cluster.coordinators !== '';
-  const handle = createStoreMemory({ memoryBytes, segmentBytes, eviction, threadCount, clustered }, adviseHugePages);
+  const changes = effectiveMode(options.persistence) === 'off' ? {} : { changeLogBytes: changeLogBytes(memoryBytes) };
+  const geometry = { memoryBytes, segmentBytes, eviction, threadCount, clustered, ...changes };
+  const handle = createStoreMemory(geometry, adviseHugePages);
   if (options.janitor === 'inline' || availableParallelism() === 1) {
     return { handle, wantsInlineJanitor: true, stop: () => Promise.resolve() };
   }
@@ -28,6 +38,45 @@ export function startStoreHost(options: NodeOptions, threadCount: number, log: L
     log('error', `the janitor stopped, writes make room for themselves from now on: ${error.stack ?? error.message}`);
   });
   return { handle, wantsInlineJanitor: false, stop: () => thread.stop() };
+}
+
+/** Part of the memory that the log of changes may take beside it, where the disk follows. */
+const CHANGE_LOG_PART = 1 / 8;
+/** Some two million changes of keys of 32 bytes: what writers may be ahead of the disk. */
+const CHANGE_LOG_BYTES_WANTED = 8 * CHANGE_LOG_BYTES;
+
+function changeLogBytes(memoryBytes: number): number {
+  let bytes = CHANGE_LOG_BYTES_WANTED;
+  while (bytes > CHANGE_LOG_BYTES_MIN && bytes > memoryBytes * CHANGE_LOG_PART) bytes /= 2;
+  return bytes;
+}
+
+/**
+ * Loads what is on disk into the store, and has it kept up to date from then on; null where nothing is to be kept. `onAdvance`: see `DiskThreadParts`.
+ * Rejects with a ShoalError where the data folder cannot be used.
+ */
+export async function startKeeping(
+  { options, environment, itemVersionSeed, onLoading }: NodeStart,
+  handle: StoreHandle,
+  shared: SharedState,
+  onAdvance: (() => void) | null,
+): Promise<DiskThread | null> {
+  if (effectiveMode(options.persistence) === 'off') return null;
+  // Loaded only here: most nodes inside applications keep nothing.
+  const { startDiskThread } = await import('./persistence/disk-thread.ts');
+  return startDiskThread({
+    start: {
+      options: options.persistence,
+      store: handle,
+      shared: shared.buffer,
+      threadCount: handle.threadCount,
+      itemVersionSeed,
+      address: addressText(options.host, options.port),
+    },
+    log: environment.log,
+    onLoading,
+    onAdvance,
+  });
 }
 
 /** Steps of an inline janitor in one tick: what it may take from the requests of 100 ms. */

@@ -88,6 +88,7 @@ export class ForwardingNode {
       transport,
       slots: this.slots,
       itemVersionSeed: [3, 4],
+      persistence: null,
     });
   }
 

@@ -63,6 +63,7 @@ export class SocketlessThread {
       transport: new FakeTransport(),
       slots: null,
       itemVersionSeed: [3, 4],
+      persistence: null,
     });
     this.handler = assembly.thread;
   }

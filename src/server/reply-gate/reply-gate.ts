@@ -83,9 +83,12 @@ export class ReplyGate {
    * requests are to wait too. `slots`: of a node in a cluster.
    */
   keep(session: Session, slots: SlotGate | null): boolean {
-    if (this.rule === null) return false;
-    const wait = this.rule.judge();
-    if (wait !== null) this.hold(session, wait, this.rule.mark);
+    const { rule } = this;
+    if (rule === null) return false;
+    const { mark } = rule;
+    const wait = rule.judge();
+    if (rule.mark !== mark) session.changeMark = rule.mark;
+    if (wait !== null) this.hold(session, wait, rule.mark);
     if (!session.holdsReplies) return false;
     if (slots !== null && slots.hasServed) session.held!.noteServed();
     return session.held!.holdsRequests;

@@ -28,7 +28,7 @@ export interface BatchRule {
   begin(): void;
   /** What the replies written now wait for, because of what was done since the last call; null: nothing. */
   judge(): ReplyWait | null;
-  /** Goes with the wait that `judge` gave last. */
+  /** Where things stand behind the last change that `judge` saw; goes with the wait that it gave. */
   readonly mark: number;
 }
 

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { SlotTable } from '../../cluster/slot-table.ts';
 import { ShoalError } from '../../base/errors.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
+import { PersistenceState } from '../../persistence/persistence-state.ts';
 import type { Listener } from '../../io/transport.ts';
 import { Store } from '../../store/store.ts';
 import { assembleDataThread } from '../assembly.ts';
@@ -54,6 +55,7 @@ const {
   transport: host.transport,
   slots: start.slots === null ? null : SlotTable.attach(start.slots),
   itemVersionSeed,
+  persistence: start.persistence === null ? null : PersistenceState.attach(start.persistence),
 });
 if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);
 threads.serve({

@@ -18,6 +18,8 @@ export interface ThreadStart {
   readonly runsJanitor: boolean;
   /** The memory of the slot table of a node in a cluster; else null. */
   readonly slots: SharedArrayBuffer | null;
+  /** The memory of the `PersistenceState` of a node that keeps its data; else null. */
+  readonly persistence: SharedArrayBuffer | null;
   /** The buffer of the `SharedState`. */
   readonly shared: SharedArrayBuffer;
   /** To each data thread, and last to the control thread; null in one's own place. */

@@ -8,7 +8,8 @@ import { SlotTable } from '../../cluster/slot-table.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { ClusterMembership } from '../cluster/cluster-membership.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
-import { startStoreHost, type StoreHost } from '../store-host.ts';
+import type { DiskThread } from '../persistence/disk-thread.ts';
+import { startKeeping, startStoreHost, type StoreHost } from '../store-host.ts';
 import type { Mail } from './mail.ts';
 import { connectAll, Mailbox } from './mailbox.ts';
 import type { OwnThreads } from './placement.ts';
@@ -46,6 +47,7 @@ class ControlThread implements RunningNode {
   /** Of a node in a cluster. */
   private readonly slots: SlotTable | null;
   private membership: ClusterMembership | null = null;
+  private disk: DiskThread | null = null;
   private stopping: Promise<void> | null = null;
 
   constructor(start: NodeStart, placement: OwnThreads, storeHost: StoreHost) {
@@ -67,9 +69,10 @@ class ControlThread implements RunningNode {
     this.failed = failed;
   }
 
-  /** The first thread finds the port, the others join it. Rejects as `Transport.listen` does. */
+  /** What is on disk comes first; then the first thread finds the port, the others join it. Rejects as `startKeeping` and `Transport.listen` do. */
   async startAll(): Promise<void> {
     const { threadCount } = this.placement;
+    this.disk = await startKeeping(this.start, this.store, this.shared, null);
     const first = await this.startThread(0, threadCount === 1 ? null : 'first', this.start.options.port);
     this.host = first.host;
     this.port = first.port;
@@ -94,7 +97,7 @@ class ControlThread implements RunningNode {
   }
 
   private startThread(thread: number, portSharing: ThreadStart['portSharing'], port: number): Promise<Address> {
-    const { options, identity, itemVersionSeed, environment } = this.start;
+    const { options, identity, environment } = this.start;
     const { threadCount, transport } = this.placement;
     const ports = this.ports[thread]!;
     const data: ThreadStart = {
@@ -103,7 +106,8 @@ class ControlThread implements RunningNode {
       transport,
       options,
       identity,
-      itemVersionSeed,
+      itemVersionSeed: this.disk?.itemVersionSeed ?? this.start.itemVersionSeed,
+      persistence: this.disk?.state.memory ?? null,
       store: this.store,
       slots: this.slots?.memory ?? null,
       runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
@@ -147,6 +151,11 @@ class ControlThread implements RunningNode {
       }),
     );
     this.mailbox.close();
-    await this.storeHost.stop();
+    try {
+      // Nobody writes any more, so what it writes now is all.
+      await this.disk?.stop();
+    } finally {
+      await this.storeHost.stop();
+    }
   }
 }

@@ -1,0 +1,41 @@
+/** What the disk thread and the thread that starts it tell each other beside what they share. Plain data. */
+import type { PersistenceOptions } from '../../config/node-options.ts';
+import type { RecoveryReport } from '../../persistence/data-set.ts';
+import type { StoreHandle } from '../../store/memory.ts';
+import type { LogLevel } from '../environment.ts';
+
+/** The disk thread's `workerData`. */
+export interface DiskStart {
+  readonly options: PersistenceOptions;
+  readonly store: StoreHandle;
+  /** The memory of the `PersistenceState`. */
+  readonly state: SharedArrayBuffer;
+  /** The buffer of the `SharedState`. */
+  readonly shared: SharedArrayBuffer;
+  readonly threadCount: number;
+  /** How data threads hear that something has moved: each by its mail, or the one that started this thread by a report. */
+  readonly wakesBy: 'mail' | 'report';
+  /** For a data set that is made now. */
+  readonly itemVersionSeed: readonly [number, number];
+  /** Where the node serves, for people. */
+  readonly address: string;
+}
+
+/** How far loading is. */
+export interface LoadingProgress {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly itemCount: number;
+}
+
+export type DiskReport =
+  | ({ readonly kind: 'loading' } & LoadingProgress)
+  /** What is on disk is in memory. */
+  | { readonly kind: 'loaded'; readonly recovery: RecoveryReport }
+  /** From now on each change is followed. `itemVersionSeed`: that of the data set. */
+  | { readonly kind: 'ready'; readonly itemVersionSeed: readonly [number, number] }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | { readonly kind: 'advanced' }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }
+  /** The last before the thread ends. `failure`: why not all is kept, or null. */
+  | { readonly kind: 'stopped'; readonly failure: string | null };
