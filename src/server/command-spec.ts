@@ -26,6 +26,7 @@ export type CommandFlag =
   | 'fast'
   | 'no_auth'
   | 'no_multi'
+  | 'no_async_loading'
   | 'may_replicate'
   | 'movablekeys'
   | 'allow_busy';

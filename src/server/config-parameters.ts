@@ -4,10 +4,12 @@
  * which this node does not have, which take only the value that says so; and those that tune what is done in another
  * way here, which take any value and change nothing.
  */
+import { resolve } from 'node:path';
+import { effectiveMode } from '../config/persistence-options.ts';
 import { parseSize } from '../config/units.ts';
 import { REDIS_EVICTION_NAMES } from './compatibility.ts';
 import type { NodeIdentity } from './node-services.ts';
-import type { NodeOptions } from '../config/node-options.ts';
+import type { NodeOptions, PersistenceOptions } from '../config/node-options.ts';
 import type { LimitName, Settings } from './settings.ts';
 import { DATABASE_COUNT } from '../store/types.ts';
 
@@ -64,6 +66,7 @@ export function configParameters(
         return null;
       },
     },
+    ...persistenceParameters(options.persistence),
     fixed('maxmemory-policy', () => REDIS_EVICTION_NAMES[options.eviction]),
     immutable('databases', () => String(DATABASE_COUNT)),
     immutable('enable-debug-command', () => options.debugCommand),
@@ -72,6 +75,22 @@ export function configParameters(
     ...WITHOUT_EFFECT.map(([name, value]) => withoutEffect(name, value)),
   ];
   return new Map(parameters.map((parameter) => [parameter.name, parameter]));
+}
+
+const FSYNC_NAMES = { never: 'no', everysec: 'everysec', always: 'always' } as const;
+
+/** What is kept on disk was said at start. */
+function persistenceParameters(options: PersistenceOptions): readonly ConfigParameter[] {
+  const mode = effectiveMode(options);
+  const { snapshotIntervalMs, fsync, dataDir } = options;
+  const hasInterval = mode === 'snapshot' && snapshotIntervalMs > 0;
+  return [
+    fixed('save', () => (hasInterval ? `${Math.ceil(snapshotIntervalMs / 1000)} 1` : '')),
+    fixed('appendonly', () => (mode === 'log' ? 'yes' : 'no')),
+    fixed('appendfsync', () => (mode === 'log' ? FSYNC_NAMES[fsync] : 'no')),
+    fixed('dir', () => (mode === 'off' ? '' : resolve(dataDir))),
+    fixed('stop-writes-on-bgsave-error', () => (options.onFailure === 'refuse-writes' ? 'yes' : 'no')),
+  ];
 }
 
 /** Parameters of features that are not here, with the value that says so; in Redis they cannot be changed either. */
@@ -87,10 +106,6 @@ const IMMUTABLE_ABSENT_FEATURES: readonly (readonly [string, string])[] = [
 
 /** The same, where Redis lets them be changed. */
 const ABSENT_FEATURES: readonly (readonly [string, string])[] = [
-  ['save', ''],
-  ['appendonly', 'no'],
-  ['appendfsync', 'no'],
-  ['dir', ''],
   ['dbfilename', ''],
   ['tls-port', '0'],
   ['activedefrag', 'no'],

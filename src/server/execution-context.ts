@@ -43,6 +43,8 @@ export interface ExecutionContext extends KeyspaceContext {
 export interface ConnectionControl {
   /** Runs a queued command of the current session, with its statistics, and appends its reply. */
   runQueued(entry: CommandEntry, command: Command, reply: Reply): void;
+  /** Whether the current command is one of those that EXEC runs. */
+  readonly runsTransaction: boolean;
   /** Answers the current command later, and nothing else of the session before. False where it may not wait (EXEC): then answer it now. */
   block(session: Session, blocked: BlockedCommand): boolean;
   /** Ends the session once its replies are sent; its further requests are not read. */

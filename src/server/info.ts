@@ -7,11 +7,11 @@ import { release, machine, totalmem } from 'node:os';
 import { DATABASE_COUNT } from '../store/types.ts';
 import type { StoreStats } from '../store/api.ts';
 import { commandStatsLines, errorStatsLines } from './info-commands.ts';
+import { type Field, persistenceFields } from './info-persistence.ts';
 import { REDIS_EVICTION_NAMES, REDIS_VERSION, serverMode } from './compatibility.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { sumThreadFigures, type ThreadFigures } from './thread-figures.ts';
 
-type Field = readonly [name: string, value: string | number];
 type Section = (context: ExecutionContext, figures: ThreadFigures) => readonly Field[];
 
 const SECTIONS: Readonly<Record<string, { readonly title: string; readonly fields: Section }>> = {
@@ -149,27 +149,6 @@ function storeFields(stats: StoreStats): readonly Field[] {
     ['shoal_ghost_bytes', stats.ghostBytes],
     ['shoal_segment_bytes', stats.segmentBytes],
     ['shoal_free_segments', stats.freeSegmentCount],
-  ];
-}
-
-function persistenceFields({ node }: ExecutionContext): readonly Field[] {
-  return [
-    ['loading', 0],
-    ['async_loading', 0],
-    ['rdb_changes_since_last_save', 0],
-    ['rdb_bgsave_in_progress', 0],
-    ['rdb_last_save_time', Math.floor(node.identity.startedAtMs / 1000)],
-    ['rdb_last_bgsave_status', 'ok'],
-    ['rdb_last_bgsave_time_sec', -1],
-    ['rdb_current_bgsave_time_sec', -1],
-    ['rdb_saves', 0],
-    ['aof_enabled', 0],
-    ['aof_rewrite_in_progress', 0],
-    ['aof_rewrite_scheduled', 0],
-    ['aof_last_rewrite_time_sec', -1],
-    ['aof_current_rewrite_time_sec', -1],
-    ['aof_last_bgrewrite_status', 'ok'],
-    ['aof_last_write_status', 'ok'],
   ];
 }
 

@@ -30,24 +30,24 @@ export interface ThreadControlParts {
 
 export class ThreadControl implements ConnectionControl {
   private readonly parts: ThreadControlParts;
-  private runsQueue = false;
+  runsTransaction = false;
 
   constructor(parts: ThreadControlParts) {
     this.parts = parts;
   }
 
   runQueued(entry: CommandEntry, command: Command, reply: ReplyWriter): void {
-    this.runsQueue = true;
+    this.runsTransaction = true;
     try {
       this.parts.dispatcher.runQueued(entry, command, reply);
     } finally {
-      this.runsQueue = false;
+      this.runsTransaction = false;
     }
   }
 
   block(session: Session, blocked: BlockedCommand): boolean {
     // A link between nodes carries the requests of many clients: none of them may hold the others up.
-    if (this.runsQueue || session.incoming?.isRunning === true) return false;
+    if (this.runsTransaction || session.incoming?.isRunning === true) return false;
     this.parts.replies.block(session, blocked);
     return true;
   }

@@ -90,6 +90,11 @@ export class ChangeRing {
     this.ringWords = Math.max(0, this.words.length - CHANGE_RING);
   }
 
+  /** A mark behind all records of the log, other threads' too. */
+  get end(): number {
+    return this.words.length === 0 ? 0 : Atomics.load(this.words, CHANGE_SEQUENCE);
+  }
+
   /** Notes a change of the key in `bytes[start..start+length)`. Its bucket is locked. */
   changed(operation: ChangeOperation, namespace: number, bytes: Uint8Array, start: number, length: number): void {
     if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;

@@ -11,6 +11,7 @@ import { EXPIRY_COMMANDS } from './expiry.ts';
 import { FUNCTION_COMMANDS } from './function.ts';
 import { KEY_COMMANDS } from './keys.ts';
 import { OBJECT_COMMANDS } from './object.ts';
+import { PERSISTENCE_COMMANDS } from './persistence.ts';
 import { PUBSUB_COMMANDS } from './pubsub.ts';
 import { SCAN_COMMANDS } from './scan.ts';
 import { SERVER_COMMANDS } from './server.ts';
@@ -29,6 +30,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...CONNECTION_COMMANDS,
   ...CLIENT_COMMANDS,
   ...SERVER_COMMANDS,
+  ...PERSISTENCE_COMMANDS,
   ...CONFIG_COMMANDS,
   ...COMMAND_COMMANDS,
   ...DEBUG_COMMANDS,

@@ -66,6 +66,11 @@ export class ThreadPersistence implements BatchRule {
     return requestedEnd === this.mark ? session.changeMark : requestedEnd;
   }
 
+  /** A mark behind all changes of the node so far. */
+  get end(): number {
+    return this.changes.end;
+  }
+
   /** The disk does not take what is written. */
   get isFailing(): boolean {
     return this.state.status === PersistenceStatus.failing;
