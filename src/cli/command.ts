@@ -5,6 +5,7 @@
  */
 import type { NodeOptions } from '../config/node-options.ts';
 import type { StopSignal } from './exit-codes.ts';
+import type { LoadingState } from './loading-progress.ts';
 import type { ReadyNode } from './ready-text.ts';
 import type { StandardStreams } from './streams.ts';
 
@@ -55,5 +56,6 @@ export interface CommandContext {
   readonly nowMs: () => number;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
-  readonly startNode: (options: NodeOptions) => Promise<ServedNode>;
+  /** `onLoading`: called while what is on disk is loaded. */
+  readonly startNode: (options: NodeOptions, onLoading: (state: LoadingState) => void) => Promise<ServedNode>;
 }

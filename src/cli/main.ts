@@ -22,10 +22,10 @@ const exitCode = await run(process.argv.slice(2), {
   onSignal: (signal, listener) => process.on(signal, listener),
   nowMs: () => performance.now(),
   exit: (code) => process.exit(code),
-  startNode: async (options) => {
+  startNode: async (options, onLoading) => {
     // Loaded only when a node starts, so that help and version answer at once.
     const { startNode } = await import('../server/start-node.ts');
-    return startNode(options, { version, ownThreads: true });
+    return startNode(options, { version, ownThreads: true, onLoading });
   },
 });
 // An exit code alone would wait for whatever a stopped node left open.

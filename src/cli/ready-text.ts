@@ -1,5 +1,6 @@
 /** What `serve` tells people and scripts once the node takes connections. */
-import { formatSize } from '../config/units.ts';
+import { effectiveMode } from '../config/persistence-options.ts';
+import { formatDuration, formatSize } from '../config/units.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import { addressText, reachableHost } from '../io/address.ts';
 
@@ -9,6 +10,8 @@ export interface ReadyNode {
   readonly port: number;
   /** Runtime and transport. */
   readonly description: string;
+  /** What was on disk; null where nothing is kept. */
+  readonly loaded: { readonly itemCount: number; readonly durationMs: number } | null;
 }
 
 /** The first line alone is for programs: `shoal 0.1.0 ready on 127.0.0.1:7600`. */
@@ -24,8 +27,19 @@ export function readyText(version: string, node: ReadyNode, options: NodeOptions
   redis-cli   redis-cli ${hostFlag}-p ${port}${askPassword}
   ioredis     new Redis('redis://${credentials}${addressText(reach, port)}')
   memory      ${formatSize(options.memoryBytes)}, eviction ${options.eviction}
-  runtime     ${node.description}
+${dataLine(node, options)}  runtime     ${node.description}
 `;
+}
+
+/** What is kept on disk, and what was there. */
+function dataLine({ loaded }: ReadyNode, { persistence }: NodeOptions): string {
+  const mode = effectiveMode(persistence);
+  if (mode === 'off' || loaded === null) return '';
+  const { dataDir, fsync, snapshotIntervalMs } = persistence;
+  const interval = snapshotIntervalMs === 0 ? 'when asked for' : `every ${formatDuration(snapshotIntervalMs)}`;
+  const how = mode === 'log' ? `log, fsync ${fsync}` : `snapshots ${interval}`;
+  const seconds = (loaded.durationMs / 1000).toFixed(1);
+  return `  data        ${dataDir}, ${how}; ${loaded.itemCount} items loaded in ${seconds} s\n`;
 }
 
 /** A sentence where others than this machine may connect without a password; else null. */

@@ -5,6 +5,7 @@ import type { NodeOptions } from '../config/node-options.ts';
 import { OPTION_KEYS, specOf } from '../config/options.ts';
 import type { CommandContext, ServedNode } from './command.ts';
 import type { StopSignal } from './exit-codes.ts';
+import type { LoadingState } from './loading-progress.ts';
 import { run } from './run.ts';
 import { SIGNAL_ECHO_MS } from './stop-signal.ts';
 import type { StandardStreams } from './streams.ts';
@@ -20,6 +21,8 @@ class FakeProcess implements CommandContext {
   readonly exits: number[] = [];
   started: NodeOptions | null = null;
   startError: unknown = null;
+  /** How far loading is, each 1.5 s later than the one before. */
+  loading: readonly LoadingState[] = [];
   stopCount = 0;
   timeMs = 0;
   /** Ends the node's stop. */
@@ -44,8 +47,12 @@ class FakeProcess implements CommandContext {
   readonly onSignal = (signal: StopSignal, listener: () => void): void => {
     this.#listeners.set(signal, listener);
   };
-  readonly startNode = (options: NodeOptions): Promise<ServedNode> => {
+  readonly startNode = (options: NodeOptions, onLoading: (state: LoadingState) => void): Promise<ServedNode> => {
     this.started = options;
+    for (const state of this.loading) {
+      this.timeMs += 1500;
+      onLoading(state);
+    }
     if (this.startError !== null) return Promise.reject(this.startError);
     const stop = (): Promise<void> => {
       this.stopCount += 1;
@@ -60,6 +67,7 @@ class FakeProcess implements CommandContext {
       host: options.host,
       port: options.port || 4321,
       description: 'a test',
+      loaded: this.loading.length === 0 ? null : { itemCount: 1000, durationMs: 4500 },
       failure,
       leave: () => Promise.resolve(),
       stop,
@@ -148,6 +156,21 @@ describe('serve', () => {
     expect(await exitCode).toBe(0);
     expect(fake.exits).toEqual([]);
     expect(fake.error).toBe('');
+  });
+
+  test('says how far it is while it loads what is on disk, and what that was', async () => {
+    const fake = new FakeProcess();
+    const totalBytes = 30 * 1024 ** 2;
+    fake.loading = [
+      { bytes: 0, totalBytes, itemCount: 0 },
+      { bytes: 10 * 1024 ** 2, totalBytes, itemCount: 300 },
+      { bytes: totalBytes, totalBytes, itemCount: 1000 },
+    ];
+    void run(['serve', '--data-dir', '/var/lib/shoal', '--fsync', 'always'], fake);
+    await fake.written('runtime');
+    expect(fake.error).toBe('shoal: loading: 33% of 30mb, 300 items\n');
+    expect(fake.out).toStartWith('shoal 1.2.3 ready on ');
+    expect(fake.out).toContain('\n  data        /var/lib/shoal, log, fsync always; 1000 items loaded in 4.5 s\n');
   });
 
   test('a node that dies is stopped, and its error ends the process', async () => {

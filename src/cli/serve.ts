@@ -1,9 +1,10 @@
 /** `shoal serve`: options in, a running node, a clean stop at the first signal. */
 import { loadOptions } from '../config/load.ts';
 import { OPTION_KEYS, OPTIONS } from '../config/options.ts';
-import type { CommandContext, CommandModule } from './command.ts';
+import type { CommandContext, CommandModule, ServedNode } from './command.ts';
 import { ExitCode } from './exit-codes.ts';
 import { parseFlags } from './flags.ts';
+import { LoadingProgress } from './loading-progress.ts';
 import { exposureWarning, readyText } from './ready-text.ts';
 import { serveHelp } from './serve-help.ts';
 import { onStopSignal } from './stop-signal.ts';
@@ -30,7 +31,13 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
 
   // Listened to before the node starts: a signal that comes while memory is reserved is not lost.
   const stopAsked = new Promise<void>((resolve) => onStopSignal(context, () => resolve()));
-  const node = await context.startNode(options);
+  const loading = new LoadingProgress(context);
+  let node: ServedNode;
+  try {
+    node = await context.startNode(options, (state) => loading.update(state));
+  } finally {
+    loading.end();
+  }
   context.writeOut(readyText(context.version, node, options));
   const exposure = exposureWarning(options);
   if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);

@@ -104,6 +104,7 @@ export async function startInlineNode(
     port: listener.port,
     description: `${runtimeText()}, ${network.name}`,
     store: host.handle,
+    loaded: disk?.loaded ?? null,
     failure: new Promise(() => {
       // A fault of this thread is the caller's own.
     }),

@@ -1,6 +1,7 @@
 /** A node that runs, and what every kind of node is started from. `start-node.ts` starts one. */
 import type { NodeOptions } from '../config/node-options.ts';
 import { currentRuntime } from '../io/select-transport.ts';
+import type { RecoveryReport } from '../persistence/data-set.ts';
 import type { StoreHandle } from '../store/memory.ts';
 import type { NodeEnvironment } from './environment.ts';
 import type { NodeIdentity } from './node-services.ts';
@@ -14,6 +15,8 @@ export interface RunningNode extends AsyncDisposable {
   readonly description: string;
   /** The memory of its store, for who audits or measures it. */
   readonly store: StoreHandle;
+  /** What was on disk; null where nothing is kept. */
+  readonly loaded: RecoveryReport | null;
   /** Resolves where a data thread has died, which is a bug: the node does not serve any more, and is to be stopped. */
   readonly failure: Promise<Error>;
   /** Has the slots of a node in a cluster moved to others, while it serves. Resolves when it has none, when that cannot be had, or at once where it is in no cluster. */

@@ -23,6 +23,7 @@ const exitCode = await run(process.argv.slice(2), {
       host: options.host,
       port: options.port,
       description: 'stuck',
+      loaded: null,
       failure,
       leave: () => Promise.resolve(),
       stop,

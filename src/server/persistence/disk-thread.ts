@@ -18,6 +18,7 @@ export interface DiskThread {
   readonly state: PersistenceState;
   /** Of the data set. */
   readonly itemVersionSeed: readonly [number, number];
+  readonly loaded: RecoveryReport;
   /** Has what is left written, and ends the thread. Rejects with a ShoalError, when it has ended, where not all is kept. */
   stop(): Promise<void>;
 }
@@ -63,17 +64,19 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
     if (end !== null) throw new ShoalError('DataSetFailed', end);
   };
   return new Promise((resolve, reject) => {
+    let loaded: RecoveryReport | null = null;
     worker.on('message', (report: DiskReport) => {
       switch (report.kind) {
         case 'loading':
           onLoading(report);
           break;
         case 'loaded':
-          sayWhatWasLoaded(report.recovery, start.options.dataDir, log);
+          loaded = report.recovery;
+          sayWhatWasLoaded(loaded, start.options.dataDir, log);
           break;
         case 'ready':
           worker.unref();
-          resolve({ state, itemVersionSeed: report.itemVersionSeed, stop });
+          resolve({ state, itemVersionSeed: report.itemVersionSeed, loaded: loaded!, stop });
           break;
         case 'refused':
           reject(new ShoalError(report.code as ErrorCode, report.message));

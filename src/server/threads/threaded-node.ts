@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
+import type { RecoveryReport } from '../../persistence/data-set.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { ClusterMembership } from '../cluster/cluster-membership.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
@@ -81,6 +82,10 @@ class ControlThread implements RunningNode {
       others.push(this.startThread(thread, 'joining', first.port));
     await Promise.all(others);
     await this.joinCluster();
+  }
+
+  get loaded(): RecoveryReport | null {
+    return this.disk?.loaded ?? null;
   }
 
   leave(): Promise<void> {
