@@ -34,6 +34,10 @@ export class ClientRegistry {
     if (this.sessions.delete(session.id)) this.shared.dismissConnection();
   }
 
+  get(id: number): Session | null {
+    return this.sessions.get(id) ?? null;
+  }
+
   /** All of this thread; safe against removal of the one that was given last. */
   all(): IterableIterator<Session> {
     return this.sessions.values();

@@ -12,6 +12,7 @@ import type { CommandEntry } from './command-table.ts';
 import type { NodeServices } from './node-services.ts';
 import type { BlockedCommand } from './reply-gate/reply-wait.ts';
 import type { Session } from './session.ts';
+import type { UnblockReason } from './threads/questions.ts';
 
 /** All that a command on keys and values needs. */
 export interface KeyspaceContext {
@@ -47,6 +48,8 @@ export interface ConnectionControl {
   readonly runsTransaction: boolean;
   /** Answers the current command later, and nothing else of the session before. False where it may not wait (EXEC): then answer it now. */
   block(session: Session, blocked: BlockedCommand): boolean;
+  /** Ends a wait in a command early, after this batch. False where the session does not wait, or not in a command that ends early. */
+  unblock(session: Session, reason: UnblockReason): boolean;
   /** Ends the session once its replies are sent; its further requests are not read. */
   closeAfterReply(session: Session): void;
   /** Closes another session at once. */

@@ -1,5 +1,6 @@
 /** What handlers and other threads have a data thread do to its connections (`ConnectionControl`), beside answering them. */
 import type { Command } from '../protocol/command.ts';
+import type { Reply } from '../protocol/reply.ts';
 import type { OutputBytes } from '../protocol/output-bytes.ts';
 import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { CommandEntry } from './command-table.ts';
@@ -15,6 +16,7 @@ import type { ReplyWriter } from './reply-writer.ts';
 import { clearSession } from './session-cleanup.ts';
 import type { SessionOutput } from './session-output.ts';
 import type { Session } from './session.ts';
+import type { UnblockReason } from './threads/questions.ts';
 
 export interface ThreadControlParts {
   readonly context: MutableContext;
@@ -49,6 +51,15 @@ export class ThreadControl implements ConnectionControl {
     // A link between nodes carries the requests of many clients: none of them may hold the others up.
     if (this.runsTransaction || session.incoming?.isRunning === true) return false;
     this.parts.replies.block(session, blocked);
+    return true;
+  }
+
+  unblock(session: Session, reason: UnblockReason): boolean {
+    const { blocked } = session;
+    if (blocked === null || !blocked.endsEarly) return false;
+    const answer = reason === 'timeout' ? blocked.answer : (reply: Reply): void => reply.error(UNBLOCKED);
+    session.blocked = { ...blocked, answer, deadlineMs: 0 };
+    this.parts.replies.request();
     return true;
   }
 
@@ -98,3 +109,5 @@ export class ThreadControl implements ConnectionControl {
     this.protocolChanged(session);
   }
 }
+
+const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';

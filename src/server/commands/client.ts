@@ -149,13 +149,17 @@ function unpauseCommand(context: ExecutionContext, _command: Command, reply: Rep
   reply.ok();
 }
 
-/** No command blocks here, so there is never anybody to unblock. */
-function unblockCommand(_context: ExecutionContext, command: Command, reply: Reply): void {
+function unblockCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const id = integerArgument(command, 2);
   if (command.count > 4) reply.error(subcommandSyntax(command));
   else if (command.count === 4 && !command.is(3, 'TIMEOUT') && !command.is(3, 'ERROR')) {
     reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
-  } else if (isNotInteger(integerArgument(command, 2))) reply.error(ErrorText.notAnInteger);
-  else reply.integer(0);
+  } else if (isNotInteger(id)) reply.error(ErrorText.notAnInteger);
+  else {
+    const reason = command.count === 4 && command.is(3, 'ERROR') ? 'error' : 'timeout';
+    const isUnblocked = context.node.threads.everywhere('unblock', { id, reason }).includes(true);
+    reply.integer(isUnblocked ? 1 : 0);
+  }
 }
 
 /** Connections are not evicted here; the flag is kept for CLIENT LIST. */

@@ -149,6 +149,20 @@ describe('WAITAOF', () => {
     expect(connection.exchange('MULTI\r\nWAITAOF 1 0 0\r\nEXEC\r\n')).toEndWith('*1\r\n*2\r\n:0\r\n:0\r\n');
   });
 
+  test('is ended early by CLIENT UNBLOCK', async () => {
+    const node = await KeptThread.start({ fsync: 'everysec' });
+    const [waiting, other] = [node.open(), node.open()];
+    const id = /:(\d+)/.exec(waiting.exchange('CLIENT ID\r\n'))![1]!;
+    waiting.exchange(SET);
+    waiting.receive('WAITAOF 1 0 0\r\nPING\r\n');
+    expect(other.exchange(`CLIENT UNBLOCK ${id}\r\n`)).toBe(':1\r\n');
+    expect(waiting.take()).toBe('*2\r\n:0\r\n:0\r\n+PONG\r\n');
+    waiting.receive('WAITAOF 1 0 0\r\n');
+    expect(other.exchange(`CLIENT UNBLOCK ${id} ERROR\r\n`)).toBe(':1\r\n');
+    expect(waiting.take()).toBe('-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n');
+    expect(other.exchange(`CLIENT UNBLOCK ${id}\r\nCLIENT UNBLOCK 999\r\n`)).toBe(':0\r\n:0\r\n');
+  });
+
   test('behind replies that wait themselves comes after them', async () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();

@@ -30,6 +30,7 @@ function saveCommand(context: ExecutionContext, _command: Command, reply: Reply)
       wait,
       mark,
       deadlineMs: Number.POSITIVE_INFINITY,
+      endsEarly: false,
       answer: (late, outcome) => (outcome === WaitState.over ? late.ok() : late.error(saveFailure(state))),
     });
     // Nothing may wait here; then what was asked for comes in the background.
@@ -88,7 +89,8 @@ function waitForLogCommand(context: ExecutionContext, command: Command, reply: R
     const deadlineMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : node.clock.monotonicMs() + timeoutMs;
     // Redis goes on waiting while a disk fails: it may be mended, and who asks says how long.
     const wait = new LogWait(persistence.state);
-    if (isDone || !context.control.block(session, { wait, mark: mark ?? 0, deadlineMs, answer })) answer(reply);
+    if (isDone || !context.control.block(session, { wait, mark: mark ?? 0, deadlineMs, endsEarly: true, answer }))
+      answer(reply);
     else persistence.state.wake();
   }
 }

@@ -107,6 +107,11 @@ export class ReplyGate {
     this.list(session);
   }
 
+  /** Has all that wait looked at after this batch. */
+  request(): void {
+    this.seenStamp = NO_STAMP;
+  }
+
   /** Looks at all that wait. No batch runs. */
   look(): void {
     if (this.isLooking || this.waiting.length === 0) return;

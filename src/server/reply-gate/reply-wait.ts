@@ -38,6 +38,8 @@ export interface BlockedCommand {
   readonly mark: number;
   /** Monotonic ms after which it is answered all the same; infinite: never. */
   readonly deadlineMs: number;
+  /** CLIENT UNBLOCK may end it before. */
+  readonly endsEarly: boolean;
   /** Writes the reply. `state`: `waiting` where the deadline has passed. */
   answer(reply: Reply, state: WaitState): void;
 }

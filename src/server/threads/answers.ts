@@ -47,6 +47,10 @@ const ANSWERS: Answers = {
     control.resumePaused();
     return null;
   },
+  unblock({ node, control }, { id, reason }) {
+    const session = node.clients.get(id);
+    return session !== null && control.unblock(session, reason);
+  },
 };
 
 export function answer<Q extends Question>(from: Answering, name: Q, ask: Questions[Q]['ask']): Questions[Q]['answer'] {

@@ -20,9 +20,13 @@ export interface Questions {
   readonly pause: { readonly ask: { readonly mode: 'write' | 'all'; readonly untilMs: number }; readonly answer: null };
   /** CLIENT UNPAUSE. */
   readonly unpause: { readonly ask: null; readonly answer: null };
+  /** CLIENT UNBLOCK: whether that session waited in a command, which is answered as if its time were over, or with an error. */
+  readonly unblock: { readonly ask: { readonly id: number; readonly reason: UnblockReason }; readonly answer: boolean };
 }
 
 export type Question = keyof Questions;
+
+export type UnblockReason = 'timeout' | 'error';
 
 export interface ClientLine {
   readonly id: number;
