@@ -5,6 +5,7 @@ import { RawClient, encodeCommand } from '../support/raw-client.ts';
 import { RespClient } from '../support/resp-client.ts';
 import { keysWhere, slotOf } from '../support/slot-keys.ts';
 import { SlotJuggler } from '../support/slot-juggler.ts';
+import type { ForwardingNodes } from '../support/forwarding-nodes.ts';
 import type { ForwardingCase, ForwardingFixture } from './forwarding-contract.ts';
 
 const OK = '+OK\r\n';
@@ -17,6 +18,7 @@ function keysByNode(count: number, prefix: string): string[][] {
 
 const JUGGLED_ROUNDS = 30;
 const JUGGLED_BATCH = 60;
+const SYNC_EVERY_MS = 3;
 
 interface Step {
   readonly words: readonly string[];
@@ -48,28 +50,46 @@ function randomSteps(seed: number, count: number): Step[] {
   });
 }
 
+/** Clients of all nodes, each with keys of its own. */
+async function runRandomMixes(cluster: ForwardingNodes, count: number): Promise<void> {
+  const clients = await Promise.all([0, 1, 2, 0, 1, 2].map((node) => RawClient.connect(cluster.nodes[node]!.port)));
+  await Promise.all(
+    clients.map(async (client, index) => {
+      const steps = randomSteps(index + 1, count);
+      const random = seededRandom(100 + index);
+      for (let at = 0; at < steps.length; ) {
+        const batch = steps.slice(at, at + 1 + Math.floor(random() * 300));
+        at += batch.length;
+        const replies = await client.exchange(batch.map(({ words }) => words));
+        assert.deepEqual(
+          replies,
+          batch.map(({ reply }) => reply),
+        );
+      }
+      client.close();
+    }),
+  );
+}
+
 export const orderCases: readonly ForwardingCase[] = [
   {
     name: 'answers random mixes of own and forwarded requests as one node would, in order',
     async run(fixture) {
-      const cluster = await fixture.start(3);
-      const clients = await Promise.all([0, 1, 2, 0, 1, 2].map((node) => RawClient.connect(cluster.nodes[node]!.port)));
-      await Promise.all(
-        clients.map(async (client, index) => {
-          const steps = randomSteps(index + 1, 1500);
-          const random = seededRandom(100 + index);
-          for (let at = 0; at < steps.length; ) {
-            const batch = steps.slice(at, at + 1 + Math.floor(random() * 300));
-            at += batch.length;
-            const replies = await client.exchange(batch.map(({ words }) => words));
-            assert.deepEqual(
-              replies,
-              batch.map(({ reply }) => reply),
-            );
-          }
-          client.close();
-        }),
-      );
+      await runRandomMixes(await fixture.start(3), 1500);
+    },
+  },
+  {
+    name: 'answers them in order too where the replies to writes wait for a disk',
+    async run(fixture) {
+      const cluster = await fixture.start(3, { keepsData: true });
+      const timer = setInterval(() => {
+        for (const node of cluster.nodes) node.disk!.sync();
+      }, SYNC_EVERY_MS);
+      try {
+        await runRandomMixes(cluster, 400);
+      } finally {
+        clearInterval(timer);
+      }
     },
   },
   {

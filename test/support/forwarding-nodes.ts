@@ -14,8 +14,10 @@ import { assembleDataThread, type Assembly } from '../../src/server/assembly.ts'
 import { systemEnvironment } from '../../src/server/environment.ts';
 import { SharedState } from '../../src/server/threads/shared-state.ts';
 import { SoleThread } from '../../src/server/threads/sole-thread.ts';
+import { CHANGE_LOG_BYTES } from '../../src/store/memory.ts';
 import { Store } from '../../src/store/store.ts';
 import { createStoreMemory } from '../../src/store/store-parts.ts';
+import { ManualDisk } from './manual-disk.ts';
 
 const MEMORY_BYTES = 64 * 1024 * 1024;
 
@@ -25,6 +27,8 @@ export interface ForwardingOptions {
   /** Under which the nodes announce themselves; by default their address. */
   readonly announcedHost?: string;
   readonly limits?: Partial<NodeOptions['limits']>;
+  /** Writes are answered once `ForwardingNode.disk` has them. */
+  readonly keepsData?: boolean;
 }
 
 /** Real time that a test can push forward, for limits of seconds. */
@@ -45,6 +49,8 @@ export class ForwardingNode {
   /** What the node logged as warning or error. */
   readonly complaints: string[] = [];
   readonly clock = new PushedClock();
+  /** Of nodes that keep their data. */
+  readonly disk: ManualDisk | null;
   private listener: Listener | null = null;
   private readonly transport: Transport;
 
@@ -54,14 +60,25 @@ export class ForwardingNode {
     const defaults = defaultOptions();
     const memoryBytes = MEMORY_BYTES;
     const handle = createStoreMemory(
-      { memoryBytes, segmentBytes: 0, threadCount: 1, eviction: 's3fifo', hashSeed: [1, 2] },
+      {
+        memoryBytes,
+        segmentBytes: 0,
+        threadCount: 1,
+        eviction: 's3fifo',
+        hashSeed: [1, 2],
+        changeLogBytes: CHANGE_LOG_BYTES,
+      },
       adviseHugePages,
     );
+    const shared = SharedState.create(1);
+    this.disk =
+      options.keepsData === true ? new ManualDisk(handle, shared, () => this.assembly.thread.mailArrived()) : null;
     this.assembly = assembleDataThread({
       options: {
         ...defaults,
         memoryBytes,
         password: options.password ?? '',
+        persistence: { ...defaults.persistence, mode: 'log', fsync: 'always' },
         cluster: { ...defaults.cluster, name: 'test', redirect: options.redirect ?? 'forward' },
         limits: { ...defaults.limits, ...options.limits },
       },
@@ -82,13 +99,13 @@ export class ForwardingNode {
         host: '127.0.0.1',
         port: 0,
       },
-      shared: SharedState.create(1),
+      shared,
       threads: new SoleThread(() => ({ node: this.assembly.services, control: this.assembly.thread.control })),
       mail: null,
       transport,
       slots: this.slots,
       itemVersionSeed: [3, 4],
-      persistence: null,
+      persistence: this.disk?.state ?? null,
     });
   }
 

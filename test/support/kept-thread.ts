@@ -1,33 +1,26 @@
-/**
- * A real data thread without sockets, of a node that keeps its data, and a disk that does what a test says: it writes when it is told to, falls
- * behind, fails.
- */
-import { ChangeLog, type ChangeConsumer } from '../../src/changes/change-log.ts';
+/** A real data thread without sockets, of a node that keeps its data, and a disk that does what a test says. */
+import type { SlotTable } from '../../src/cluster/slot-table.ts';
 import { defaultOptions } from '../../src/config/options.ts';
 import type { Limits, PersistenceOptions } from '../../src/config/node-options.ts';
-import { PersistenceState, PersistenceStatus } from '../../src/persistence/persistence-state.ts';
 import { assembleDataThread, type Assembly } from '../../src/server/assembly.ts';
 import { TICK_INTERVAL_MS } from '../../src/server/connection-sweep.ts';
-import { announceProgress } from '../../src/server/threads/progress.ts';
 import { SharedState } from '../../src/server/threads/shared-state.ts';
 import { SoleThread } from '../../src/server/threads/sole-thread.ts';
 import { CHANGE_LOG_BYTES } from '../../src/store/memory.ts';
 import { Store } from '../../src/store/store.ts';
 import { createStoreMemory } from '../../src/store/store-parts.ts';
 import { type FakeConnection, FakeTransport } from './fake-transport.ts';
+import { ManualDisk } from './manual-disk.ts';
 import { ManualEnvironment } from './manual-environment.ts';
 
 export class KeptThread {
   readonly environment = new ManualEnvironment();
-  readonly state = PersistenceState.create();
   readonly assembly: Assembly;
-  /** How often the thread was woken. */
-  wakeCount = 0;
+  readonly disk: ManualDisk;
   private readonly transport = new FakeTransport();
   private readonly shared = SharedState.create(1);
-  private readonly consumer: ChangeConsumer;
 
-  private constructor(persistence: Partial<PersistenceOptions>, limits: Partial<Limits>) {
+  private constructor(persistence: Partial<PersistenceOptions>, limits: Partial<Limits>, slots: SlotTable | null) {
     const defaults = defaultOptions();
     const options = {
       ...defaults,
@@ -43,8 +36,7 @@ export class KeptThread {
       eviction,
       changeLogBytes: CHANGE_LOG_BYTES,
     });
-    this.consumer = new ChangeLog(handle).open(null)!;
-    this.state.setStatus(PersistenceStatus.ok);
+    this.disk = new ManualDisk(handle, this.shared, () => this.assembly.thread.mailArrived());
     this.assembly = assembleDataThread({
       options,
       environment: this.environment,
@@ -62,14 +54,19 @@ export class KeptThread {
       threads: new SoleThread(() => ({ node: this.assembly.services, control: this.assembly.thread.control })),
       mail: null,
       transport: this.transport,
-      slots: null,
+      slots,
       itemVersionSeed: [3, 4],
-      persistence: this.state,
+      persistence: this.disk.state,
     });
   }
 
-  static async start(persistence: Partial<PersistenceOptions> = {}, limits: Partial<Limits> = {}): Promise<KeptThread> {
-    const kept = new KeptThread(persistence, limits);
+  /** `slots`: of a node in a cluster. */
+  static async start(
+    persistence: Partial<PersistenceOptions> = {},
+    limits: Partial<Limits> = {},
+    slots: SlotTable | null = null,
+  ): Promise<KeptThread> {
+    const kept = new KeptThread(persistence, limits, slots);
     await kept.transport.listen({ host: '127.0.0.1', port: 0 }, kept.assembly.thread);
     kept.environment.timers.every(TICK_INTERVAL_MS, () => kept.assembly.sweep.tick());
     return kept;
@@ -77,43 +74,5 @@ export class KeptThread {
 
   open(): FakeConnection {
     return this.transport.open();
-  }
-
-  /** A mark behind all changes so far. */
-  get end(): number {
-    return this.consumer.end;
-  }
-
-  /** The system has all changes before `end`. */
-  write(end = this.end): void {
-    this.state.setWritten(end);
-    this.announce();
-  }
-
-  /** All changes before `end` are safe. */
-  sync(end = this.end): void {
-    this.state.setWritten(end);
-    this.state.setDurable(end);
-    this.announce();
-  }
-
-  fail(reason: string): void {
-    this.state.setFailure(reason);
-    this.state.setStatus(PersistenceStatus.failing);
-    this.announce();
-  }
-
-  /** The disk takes everything again. */
-  mend(): void {
-    this.state.setFailure('');
-    this.state.setStatus(PersistenceStatus.ok);
-    this.sync();
-  }
-
-  announce(): void {
-    announceProgress(this.shared, 1, () => {
-      this.wakeCount += 1;
-      this.assembly.thread.mailArrived();
-    });
   }
 }

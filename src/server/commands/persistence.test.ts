@@ -31,8 +31,8 @@ describe('SAVE', () => {
     expect(connection.exchange('PING\r\nSAVE\r\nPING\r\n')).toBe('+PONG\r\n');
     expect(connection.exchange('PING\r\n')).toBe('');
     expect(node.open().exchange(SET)).toBe('+OK\r\n');
-    node.state.endSave(node.state.wantedTicket, 'done');
-    node.announce();
+    node.disk.state.endSave(node.disk.state.wantedTicket, 'done');
+    node.disk.announce();
     expect(connection.take()).toBe('+OK\r\n+PONG\r\n+PONG\r\n');
     expect(connection.exchange('PING\r\n')).toBe('+PONG\r\n');
   });
@@ -41,15 +41,15 @@ describe('SAVE', () => {
     const node = await KeptThread.start({ mode: 'snapshot' });
     const connection = node.open();
     connection.receive('SAVE\r\n');
-    node.state.setFailure('the disk is full');
-    node.state.endSave(node.state.wantedTicket, 'failed');
-    node.announce();
+    node.disk.state.setFailure('the disk is full');
+    node.disk.state.endSave(node.disk.state.wantedTicket, 'failed');
+    node.disk.announce();
     expect(connection.take()).toBe('-ERR The snapshot could not be written: the disk is full\r\n');
   });
 
   test('is refused while a snapshot is being written, and inside MULTI', async () => {
     const node = await KeptThread.start({ mode: 'snapshot' });
-    node.state.beginSave();
+    node.disk.state.beginSave();
     const connection = node.open();
     expect(connection.exchange('SAVE\r\nBGSAVE\r\n')).toBe(
       '-ERR Background save already in progress\r\n-ERR Background save already in progress\r\n',
@@ -63,8 +63,8 @@ describe('SAVE', () => {
     const connection = node.open();
     connection.receive('SAVE\r\n');
     connection.close();
-    node.state.endSave(node.state.wantedTicket, 'done');
-    node.announce();
+    node.disk.state.endSave(node.disk.state.wantedTicket, 'done');
+    node.disk.announce();
     expect(connection.take()).toBe('');
   });
 
@@ -72,8 +72,8 @@ describe('SAVE', () => {
     const node = await KeptThread.start({ mode: 'snapshot' });
     const connection = node.open();
     expect(connection.exchange('CLIENT REPLY SKIP\r\nSAVE\r\nPING\r\n')).toBe('');
-    node.state.endSave(node.state.wantedTicket, 'done');
-    node.announce();
+    node.disk.state.endSave(node.disk.state.wantedTicket, 'done');
+    node.disk.announce();
     expect(connection.take()).toBe('+PONG\r\n');
   });
 });
@@ -84,14 +84,14 @@ describe('BGSAVE and BGREWRITEAOF', () => {
     const connection = node.open();
     expect(connection.exchange('BGSAVE\r\n')).toBe('+Background saving started\r\n');
     expect(connection.exchange('BGREWRITEAOF\r\n')).toBe('+Background append only file rewriting started\r\n');
-    expect(node.state.wantedTicket).toBe(2);
+    expect(node.disk.state.wantedTicket).toBe(2);
   });
 
   test('one that is to come behind another is scheduled, as is one of a transaction', async () => {
     const node = await KeptThread.start();
     const connection = node.open();
     expect(connection.exchange('MULTI\r\nBGSAVE\r\nEXEC\r\n')).toEndWith('*1\r\n+Background saving scheduled\r\n');
-    node.state.beginSave();
+    node.disk.state.beginSave();
     expect(connection.exchange('BGSAVE SCHEDULE\r\n')).toBe('+Background saving scheduled\r\n');
     expect(connection.exchange('BGREWRITEAOF\r\n')).toBe('+Background append only file rewriting scheduled\r\n');
   });
@@ -106,7 +106,7 @@ describe('BGSAVE and BGREWRITEAOF', () => {
 
 test('LASTSAVE is when the last snapshot was complete', async () => {
   const node = await KeptThread.start();
-  node.state.setFigure(Figure.lastSaveMs, 1_700_000_123_456);
+  node.disk.state.setFigure(Figure.lastSaveMs, 1_700_000_123_456);
   expect(node.open().exchange('LASTSAVE\r\n')).toBe(':1700000123\r\n');
 });
 
@@ -115,11 +115,11 @@ describe('WAITAOF', () => {
     const node = await KeptThread.start({ fsync: 'everysec' });
     const connection = node.open();
     expect(connection.exchange(`${SET}WAITAOF 1 0 0\r\n`)).toBe('+OK\r\n');
-    const ofBatch = node.end;
+    const ofBatch = node.disk.end;
     node.open().exchange(frame('SET', 'other', 'v'));
-    node.write();
+    node.disk.write();
     expect(connection.take()).toBe('');
-    node.sync(ofBatch);
+    node.disk.sync(ofBatch);
     expect(connection.take()).toBe('*2\r\n:1\r\n:0\r\n');
     expect(connection.exchange('WAITAOF 1 0 0\r\n')).toBe('*2\r\n:1\r\n:0\r\n');
   });
@@ -169,7 +169,7 @@ describe('WAITAOF', () => {
     expect(connection.exchange(`${SET}WAITAOF 1 0 100\r\n`)).toBe('');
     node.environment.advance(200);
     expect(connection.take()).toBe('');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK\r\n*2\r\n:0\r\n:0\r\n');
   });
 
@@ -194,8 +194,8 @@ describe('INFO persistence and CONFIG', () => {
     const node = await KeptThread.start({ fsync: 'everysec' });
     const connection = node.open();
     connection.exchange(SET.repeat(3));
-    node.write(node.end - 1);
-    node.state.setFigure(Figure.savedSequence, 1);
+    node.disk.write(node.disk.end - 1);
+    node.disk.state.setFigure(Figure.savedSequence, 1);
     const fields = fieldsOf(connection.exchange('INFO persistence\r\n'));
     expect(Object.fromEntries(fields)).toMatchObject({
       loading: '0',
@@ -212,7 +212,7 @@ describe('INFO persistence and CONFIG', () => {
 
   test('tell of a failure', async () => {
     const node = await KeptThread.start();
-    node.fail('the disk is full');
+    node.disk.fail('the disk is full');
     expect(Object.fromEntries(fieldsOf(node.open().exchange('INFO persistence\r\n')))).toMatchObject({
       aof_last_write_status: 'err',
       shoal_persistence_status: 'failing',

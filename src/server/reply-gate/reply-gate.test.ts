@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { frame } from '../../../test/support/fake-node.ts';
 import { KeptThread } from '../../../test/support/kept-thread.ts';
+import { OWNED, ServingRight, SlotTable } from '../../cluster/slot-table.ts';
+import { SLOT_COUNT } from '../../topology/slots.ts';
 
 const KIB = 1024;
 const SET = frame('SET', 'k', 'v');
@@ -10,18 +12,18 @@ describe('with fsync always', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();
     expect(connection.exchange(SET)).toBe('');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK\r\n');
-    expect(node.wakeCount).toBe(1);
+    expect(node.disk.wakeCount).toBe(1);
   });
 
   test('a step that is not far enough lets nobody go, the next one does', async () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();
     connection.receive(SET);
-    node.sync(node.end - 1);
+    node.disk.sync(node.disk.end - 1);
     expect(connection.take()).toBe('');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK\r\n');
   });
 
@@ -29,7 +31,7 @@ describe('with fsync always', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();
     connection.receive(SET);
-    node.write();
+    node.disk.write();
     expect(connection.take()).toBe('');
   });
 
@@ -40,7 +42,7 @@ describe('with fsync always', () => {
     expect(connection.take()).toBe('');
     expect(connection.paused).toBe(false);
     const before = connection.writeCount;
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK\r\n$1\r\nv\r\n:1\r\n:2\r\n');
     expect(connection.writeCount).toBe(before + 1);
   });
@@ -49,11 +51,11 @@ describe('with fsync always', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();
     connection.receive(frame('INCR', 'n'));
-    const first = node.end;
+    const first = node.disk.end;
     connection.receive(frame('GET', 'n')).receive(frame('INCR', 'n')).receive('PING\r\n');
-    node.sync(first);
+    node.disk.sync(first);
     expect(connection.take()).toBe(':1\r\n$1\r\n1\r\n');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe(':2\r\n+PONG\r\n');
   });
 
@@ -69,7 +71,7 @@ describe('with fsync always', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const writer = node.open();
     writer.receive(frame('SET', 'k', 'v', 'PX', '100'));
-    node.sync();
+    node.disk.sync();
     node.environment.advance(200);
     expect(node.open().exchange(frame('GET', 'k'))).toBe('$-1\r\n');
   });
@@ -80,7 +82,7 @@ describe('with fsync always', () => {
     expect(connection.exchange('MULTI\r\n')).toBe('+OK\r\n');
     expect(connection.exchange(SET)).toBe('+QUEUED\r\n');
     expect(connection.exchange('EXEC\r\n')).toBe('');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('*1\r\n+OK\r\n');
   });
 
@@ -89,7 +91,7 @@ describe('with fsync always', () => {
     const connection = node.open();
     connection.receive('CLIENT REPLY OFF\r\n').receive(SET);
     expect(connection.exchange('CLIENT REPLY ON\r\n')).toBe('');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK\r\n');
   });
 
@@ -101,7 +103,7 @@ describe('with fsync always', () => {
     connection.receive(frame('INCR', 'n') + frame('PUBLISH', 'c', 'own') + frame('INCR', 'n'));
     node.open().exchange(frame('PUBLISH', 'c', 'other'));
     expect(connection.take()).toBe('');
-    node.sync();
+    node.disk.sync();
     const message = (text: string): string => `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$${text.length}\r\n${text}\r\n`;
     expect(connection.take()).toBe(`:1\r\n:1\r\n${message('own')}:2\r\n${message('other')}`);
   });
@@ -112,7 +114,7 @@ describe('with fsync always', () => {
     connection.receive(`${SET}QUIT\r\n`);
     node.environment.advance(60_000);
     expect(connection.state).toBe('open');
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK\r\n+OK\r\n');
     expect(connection.state).toBe('ended');
   });
@@ -129,13 +131,13 @@ describe('with fsync always', () => {
     // The peer can do nothing about it, so it is not closed for that.
     node.environment.advance(30_000);
     expect(connection.state).toBe('open');
-    node.sync();
+    node.disk.sync();
     expect(connection.paused).toBe(false);
     const begun = connection.take();
     expect(begun).toStartWith('+OK\r\n$20480\r\n');
     // A request that was held up is another write.
     expect(begun).not.toContain(':1\r\n');
-    node.sync();
+    node.disk.sync();
     const value = `$20480\r\n${'x'.repeat(20 * KIB)}\r\n`;
     expect(begun + connection.take()).toBe(`+OK\r\n${value.repeat(5)}:1\r\n`);
   });
@@ -147,7 +149,7 @@ describe('with fsync always', () => {
     expect(connection.paused).toBe(true);
     let received = '';
     for (let round = 0; round < 3; round += 1) {
-      node.sync();
+      node.disk.sync();
       received += connection.take();
     }
     expect(received).toBe(Array.from({ length: 100 }, (_, index) => `:${index + 1}\r\n`).join(''));
@@ -159,7 +161,7 @@ describe('with fsync always', () => {
     const connection = node.open();
     connection.receive(SET).receive(frame('INCR', 'n'));
     connection.room = 3;
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('+OK');
     connection.drain();
     expect(connection.take()).toBe('\r\n:1\r\n');
@@ -169,14 +171,14 @@ describe('with fsync always', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();
     connection.receive(frame('INCR', 'n'));
-    const first = node.end;
+    const first = node.disk.end;
     connection.receive(frame('INCR', 'n'));
     connection.room = 0;
     connection.retains = true;
-    node.sync(first);
+    node.disk.sync(first);
     expect(connection.take()).toBe(':1\r\n');
     connection.retains = false;
-    node.sync();
+    node.disk.sync();
     expect(connection.take()).toBe('');
     connection.drain();
     expect(connection.take()).toBe(':2\r\n');
@@ -188,7 +190,7 @@ describe('with fsync always', () => {
     gone.receive(SET);
     stays.receive(SET);
     gone.close();
-    node.sync();
+    node.disk.sync();
     expect([gone.take(), stays.take()]).toEqual(['', '+OK\r\n']);
   });
 
@@ -201,6 +203,38 @@ describe('with fsync always', () => {
   });
 });
 
+describe('of a node in a cluster', () => {
+  /** All slots are its own, for a second. */
+  function ownSlots(): SlotTable {
+    const slots = SlotTable.create();
+    slots.apply({ epoch: 1, selfIndex: 0, words: new Int32Array(SLOT_COUNT).fill(OWNED) });
+    slots.setServeUntil(1000, ServingRight.lease);
+    return slots;
+  }
+
+  test('replies leave only while the node may serve', async () => {
+    const node = await KeptThread.start({ fsync: 'always' }, {}, ownSlots());
+    const [early, late] = [node.open(), node.open()];
+    early.receive(SET);
+    node.environment.advance(500);
+    node.disk.sync();
+    expect(early.take()).toBe('+OK\r\n');
+    late.receive(SET);
+    node.environment.advance(600);
+    node.disk.sync();
+    expect([late.take(), late.state]).toEqual(['', 'destroyed']);
+  });
+
+  test('what was read behind a write counts as well', async () => {
+    const node = await KeptThread.start({ fsync: 'always' }, {}, ownSlots());
+    const connection = node.open();
+    connection.receive(frame('FLUSHALL')).receive(frame('GET', 'k'));
+    node.environment.advance(1100);
+    node.disk.sync();
+    expect([connection.take(), connection.state]).toEqual(['', 'destroyed']);
+  });
+});
+
 describe('with another fsync', () => {
   test('nothing waits as long as the disk keeps up', async () => {
     const node = await KeptThread.start({ fsync: 'everysec' });
@@ -210,24 +244,24 @@ describe('with another fsync', () => {
 
   test('who writes while the disk is far behind waits until it has that, and sends no more meanwhile', async () => {
     const node = await KeptThread.start({ fsync: 'everysec' });
-    node.state.setHolding(true);
+    node.disk.state.setHolding(true);
     const connection = node.open();
     expect(connection.exchange(SET)).toBe('');
     expect(connection.paused).toBe(true);
     expect(node.open().exchange(frame('GET', 'k'))).toBe('$1\r\nv\r\n');
-    node.write();
+    node.disk.write();
     expect(connection.take()).toBe('+OK\r\n');
     expect(connection.paused).toBe(false);
   });
 
   test('a disk that does not move at all holds nobody up for longer than a second', async () => {
     const node = await KeptThread.start({ fsync: 'everysec' });
-    node.state.setHolding(true);
+    node.disk.state.setHolding(true);
     node.open().receive(SET);
     const connection = node.open();
     connection.receive(SET);
     node.environment.advance(900);
-    node.write(node.end - 1);
+    node.disk.write(node.disk.end - 1);
     node.environment.advance(900);
     expect(connection.take()).toBe('');
     node.environment.advance(200);
@@ -242,7 +276,7 @@ describe('a disk that fails', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const [connection, reader] = [node.open(), node.open()];
     connection.receive(SET);
-    node.fail('the disk is full');
+    node.disk.fail('the disk is full');
     expect([connection.take(), connection.state]).toEqual(['', 'destroyed']);
     expect(reader.exchange(frame('GET', 'k'))).toBe('$1\r\nv\r\n');
     expect(node.environment.lines.map(({ message }) => message)).toEqual([
@@ -254,8 +288,8 @@ describe('a disk that fails', () => {
     const node = await KeptThread.start({ fsync: 'always' });
     const connection = node.open();
     connection.receive(SET);
-    node.state.setDurable(node.end);
-    node.fail('the disk is full');
+    node.disk.state.setDurable(node.disk.end);
+    node.disk.fail('the disk is full');
     expect([connection.take(), connection.state]).toEqual(['+OK\r\n', 'open']);
   });
 
@@ -264,11 +298,11 @@ describe('a disk that fails', () => {
       const node = await KeptThread.start({ mode });
       const connection = node.open();
       connection.exchange(SET);
-      node.fail('the disk is full');
+      node.disk.fail('the disk is full');
       expect(connection.exchange(SET + frame('GET', 'k'))).toBe(`${MISCONF}$1\r\nv\r\n`);
       expect(connection.exchange('PING\r\n')).toBe(MISCONF);
       expect(connection.exchange(frame('DEL', 'k'))).toBe(MISCONF);
-      node.mend();
+      node.disk.mend();
       expect(connection.exchange(SET + 'PING\r\n')).toBe('+OK\r\n+PONG\r\n');
     }
   });
@@ -277,7 +311,7 @@ describe('a disk that fails', () => {
     const node = await KeptThread.start();
     const connection = node.open();
     connection.exchange(`MULTI\r\n${SET}`);
-    node.fail('the disk is full');
+    node.disk.fail('the disk is full');
     expect(connection.exchange('EXEC\r\n')).toStartWith('-EXECABORT Transaction discarded because of: MISCONF');
     expect(connection.exchange('EXISTS k\r\n')).toBe(':0\r\n');
   });
@@ -286,7 +320,7 @@ describe('a disk that fails', () => {
     const node = await KeptThread.start({ fsync: 'always', onFailure: 'go-on' });
     const connection = node.open();
     connection.receive(SET);
-    node.fail('the disk is full');
+    node.disk.fail('the disk is full');
     expect(connection.take()).toBe('+OK\r\n');
     expect(connection.exchange(SET + 'PING\r\n')).toBe('+OK\r\n+PONG\r\n');
   });

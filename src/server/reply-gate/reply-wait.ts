@@ -41,5 +41,5 @@ export interface BlockedCommand {
   /** CLIENT UNBLOCK may end it before. */
   readonly endsEarly: boolean;
   /** Writes the reply. `state`: `waiting` where the deadline has passed. */
-  answer(reply: Reply, state: WaitState): void;
+  readonly answer: (reply: Reply, state: WaitState) => void;
 }

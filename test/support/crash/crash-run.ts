@@ -12,6 +12,7 @@ import { CrashLane } from './crash-lane.ts';
 const LANE_COUNT = 6;
 const LIFE_MS_MIN = 20;
 const LIFE_MS_MAX = 500;
+const SERVE = ['serve', '--port', '0', '--memory', '64mb', '--eviction', 'noeviction', '--fsync', 'always'];
 /** Of a node's life, part in which somebody asks for a snapshot. */
 const SNAPSHOT_PART = 0.4;
 
@@ -36,10 +37,7 @@ export async function runCrashes({ folder, rounds, seed, args, onRound }: CrashR
   const lanes = Array.from({ length: LANE_COUNT }, (_, lane) => new CrashLane(lane, new Random(seed * 100 + lane)));
   const confirmed = (): number => lanes.reduce((sum, lane) => sum + lane.confirmedCount, 0);
   for (let round = 0; round <= rounds; round += 1) {
-    await using node = new ShoalProcess([
-      ...['serve', '--port', '0', '--memory', '64mb', '--eviction', 'noeviction'],
-      ...['--data-dir', folder, '--fsync', 'always', ...args],
-    ]);
+    await using node = new ShoalProcess([...SERVE, '--data-dir', folder, ...args]);
     const port = await node.ready();
     const problems = (await Promise.all(lanes.map((lane) => lane.check(port)))).flat();
     if (problems.length > 0) return { confirmedCount: confirmed(), problems };
