@@ -28,9 +28,11 @@ export interface CommandEntry {
 export interface ServedNode extends ReadyNode {
   /** Resolves where the node cannot go on: a bug. */
   readonly failure: Promise<Error>;
+  /** Resolves where a client asks it to stop, and whether what is not saved yet is to be. */
+  readonly stopAsked: Promise<'save' | 'discard'>;
   /** Has what it serves in a cluster moved to other nodes. */
   leave(): Promise<void>;
-  stop(): Promise<void>;
+  stop(last: 'save' | 'discard'): Promise<void>;
 }
 
 /** A stream that people see while the command runs. */

@@ -69,6 +69,7 @@ class FakeProcess implements CommandContext {
       description: 'a test',
       loaded: this.loading.length === 0 ? null : { itemCount: 1000, durationMs: 4500 },
       failure,
+      stopAsked: new Promise(() => undefined),
       leave: () => Promise.resolve(),
       stop,
     });

@@ -30,7 +30,7 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
   for (const warning of warnings) context.writeError(`shoal: warning: ${warning}\n`);
 
   // Listened to before the node starts: a signal that comes while memory is reserved is not lost.
-  const stopAsked = new Promise<void>((resolve) => onStopSignal(context, () => resolve()));
+  const stopAsked = new Promise<'save'>((resolve) => onStopSignal(context, () => resolve('save')));
   const loading = new LoadingProgress(context);
   let node: ServedNode;
   try {
@@ -42,13 +42,13 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
   const exposure = exposureWarning(options);
   if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);
 
-  const failure = await Promise.race([stopAsked, node.failure]);
-  if (failure === undefined && options.cluster.coordinators !== '' && options.cluster.leave === 'drain') {
+  const end = await Promise.race([stopAsked, node.stopAsked, node.failure]);
+  if (!(end instanceof Error) && options.cluster.coordinators !== '' && options.cluster.leave === 'drain') {
     context.writeOut('leaving the cluster…\n');
     await node.leave();
   }
   context.writeOut('stopping…\n');
-  await node.stop();
-  if (failure instanceof Error) throw failure;
+  await node.stop(end === 'discard' ? 'discard' : 'save');
+  if (end instanceof Error) throw end;
   return ExitCode.ok;
 }

@@ -14,7 +14,7 @@
  *     8        wanted       tickets given out to those who asked for a snapshot                             any, adds
  *     9        done         all tickets up to this one have a snapshot                                      disk
  *     10       failed       the last ticket whose snapshot failed                                           disk
- *     11       stop         1: the disk thread is to end                                                    any
+ *     11       stop         1: the disk thread is to end, 2: and needs not save before                      any
  *     16       wake         0: the disk thread sleeps, or is about to; 1: it has been woken                 any
  *     32 …     Float64, see Figure: a cache line after the words that are waited for
  *     then     the failure's text, UTF-8
@@ -71,6 +71,8 @@ export type Figure = (typeof Figure)[keyof typeof Figure];
 /** What became of a snapshot that was asked for. */
 export type SaveOutcome = 'pending' | 'done' | 'failed';
 export type LastSave = 'none' | 'done' | 'failed';
+/** What becomes of changes since the last snapshot when a node stops that keeps no log. */
+export type LastWill = 'save' | 'discard';
 
 const AT_WRITTEN = 0;
 const AT_DURABLE = 1;
@@ -84,6 +86,8 @@ const AT_WANTED = 8;
 const AT_DONE = 9;
 const AT_FAILED = 10;
 const AT_STOP = 11;
+const STOP_SAVE = 1;
+const STOP_DISCARD = 2;
 const AT_WAKE = 16;
 const WORD_COUNT = 32;
 const FIGURE_COUNT = 24;
@@ -193,14 +197,18 @@ export class PersistenceState {
     if (Atomics.exchange(this.words, AT_WAKE, 1) === 0) Atomics.notify(this.words, AT_WAKE);
   }
 
-  /** Asks the disk thread to write what is left and end. */
-  requestStop(): void {
-    Atomics.store(this.words, AT_STOP, 1);
+  /** Asks the disk thread to write what is left and end; `discard`: where only snapshots are kept, without a last one. */
+  requestStop(last: LastWill = 'save'): void {
+    Atomics.store(this.words, AT_STOP, last === 'save' ? STOP_SAVE : STOP_DISCARD);
     this.wake();
   }
 
   get isStopping(): boolean {
-    return Atomics.load(this.words, AT_STOP) === 1;
+    return Atomics.load(this.words, AT_STOP) !== 0;
+  }
+
+  get lastWill(): LastWill {
+    return Atomics.load(this.words, AT_STOP) === STOP_DISCARD ? 'discard' : 'save';
   }
 
   // For the disk thread alone.

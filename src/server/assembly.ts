@@ -51,6 +51,8 @@ export interface AssemblyParts {
   readonly itemVersionSeed: readonly [number, number];
   /** How far the disk is; null where nothing is kept. */
   readonly persistence: PersistenceState | null;
+  /** See `NodeServices`; left out: null. */
+  readonly askToStop?: NodeServices['askToStop'];
 }
 
 export interface Assembly {
@@ -92,6 +94,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     cluster,
     topologyWaits: new TopologyWaits(output, new ShoalWriter(Number.MAX_SAFE_INTEGER, errorMeaning)),
     persistence,
+    askToStop: parts.askToStop ?? null,
   };
   store.visibleSlots = cluster;
   const context = new MutableContext(store, limits, services, environment.random01);

@@ -1,6 +1,7 @@
 /** A node whose one data thread is the caller's own: inside an application or a test, and wherever there is no other way. */
 import { newTransport, type StreamTransportName } from '../io/select-transport.ts';
 import type { Listener, Transport } from '../io/transport.ts';
+import type { LastWill } from '../persistence/persistence-state.ts';
 import { Store } from '../store/store.ts';
 import { SlotTable } from '../cluster/slot-table.ts';
 import { assembleDataThread, type Assembly } from './assembly.ts';
@@ -29,13 +30,17 @@ export async function startInlineNode(
     await host.stop();
     throw error;
   }
-  const stopStore = async (): Promise<void> => {
+  const stopStore = async (last: LastWill): Promise<void> => {
     try {
-      await disk?.stop();
+      await disk?.stop(last);
     } finally {
       await host.stop();
     }
   };
+  let askToStop: (last: LastWill) => void = () => {};
+  const stopAsked = new Promise<LastWill>((resolve) => {
+    askToStop = resolve;
+  });
   const assembly: Assembly = assembleDataThread({
     ...start,
     itemVersionSeed: disk?.itemVersionSeed ?? start.itemVersionSeed,
@@ -46,12 +51,13 @@ export async function startInlineNode(
     mail: null,
     transport: network,
     slots,
+    askToStop: start.isProcess ? askToStop : null,
   });
   let listener: Listener;
   try {
     listener = await network.listen({ host: options.host, port: options.port }, assembly.thread);
   } catch (error) {
-    await stopStore();
+    await stopStore('save');
     throw error;
   }
   identity.host = listener.host;
@@ -80,7 +86,7 @@ export async function startInlineNode(
       });
     } catch (error) {
       await listener.close();
-      await stopStore();
+      await stopStore('save');
       throw error;
     }
   }
@@ -89,13 +95,13 @@ export async function startInlineNode(
     janitor?.tick(environment.clock.nowMs());
   });
   let stopping: Promise<void> | null = null;
-  const stop = (): Promise<void> => {
+  const stop = (last: LastWill = 'save'): Promise<void> => {
     stopping ??= (async () => {
       timer.stop();
       await membership?.stop();
       assembly.thread.stop();
       await listener.close();
-      await stopStore();
+      await stopStore(last);
     })();
     return stopping;
   };
@@ -108,8 +114,9 @@ export async function startInlineNode(
     failure: new Promise(() => {
       // A fault of this thread is the caller's own.
     }),
+    stopAsked,
     leave: () => membership?.leave() ?? Promise.resolve(),
     stop,
-    [Symbol.asyncDispose]: stop,
+    [Symbol.asyncDispose]: () => stop(),
   };
 }

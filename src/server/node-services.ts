@@ -4,6 +4,7 @@
 import type { NodeOptions } from '../config/node-options.ts';
 import type { ThreadCluster } from './cluster/thread-cluster.ts';
 import type { TopologyWaits } from './cluster/topology-waits.ts';
+import type { LastWill } from '../persistence/persistence-state.ts';
 import type { ClientPause } from './client-pause.ts';
 import type { ClientRegistry } from './client-registry.ts';
 import type { CommandStatistics } from './command-statistics.ts';
@@ -39,6 +40,8 @@ export interface NodeServices {
   readonly topologyWaits: TopologyWaits;
   /** Null where nothing is kept on disk. */
   readonly persistence: ThreadPersistence | null;
+  /** Asks whoever started the node to stop it; null where the node is a part of an application. */
+  readonly askToStop: ((last: LastWill) => void) | null;
 }
 
 export interface NodeIdentity {

@@ -2,6 +2,7 @@
 import type { NodeOptions } from '../config/node-options.ts';
 import { currentRuntime } from '../io/select-transport.ts';
 import type { RecoveryReport } from '../persistence/data-set.ts';
+import type { LastWill } from '../persistence/persistence-state.ts';
 import type { StoreHandle } from '../store/memory.ts';
 import type { NodeEnvironment } from './environment.ts';
 import type { NodeIdentity } from './node-services.ts';
@@ -19,13 +20,15 @@ export interface RunningNode extends AsyncDisposable {
   readonly loaded: RecoveryReport | null;
   /** Resolves where a data thread has died, which is a bug: the node does not serve any more, and is to be stopped. */
   readonly failure: Promise<Error>;
+  /** Resolves where a client asks the node to stop (SHUTDOWN), and how: whoever started it is to do so. Never for a node inside an application. */
+  readonly stopAsked: Promise<LastWill>;
   /** Has the slots of a node in a cluster moved to others, while it serves. Resolves when it has none, when that cannot be had, or at once where it is in no cluster. */
   leave(): Promise<void>;
   /**
    * Stops accepting, closes every connection, writes what is to be kept, stops all threads. Resolves when the port is free; safe to call again. Rejects, when
-   * all has stopped, with a ShoalError where not all could be kept.
+   * all has stopped, with a ShoalError where not all could be kept. `last`: of changes since the last snapshot; 'save' by default.
    */
-  stop(): Promise<void>;
+  stop(last?: LastWill): Promise<void>;
 }
 
 export interface NodeStart {
@@ -34,6 +37,8 @@ export interface NodeStart {
   readonly identity: NodeIdentity;
   /** For a node that finds none on disk. */
   readonly itemVersionSeed: readonly [number, number];
+  /** The process is nothing but this node. */
+  readonly isProcess: boolean;
   /** Called while what is on disk is loaded. */
   readonly onLoading: (progress: LoadingProgress) => void;
 }

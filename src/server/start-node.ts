@@ -57,6 +57,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
       port: options.port,
     },
     itemVersionSeed: await itemVersionSeed(options),
+    isProcess: parts.ownThreads ?? false,
     onLoading: parts.onLoading ?? (() => {}),
   };
   warnOfDescriptorLimit(options, environment);

@@ -2,6 +2,7 @@
 import type { SlotTable } from '../../src/cluster/slot-table.ts';
 import { defaultOptions } from '../../src/config/options.ts';
 import type { Limits, PersistenceOptions } from '../../src/config/node-options.ts';
+import type { LastWill } from '../../src/persistence/persistence-state.ts';
 import { assembleDataThread, type Assembly } from '../../src/server/assembly.ts';
 import { TICK_INTERVAL_MS } from '../../src/server/connection-sweep.ts';
 import { SharedState } from '../../src/server/threads/shared-state.ts';
@@ -17,6 +18,8 @@ export class KeptThread {
   readonly environment = new ManualEnvironment();
   readonly assembly: Assembly;
   readonly disk: ManualDisk;
+  /** How clients asked the node to stop. */
+  readonly stopsAsked: LastWill[] = [];
   private readonly transport = new FakeTransport();
   private readonly shared = SharedState.create(1);
 
@@ -57,6 +60,7 @@ export class KeptThread {
       slots,
       itemVersionSeed: [3, 4],
       persistence: this.disk.state,
+      askToStop: (last) => this.stopsAsked.push(last),
     });
   }
 

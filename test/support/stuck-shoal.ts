@@ -25,6 +25,7 @@ const exitCode = await run(process.argv.slice(2), {
       description: 'stuck',
       loaded: null,
       failure,
+      stopAsked: Promise.withResolvers<never>().promise,
       leave: () => Promise.resolve(),
       stop,
     });

@@ -240,3 +240,38 @@ describe('INFO persistence and CONFIG', () => {
     expect(fieldsOf(node.open().exchange('INFO clients\r\n')).get('blocked_clients')).toBe('1');
   });
 });
+
+describe('SHUTDOWN', () => {
+  test('of a node inside an application is refused', async () => {
+    await using node = await startFakeNode();
+    expect(node.open().exchange('SHUTDOWN\r\nSHUTDOWN NOSAVE\r\n')).toBe(
+      '-ERR This node is part of an application, which stops it\r\n'.repeat(2),
+    );
+  });
+
+  test('knows its words', async () => {
+    await using node = await startFakeNode();
+    const connection = node.open();
+    for (const words of ['X', 'SAVE NOSAVE', 'NOW ABORT', 'ABORT NOSAVE']) {
+      expect(connection.exchange(`SHUTDOWN ${words}\r\n`)).toBe('-ERR syntax error\r\n');
+    }
+    expect(connection.exchange('SHUTDOWN ABORT\r\n')).toBe('-ERR No shutdown in progress.\r\n');
+    expect(connection.exchange('MULTI\r\nSHUTDOWN\r\n')).toEndWith('-ERR Command not allowed inside a transaction\r\n');
+  });
+
+  test('asks whoever started the node, and is never answered', async () => {
+    const node = await KeptThread.start();
+    const connection = node.open();
+    expect(connection.exchange('SHUTDOWN NOSAVE\r\nPING\r\n')).toBe('');
+    expect(node.open().exchange('SHUTDOWN NOW\r\n')).toBe('');
+    expect(node.stopsAsked).toEqual(['discard', 'save']);
+  });
+
+  test('is refused while the disk takes nothing, unless somebody insists', async () => {
+    const node = await KeptThread.start();
+    node.disk.fail('the disk is full');
+    expect(node.open().exchange('SHUTDOWN\r\n')).toBe('-ERR Errors trying to SHUTDOWN. Check logs.\r\n');
+    expect(node.open().exchange('SHUTDOWN FORCE\r\n')).toBe('');
+    expect(node.stopsAsked).toEqual(['save']);
+  });
+});

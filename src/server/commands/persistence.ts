@@ -1,6 +1,6 @@
 /**
- * What is kept on disk, by Redis's names: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, WAITAOF. A snapshot and a rewritten log are the same thing here, and the
- * disk thread makes them: a data thread asks, and nobody else waits. None of these works where nothing is kept.
+ * What is kept on disk, by Redis's names: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, WAITAOF, SHUTDOWN. A snapshot and a rewritten log are the same thing here, and the
+ * disk thread makes them: a data thread asks, and nobody else waits.
  */
 import type { Command } from '../../protocol/command.ts';
 import { isNotInteger } from '../../protocol/numbers.ts';
@@ -64,6 +64,27 @@ function startSaving({ control }: ExecutionContext, state: PersistenceState, wha
 function lastSaveCommand({ node }: ExecutionContext, _command: Command, reply: Reply): void {
   const lastSaveMs = node.persistence?.state.figure(Figure.lastSaveMs) ?? 0;
   reply.integer(Math.floor((lastSaveMs === 0 ? node.identity.startedAtMs : lastSaveMs) / 1000));
+}
+
+/** Without an answer: the connection ends with the node. */
+function shutdownCommand(context: ExecutionContext, command: Command, reply: Reply): void {
+  const words = new Set<string>();
+  for (let index = 1; index < command.count; index += 1) words.add(command.text(index).toUpperCase());
+  const { persistence, askToStop } = context.node;
+  const isKnown = [...words].every((word) => SHUTDOWN_WORDS.has(word));
+  const isTwofold = words.has('SAVE') && words.has('NOSAVE');
+  if (!isKnown || isTwofold || (words.has('ABORT') && words.size > 1)) reply.error(ErrorText.syntax);
+  else if (words.has('ABORT')) reply.error('ERR No shutdown in progress.');
+  else if (askToStop === null) reply.error('ERR This node is part of an application, which stops it');
+  else if (persistence === null && words.has('SAVE')) reply.error(NOTHING_KEPT);
+  else if (persistence?.isFailing === true && !words.has('FORCE') && !words.has('NOSAVE')) {
+    reply.error('ERR Errors trying to SHUTDOWN. Check logs.');
+  } else {
+    const wait = { holdsRequests: false, look: () => WaitState.waiting };
+    const answer = (late: Reply): void => late.ok();
+    context.control.block(context.session, { wait, mark: 0, deadlineMs: Infinity, endsEarly: false, answer });
+    askToStop(words.has('NOSAVE') ? 'discard' : 'save');
+  }
 }
 
 /** Answers how many have the session's writes so far: this node's disk, and replicas, of which there are none. */
@@ -139,6 +160,7 @@ class LogWait implements ReplyWait {
   }
 }
 
+const SHUTDOWN_WORDS: ReadonlySet<string> = new Set(['NOSAVE', 'SAVE', 'NOW', 'FORCE', 'ABORT']);
 const ADMIN: readonly CommandFlag[] = ['admin', 'noscript', 'no_async_loading'];
 
 export const PERSISTENCE_COMMANDS: readonly CommandSpec[] = [
@@ -196,5 +218,17 @@ export const PERSISTENCE_COMMANDS: readonly CommandSpec[] = [
     categories: ['connection'],
     mayBlock: true,
     handler: waitForLogCommand,
+  }),
+  commandRow({
+    name: 'shutdown',
+    arity: -1,
+    flags: ['admin', 'noscript', 'loading', 'stale', 'no_multi', 'allow_busy'],
+    group: 'server',
+    since: '1.0.0',
+    syntax: '[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]',
+    summary: 'Writes what is to be kept, and ends the server.',
+    complexity: 'O(N) with N keys that are written',
+    mayBlock: true,
+    handler: shutdownCommand,
   }),
 ];

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, ShoalError } from '../../base/errors.ts';
 import type { RecoveryReport } from '../../persistence/data-set.ts';
-import { PersistenceState, PersistenceStatus } from '../../persistence/persistence-state.ts';
+import { type LastWill, PersistenceState, PersistenceStatus } from '../../persistence/persistence-state.ts';
 import type { Log } from '../environment.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { wakeThread } from '../threads/mailbox.ts';
@@ -20,7 +20,7 @@ export interface DiskThread {
   readonly itemVersionSeed: readonly [number, number];
   readonly loaded: RecoveryReport;
   /** Has what is left written, and ends the thread. Rejects with a ShoalError, when it has ended, where not all is kept. */
-  stop(): Promise<void>;
+  stop(last: LastWill): Promise<void>;
 }
 
 export interface DiskThreadParts {
@@ -57,8 +57,8 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
       else onAdvance();
     });
   };
-  const stop = async (): Promise<void> => {
-    state.requestStop();
+  const stop = async (last: LastWill): Promise<void> => {
+    state.requestStop(last);
     worker.ref();
     await ended;
     if (end !== null) throw new ShoalError('DataSetFailed', end);

@@ -20,6 +20,7 @@ import type { DiskReport, DiskStart } from './disk-start.ts';
 
 const start = workerData as DiskStart;
 const { options, threadCount } = start;
+const mode = effectiveMode(options) === 'log' ? 'log' : 'snapshot';
 const state = PersistenceState.attach(start.state);
 const shared = new SharedState(start.shared);
 const wake =
@@ -63,7 +64,7 @@ function keep(opened: DataSet): ShoalError | null {
       store,
       log: new ChangeLog(start.store),
       dataSet: opened,
-      mode: effectiveMode(options) === 'log' ? 'log' : 'snapshot',
+      mode,
       fsync: options.fsync,
       snapshotIntervalMs: snapshotIntervalMs(),
       state,
@@ -80,13 +81,13 @@ function keep(opened: DataSet): ShoalError | null {
     const wakeAtMs = engine.step(performance.now(), Date.now());
     state.sleep(wakeAtMs - performance.now());
   }
-  return engine.stop(performance.now(), Date.now());
+  return mode === 'snapshot' && state.lastWill === 'discard' ? null : engine.stop(performance.now(), Date.now());
 }
 
 /** A log asks for snapshots by its length. */
 function snapshotIntervalMs(): number {
   const { snapshotIntervalMs: intervalMs } = options;
-  return effectiveMode(options) === 'log' || intervalMs === 0 ? Number.POSITIVE_INFINITY : intervalMs;
+  return mode === 'log' || intervalMs === 0 ? Number.POSITIVE_INFINITY : intervalMs;
 }
 
 function report(message: DiskReport): void {

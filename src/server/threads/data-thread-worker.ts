@@ -56,6 +56,7 @@ const {
   slots: start.slots === null ? null : SlotTable.attach(start.slots),
   itemVersionSeed,
   persistence: start.persistence === null ? null : PersistenceState.attach(start.persistence),
+  askToStop: start.isProcess ? (last) => report({ kind: 'stopAsked', last }) : null,
 });
 if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);
 threads.serve({

@@ -1,12 +1,21 @@
 /** One data thread as the control thread sees it: started, listening, ended. */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type ErrorCode, ShoalError } from '../../base/errors.ts';
+import type { LastWill } from '../../persistence/persistence-state.ts';
 import type { Log } from '../environment.ts';
 import type { ThreadReport, ThreadStart } from './thread-start.ts';
 
 export interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+export interface ThreadListener {
+  readonly log: Log;
+  /** The thread died of an error, which is a bug. */
+  readonly onDeath: (error: Error) => void;
+  /** A client asked the node to stop. */
+  readonly onStopAsked: (last: LastWill) => void;
 }
 
 export class RunningThread {
@@ -16,8 +25,7 @@ export class RunningThread {
   /** Resolves when the thread is gone. */
   readonly ended: Promise<void>;
 
-  /** `onDeath`: the thread died of an error, which is a bug. */
-  constructor(start: ThreadStart, log: Log, onDeath: (error: Error) => void) {
+  constructor(start: ThreadStart, { log, onDeath, onStopAsked }: ThreadListener) {
     this.number = start.thread;
     // The compiled module stands beside this one under the ending that this one has.
     const file = import.meta.url.endsWith('.ts') ? './data-thread-worker.ts' : './data-thread-worker.js';
@@ -32,9 +40,20 @@ export class RunningThread {
     });
     this.listening = new Promise((resolve, reject) => {
       worker.on('message', (report: ThreadReport) => {
-        if (report.kind === 'log') log(report.level, report.message);
-        else if (report.kind === 'listening') resolve({ host: report.host, port: report.port });
-        else reject(new ShoalError(report.code as ErrorCode, report.message));
+        switch (report.kind) {
+          case 'log':
+            log(report.level, report.message);
+            break;
+          case 'listening':
+            resolve({ host: report.host, port: report.port });
+            break;
+          case 'refused':
+            reject(new ShoalError(report.code as ErrorCode, report.message));
+            break;
+          case 'stopAsked':
+            onStopAsked(report.last);
+            break;
+        }
       });
       worker.once('error', (error) => {
         reject(error);

@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { NodeOptions } from '../../config/node-options.ts';
 import type { ListenOptions } from '../../io/transport.ts';
+import type { LastWill } from '../../persistence/persistence-state.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { LogLevel } from '../environment.ts';
 import type { NodeIdentity } from '../node-services.ts';
@@ -24,6 +25,8 @@ export interface ThreadStart {
   readonly shared: SharedArrayBuffer;
   /** To each data thread, and last to the control thread; null in one's own place. */
   readonly ports: readonly (MessagePort | null)[];
+  /** Clients may ask the node to stop. */
+  readonly isProcess: boolean;
   /** To listen on, instead of that of the options. */
   readonly port: number;
   readonly portSharing: NonNullable<ListenOptions['portShared']> | null;
@@ -33,4 +36,5 @@ export interface ThreadStart {
 export type ThreadReport =
   | { readonly kind: 'listening'; readonly host: string; readonly port: number }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | { readonly kind: 'stopAsked'; readonly last: LastWill }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string };

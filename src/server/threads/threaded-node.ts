@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
 import type { RecoveryReport } from '../../persistence/data-set.ts';
+import type { LastWill } from '../../persistence/persistence-state.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { ClusterMembership } from '../cluster/cluster-membership.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
@@ -35,6 +36,7 @@ class ControlThread implements RunningNode {
   port = 0;
   readonly description: string;
   readonly failure: Promise<Error>;
+  readonly stopAsked: Promise<LastWill>;
   private readonly start: NodeStart;
   private readonly placement: OwnThreads;
   readonly store: StoreHandle;
@@ -45,6 +47,7 @@ class ControlThread implements RunningNode {
   private readonly mailbox: Mailbox;
   private readonly threads: RunningThread[] = [];
   private readonly failed: (error: Error) => void;
+  private readonly askedToStop: (last: LastWill) => void;
   /** Of a node in a cluster. */
   private readonly slots: SlotTable | null;
   private membership: ClusterMembership | null = null;
@@ -68,6 +71,11 @@ class ControlThread implements RunningNode {
       failed = resolve;
     });
     this.failed = failed;
+    let askedToStop: (last: LastWill) => void = () => {};
+    this.stopAsked = new Promise((resolve) => {
+      askedToStop = resolve;
+    });
+    this.askedToStop = askedToStop;
   }
 
   /** What is on disk comes first; then the first thread finds the port, the others join it. Rejects as `startKeeping` and `Transport.listen` do. */
@@ -92,8 +100,8 @@ class ControlThread implements RunningNode {
     return this.membership?.leave() ?? Promise.resolve();
   }
 
-  stop(): Promise<void> {
-    this.stopping ??= this.stopAll();
+  stop(last: LastWill = 'save'): Promise<void> {
+    this.stopping ??= this.stopAll(last);
     return this.stopping;
   }
 
@@ -117,11 +125,13 @@ class ControlThread implements RunningNode {
       slots: this.slots?.memory ?? null,
       runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
       shared: this.shared.buffer,
+      isProcess: this.start.isProcess,
       ports,
       port,
       portSharing,
     };
-    const running = new RunningThread(data, environment.log, this.failed);
+    const { failed: onDeath, askedToStop: onStopAsked } = this;
+    const running = new RunningThread(data, { log: environment.log, onDeath, onStopAsked });
     this.threads.push(running);
     return running.listening;
   }
@@ -147,7 +157,7 @@ class ControlThread implements RunningNode {
     for (const { number } of this.threads) this.mailbox.post(number, mail);
   }
 
-  private async stopAll(): Promise<void> {
+  private async stopAll(last: LastWill): Promise<void> {
     await this.membership?.stop();
     await Promise.all(
       this.threads.map((running) => {
@@ -158,7 +168,7 @@ class ControlThread implements RunningNode {
     this.mailbox.close();
     try {
       // Nobody writes any more, so what it writes now is all.
-      await this.disk?.stop();
+      await this.disk?.stop(last);
     } finally {
       await this.storeHost.stop();
     }
