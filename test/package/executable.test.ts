@@ -57,6 +57,26 @@ describe('the executable', () => {
   );
 
   test(
+    'has what it kept again',
+    async () => {
+      const args = ['serve', '--port', '0', '--memory', '8mb', '--data-dir', join(folder, 'data')];
+      for (const [command, reply] of [
+        [['SET', 'k', 'v'], '+OK\r\n'],
+        [['GET', 'k'], '$1\r\nv\r\n'],
+      ] as const) {
+        await using shoal = new ShoalProcess(args, { program: executable });
+        const client = await RawClient.connect(await shoal.ready());
+        expect(await client.exchange([command])).toEqual([reply]);
+        client.close();
+        shoal.kill('SIGTERM');
+        expect(await shoal.exit()).toEqual({ code: 0, signal: null });
+        expect(shoal.error).toBe('');
+      }
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
     'takes no settings from the files of the folder where it is started',
     async () => {
       writeFileSync(join(folder, '.env'), 'SHOAL_MEMORY=nonsense\n');

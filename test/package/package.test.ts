@@ -98,7 +98,12 @@ describe('what is in it', () => {
     const text = readFileSync(join(packed.application, 'node_modules/shoal/dist/server/node.js'), 'utf8');
     const own = importsOf(text).flatMap(({ specifier }) => (specifier.startsWith('.') ? [specifier] : []));
     expect(new Set(own)).toEqual(
-      new Set(['../base/errors.js', '../store/janitor-thread.js', './threads/threaded-node.js']),
+      new Set([
+        '../base/errors.js',
+        '../store/janitor-thread.js',
+        './persistence/disk-thread.js',
+        './threads/threaded-node.js',
+      ]),
     );
   });
 });
@@ -161,6 +166,24 @@ describe.each(RUNTIMES)('on %s', (runtime, program) => {
       expect(await evaluate(program, 'module', code)).toBe(`${manifest.version}\n`);
     },
   );
+
+  test('a node keeps its data, and has it again', async () => {
+    const code = `
+      import { ShoalNode } from 'shoal/server';
+      import { ShoalClient } from 'shoal/client';
+      import { mkdtempSync, rmSync } from 'node:fs';
+      const folder = mkdtempSync('data-');
+      for (const what of ['store', 'find']) {
+        const node = await ShoalNode.start({ memory: '8mb', 'data-dir': folder, fsync: 'always' });
+        const cache = await ShoalClient.connect({ nodes: [node.address] });
+        if (what === 'store') await cache.set('k', 'v');
+        else console.log(await cache.get('k'));
+        await cache.close();
+        await node.stop();
+      }
+      rmSync(folder, { recursive: true });`;
+    expect(await evaluate(program, 'module', code)).toBe('v\n');
+  });
 
   test(
     'the program serves',

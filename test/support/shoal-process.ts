@@ -70,6 +70,12 @@ export class ShoalProcess implements AsyncDisposable {
     return this.#inTime(this.#exited, 'its end');
   }
 
+  get processId(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error('shoal did not start');
+    return pid;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
