@@ -110,13 +110,13 @@ test(
       await using shoal = serve(folder, 'bun', []);
       await using client = await ShoalClient.connect({ nodes: [`127.0.0.1:${await shoal.ready()}`] });
       await client.set('k', 'first');
-      version = (await client.getWithMeta('k'))?.version;
+      version = (await client.getEntry('k'))?.version;
       await client.close();
       await stop(shoal);
     }
     await using shoal = serve(folder, 'bun', []);
     await using client = await ShoalClient.connect({ nodes: [`127.0.0.1:${await shoal.ready()}`] });
-    expect((await client.getWithMeta('k'))?.version).toEqual(version as never);
+    expect((await client.getEntry('k'))?.version).toEqual(version as never);
   },
   TEST_MS_MAX,
 );
