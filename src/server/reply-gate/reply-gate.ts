@@ -128,9 +128,6 @@ export class ReplyGate {
     } finally {
       this.isLooking = false;
     }
-    if (this.waiting.length > 0) return;
-    this.timer?.stop();
-    this.timer = null;
   }
 
   /** Lets go of everything: the node stops. */
@@ -150,7 +147,13 @@ export class ReplyGate {
       this.seenStamp = NO_STAMP;
     }
     this.waiting.push(session);
-    this.timer ??= this.timers.every(TICK_MS, () => this.look());
+    this.timer ??= this.timers.every(TICK_MS, () => this.tick());
+  }
+
+  /** A timer is not made and stopped for each batch: it runs on until a tick finds nobody. */
+  private tick(): void {
+    if (this.waiting.length > 0) this.look();
+    else this.close();
   }
 
   private lookAt(session: Session): void {
