@@ -1,12 +1,11 @@
 /** A node that runs, and what every kind of node is started from. `start-node.ts` starts one. */
 import type { NodeOptions } from '../config/node-options.ts';
 import { currentRuntime } from '../io/select-transport.ts';
-import type { RecoveryReport } from '../persistence/data-set.ts';
 import type { LastWill } from '../persistence/persistence-state.ts';
 import type { StoreHandle } from '../store/memory.ts';
 import type { NodeEnvironment } from './environment.ts';
 import type { NodeIdentity } from './node-services.ts';
-import type { LoadingProgress } from './persistence/disk-start.ts';
+import type { Loaded, LoadingProgress } from './persistence/disk-start.ts';
 
 export interface RunningNode extends AsyncDisposable {
   /** The address that is listened on. */
@@ -17,7 +16,7 @@ export interface RunningNode extends AsyncDisposable {
   /** The memory of its store, for who audits or measures it. */
   readonly store: StoreHandle;
   /** What was on disk; null where nothing is kept. */
-  readonly loaded: RecoveryReport | null;
+  readonly loaded: Loaded | null;
   /** Resolves where a data thread has died, which is a bug: the node does not serve any more, and is to be stopped. */
   readonly failure: Promise<Error>;
   /** Resolves where a client asks the node to stop (SHUTDOWN), and how: whoever started it is to do so. Never for a node inside an application. */

@@ -1,6 +1,6 @@
 /** What the disk thread and the thread that starts it tell each other beside what they share. Plain data. */
 import type { PersistenceOptions } from '../../config/node-options.ts';
-import type { RecoveryReport } from '../../persistence/data-set.ts';
+import type { RecoveryReport } from '../../persistence/recovery.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { LogLevel } from '../environment.ts';
 
@@ -28,10 +28,15 @@ export interface LoadingProgress {
   readonly itemCount: number;
 }
 
+/** What loading came to. */
+export interface Loaded extends RecoveryReport {
+  readonly durationMs: number;
+}
+
 export type DiskReport =
   | ({ readonly kind: 'loading' } & LoadingProgress)
   /** What is on disk is in memory. */
-  | { readonly kind: 'loaded'; readonly recovery: RecoveryReport }
+  | { readonly kind: 'loaded'; readonly loaded: Loaded }
   /** From now on each change is followed. `itemVersionSeed`: that of the data set. */
   | { readonly kind: 'ready'; readonly itemVersionSeed: readonly [number, number] }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }

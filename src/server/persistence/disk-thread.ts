@@ -4,21 +4,20 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, ShoalError } from '../../base/errors.ts';
-import type { RecoveryReport } from '../../persistence/data-set.ts';
 import { type LastWill, PersistenceState, PersistenceStatus } from '../../persistence/persistence-state.ts';
 import type { Log } from '../environment.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { wakeThread } from '../threads/mailbox.ts';
 import { announceProgress } from '../threads/progress.ts';
 import { SharedState } from '../threads/shared-state.ts';
-import type { DiskReport, DiskStart, LoadingProgress } from './disk-start.ts';
+import type { DiskReport, DiskStart, Loaded, LoadingProgress } from './disk-start.ts';
 
 export interface DiskThread {
   /** What others of the node attach to. */
   readonly state: PersistenceState;
   /** Of the data set. */
   readonly itemVersionSeed: readonly [number, number];
-  readonly loaded: RecoveryReport;
+  readonly loaded: Loaded;
   /** Has what is left written, and ends the thread. Rejects with a ShoalError, when it has ended, where not all is kept. */
   stop(last: LastWill): Promise<void>;
 }
@@ -64,14 +63,14 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
     if (end !== null) throw new ShoalError('DataSetFailed', end);
   };
   return new Promise((resolve, reject) => {
-    let loaded: RecoveryReport | null = null;
+    let loaded: Loaded | null = null;
     worker.on('message', (report: DiskReport) => {
       switch (report.kind) {
         case 'loading':
           onLoading(report);
           break;
         case 'loaded':
-          loaded = report.recovery;
+          loaded = report.loaded;
           sayWhatWasLoaded(loaded, start.options.dataDir, log);
           break;
         case 'ready':
@@ -100,8 +99,8 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
   });
 }
 
-function sayWhatWasLoaded(recovery: RecoveryReport, folder: string, log: Log): void {
-  const { itemCount, expiredCount, evictedCount, durationMs, cutTail } = recovery;
+function sayWhatWasLoaded(report: Loaded, folder: string, log: Log): void {
+  const { itemCount, expiredCount, evictedCount, durationMs, cutTail } = report;
   if (cutTail !== null) {
     const { file, offset, bytes } = cutTail;
     log(

@@ -46,8 +46,9 @@ function openDataSet(): DataSet | null {
   try {
     const { itemVersionSeed, address } = start;
     opened = DataSet.open(SYSTEM_DISK, options.dataDir, { itemVersionSeed, address });
+    const beganAtMs = performance.now();
     const recovery = opened.recover(store, Date.now(), (progress) => report({ kind: 'loading', ...progress }));
-    report({ kind: 'loaded', recovery });
+    report({ kind: 'loaded', loaded: { ...recovery, durationMs: performance.now() - beganAtMs } });
     return opened;
   } catch (error) {
     opened?.close();

@@ -5,11 +5,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
-import type { RecoveryReport } from '../../persistence/data-set.ts';
 import type { LastWill } from '../../persistence/persistence-state.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { ClusterMembership } from '../cluster/cluster-membership.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
+import type { Loaded } from '../persistence/disk-start.ts';
 import type { DiskThread } from '../persistence/disk-thread.ts';
 import { startKeeping, startStoreHost, type StoreHost } from '../store-host.ts';
 import type { Mail } from './mail.ts';
@@ -92,7 +92,7 @@ class ControlThread implements RunningNode {
     await this.joinCluster();
   }
 
-  get loaded(): RecoveryReport | null {
+  get loaded(): Loaded | null {
     return this.disk?.loaded ?? null;
   }
 
