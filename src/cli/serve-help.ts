@@ -34,6 +34,7 @@ export function serveHelp(): string {
     'Examples',
     '  shoal serve',
     '  shoal serve --port 7601 --memory 2gb',
+    '  shoal serve --data-dir /var/lib/shoal',
     '  SHOAL_PASSWORD=secret shoal serve --host 0.0.0.0 --config /etc/shoal.json',
     '',
     'SIGTERM or SIGINT stops the node in order; a second one stops it at once (exit code 143 or 130).',

@@ -46,7 +46,8 @@ export class ShoalNode {
    * stopped; its timers do not.
    *
    * Rejects with a `ShoalError`: `InvalidOption` for settings that are not as `NodeSettings` says, all problems in one
-   * message, one on each line; `ListenFailed` where the address cannot be listened on.
+   * message, one on each line; `ListenFailed` where the address cannot be listened on; `DataSetFailed` where the data folder cannot be used, is
+   * damaged, or holds more than this node has memory for.
    *
    * Fake timers that are installed after this module was loaded leave a node alone, but for a fake `process.nextTick` on
    * Node, which holds up every socket of the process: such a start is refused.
@@ -67,8 +68,9 @@ export class ShoalNode {
   }
 
   /**
-   * Stops accepting, closes every connection at once, and gives the memory back. Resolves when the port is free; safe to call again.
-   * What was stored is gone.
+   * Stops accepting, closes every connection at once, writes what is to be kept, and gives the memory back. Resolves when the port is free; safe to
+   * call again. What was stored is gone, but for a node with a data folder; rejects with a `ShoalError`, `DataSetFailed`, where not all of it could be
+   * written there.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -81,8 +83,11 @@ export class ShoalNode {
   }
 
   async #stop(): Promise<void> {
-    await this.#running?.stop();
-    this.#running = null;
+    try {
+      await this.#running?.stop();
+    } finally {
+      this.#running = null;
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { effectiveMode } from '../config/persistence-options.ts';
 import { addressText } from '../io/address.ts';
 import { Janitor } from '../store/janitor.ts';
 import { startJanitorThread } from '../store/janitor-thread.ts';
-import { CHANGE_LOG_BYTES, CHANGE_LOG_BYTES_MIN, janitorRow, type StoreHandle } from '../store/memory.ts';
+import { CHANGE_LOG_BYTES, janitorRow, type StoreHandle } from '../store/memory.ts';
 import { Store } from '../store/store.ts';
 import { createStoreMemory } from '../store/store-parts.ts';
 import type { Log } from './environment.ts';
@@ -28,7 +28,8 @@ export interface StoreHost {
 export function startStoreHost(options: NodeOptions, threadCount: number, log: Log): StoreHost {
   const { memoryBytes, segmentBytes, eviction, cluster } = options;
   const clustered = cluster.coordinators !== '';
-  const changes = effectiveMode(options.persistence) === 'off' ? {} : { changeLogBytes: changeLogBytes(memoryBytes) };
+  const changes =
+    effectiveMode(options.persistence) === 'off' ? {} : { kept: true, changeLogBytes: changeLogBytes(memoryBytes) };
   const geometry = { memoryBytes, segmentBytes, eviction, threadCount, clustered, ...changes };
   const handle = createStoreMemory(geometry, adviseHugePages);
   if (options.janitor === 'inline' || availableParallelism() === 1) {
@@ -40,14 +41,16 @@ export function startStoreHost(options: NodeOptions, threadCount: number, log: L
   return { handle, wantsInlineJanitor: false, stop: () => thread.stop() };
 }
 
-/** Part of the memory that the log of changes may take beside it, where the disk follows. */
+/** Part of the memory that the log of changes takes beside it, where the disk follows, between these two. */
 const CHANGE_LOG_PART = 1 / 8;
+/** Writers fill less than that while the disk thread sleeps. */
+const KEPT_CHANGES_BYTES_MIN = CHANGE_LOG_BYTES / 2;
 /** Some two million changes of keys of 32 bytes: what writers may be ahead of the disk. */
-const CHANGE_LOG_BYTES_WANTED = 8 * CHANGE_LOG_BYTES;
+const KEPT_CHANGES_BYTES_MAX = 8 * CHANGE_LOG_BYTES;
 
 function changeLogBytes(memoryBytes: number): number {
-  let bytes = CHANGE_LOG_BYTES_WANTED;
-  while (bytes > CHANGE_LOG_BYTES_MIN && bytes > memoryBytes * CHANGE_LOG_PART) bytes /= 2;
+  let bytes = KEPT_CHANGES_BYTES_MAX;
+  while (bytes > KEPT_CHANGES_BYTES_MIN && bytes > memoryBytes * CHANGE_LOG_PART) bytes /= 2;
   return bytes;
 }
 

@@ -34,6 +34,8 @@ export interface StoreGeometry {
   readonly threadCount: number;
   /** Of a node in a cluster: items and bytes are counted by hash slot, and the control thread may write. Off by default. */
   readonly clustered?: boolean;
+  /** Of a node that keeps its data on disk: the disk thread writes what it loads. Off by default. */
+  readonly kept?: boolean;
   /** Room of the change log, a power of two of at least CHANGE_LOG_BYTES_MIN; 0: there is none. By default CHANGE_LOG_BYTES in a cluster, else 0. */
   readonly changeLogBytes?: number;
 }
@@ -93,9 +95,9 @@ export function threadCountMax(geometry: Omit<StoreGeometry, 'threadCount'>): nu
   return Math.max(1, Math.floor((segmentCount - sharedSegments(geometry)) / THREAD_SEGMENTS));
 }
 
-/** Segments that are no data thread's; the control thread of a cluster needs as many as one. */
-function sharedSegments({ clustered }: Omit<StoreGeometry, 'threadCount'>): number {
-  return SHARED_SEGMENTS + (clustered === true ? THREAD_SEGMENTS : 0);
+/** Segments that are no data thread's; the control thread of a cluster needs as many as one, and so does the disk thread. */
+function sharedSegments({ clustered, kept }: Omit<StoreGeometry, 'threadCount'>): number {
+  return SHARED_SEGMENTS + (clustered === true ? THREAD_SEGMENTS : 0) + (kept === true ? THREAD_SEGMENTS : 0);
 }
 
 function segmentBytesOf({ memoryBytes, segmentBytes }: Omit<StoreGeometry, 'threadCount'>): number {

@@ -10,7 +10,7 @@ import { SYSTEM_DISK } from '../../io/disk.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { DataSet } from '../../persistence/data-set.ts';
 import { PersistenceEngine } from '../../persistence/persistence-engine.ts';
-import { PersistenceState } from '../../persistence/persistence-state.ts';
+import { Figure, PersistenceState } from '../../persistence/persistence-state.ts';
 import { diskRow } from '../../store/memory.ts';
 import { Store } from '../../store/store.ts';
 import { wakeThread } from '../threads/mailbox.ts';
@@ -48,6 +48,7 @@ function openDataSet(): DataSet | null {
     opened = DataSet.open(SYSTEM_DISK, options.dataDir, { itemVersionSeed, address });
     const beganAtMs = performance.now();
     const recovery = opened.recover(store, Date.now(), (progress) => report({ kind: 'loading', ...progress }));
+    state.setFigure(Figure.loadedItems, recovery.itemCount);
     report({ kind: 'loaded', loaded: { ...recovery, durationMs: performance.now() - beganAtMs } });
     return opened;
   } catch (error) {

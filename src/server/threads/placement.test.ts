@@ -69,6 +69,12 @@ test('a small memory has room for few threads', () => {
   );
 });
 
+test('who keeps data on disk needs room for one more', () => {
+  const { persistence } = defaultOptions();
+  const kept = { memoryBytes: 4 * MIB, persistence: { ...persistence, dataDir: 'data' } };
+  expect(placeThreads(options(kept), true, LINUX_BUN)).toMatchObject({ threadCount: 5 });
+});
+
 test('what the machine does not have is refused with what to do', () => {
   expect(refusal({ transport: 'epoll' }, OTHER_BUN)).toContain('needs Linux and the Bun runtime; use "auto"');
   expect(refusal({ transport: 'bun' }, NODE)).toContain('use "node" or "auto"');

@@ -1,6 +1,7 @@
 /** Which transport a node uses, how many data threads it has, and whether they are threads of their own: by options and machine. Pure. */
 import { ShoalError } from '../../base/errors.ts';
 import type { NodeOptions } from '../../config/node-options.ts';
+import { effectiveMode } from '../../config/persistence-options.ts';
 import { threadCountMax } from '../../store/memory.ts';
 
 export interface Machine {
@@ -32,7 +33,8 @@ export interface CallersThread {
  */
 export function placeThreads(options: NodeOptions, wantsOwnThreads: boolean, machine: Machine): Placement {
   const transport = chooseTransport(options, wantsOwnThreads, machine);
-  const most = threadCountMax({ ...options, clustered: options.cluster.coordinators !== '' });
+  const clustered = options.cluster.coordinators !== '';
+  const most = threadCountMax({ ...options, clustered, kept: effectiveMode(options.persistence) !== 'off' });
   const { threadCount: wanted } = options;
   if (transport === 'node') {
     if (wanted > 1) {

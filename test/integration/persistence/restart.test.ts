@@ -68,6 +68,8 @@ describe.each(['bun', 'node'])('on %s', (runtime) => {
       expect(ttlMs).toBeLessThanOrEqual(1_000_000);
       expect(await client.call('EXISTS', 'short', 'gone')).toBe(':0\r\n');
       expect(await client.call('DBSIZE')).toBe(':3\r\n');
+      expect(again.out).toMatch(/; [1-9]\d* items loaded in /);
+      expect(await client.call('INFO', 'persistence')).toMatch(/rdb_last_load_keys_loaded:[1-9]/);
       await client.call('SELECT', '3');
       expect(await client.call('GET', 'text')).toBe('$4\r\nof 4\r\n');
       await client.call('SELECT', '4');
