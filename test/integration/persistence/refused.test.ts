@@ -66,9 +66,9 @@ function fileOf(folder: string, kind: 'log' | 'snapshot'): string {
   return join(folder, name);
 }
 
-function change(file: string, offset: number, change: (byte: number) => number): void {
+function change(file: string, offset: number, changed: (byte: number) => number): void {
   const bytes = readFileSync(file);
-  bytes[offset] = change(bytes[offset]!);
+  bytes[offset] = changed(bytes[offset]!);
   writeFileSync(file, bytes);
 }
 
