@@ -22,6 +22,7 @@ export interface CrashRunOptions {
   readonly seed: number;
   /** For `shoal serve`, beside those that make the node what is tested. */
   readonly args: readonly string[];
+  readonly runtime?: 'bun' | 'node';
   /** Called after each round. */
   readonly onRound?: (round: number, confirmedCount: number) => void;
 }
@@ -32,12 +33,13 @@ export interface CrashRunReport {
   readonly problems: readonly string[];
 }
 
-export async function runCrashes({ folder, rounds, seed, args, onRound }: CrashRunOptions): Promise<CrashRunReport> {
+export async function runCrashes(options: CrashRunOptions): Promise<CrashRunReport> {
+  const { rounds, seed, onRound } = options;
   const random = new Random(seed);
   const lanes = Array.from({ length: LANE_COUNT }, (_, lane) => new CrashLane(lane, new Random(seed * 100 + lane)));
   const confirmed = (): number => lanes.reduce((sum, lane) => sum + lane.confirmedCount, 0);
   for (let round = 0; round <= rounds; round += 1) {
-    await using node = new ShoalProcess([...SERVE, '--data-dir', folder, ...args]);
+    await using node = serve(options);
     const port = await node.ready();
     const problems = (await Promise.all(lanes.map((lane) => lane.check(port)))).flat();
     if (problems.length > 0) return { confirmedCount: confirmed(), problems };
@@ -57,6 +59,11 @@ export async function runCrashes({ folder, rounds, seed, args, onRound }: CrashR
     onRound?.(round + 1, confirmed());
   }
   return { confirmedCount: confirmed(), problems: [] };
+}
+
+function serve({ folder, args, runtime }: CrashRunOptions): ShoalProcess {
+  const environment = { SHOAL_RUNTIME: runtime ?? 'bun' };
+  return new ShoalProcess([...SERVE, '--data-dir', folder, ...args], { environment });
 }
 
 async function askForSnapshot(port: number): Promise<void> {
