@@ -29,7 +29,7 @@ const { confirmedCount, problems } = await runCrashes({
   folder,
   rounds: Number(values.rounds),
   seed: Number(values.seed),
-  args: ['--threads', values.threads],
+  args: ['--fsync', 'always', '--threads', values.threads],
   onRound(round, confirmed) {
     if (round % REPORT_EVERY !== 0) return;
     const seconds = Math.round((performance.now() - startedAtMs) / 1000);

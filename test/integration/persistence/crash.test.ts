@@ -4,21 +4,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildForNode } from '../../support/build.ts';
-import { runCrashes } from '../../support/crash/crash-run.ts';
+import { type CrashRunOptions, runCrashes } from '../../support/crash/crash-run.ts';
 
 const ROUNDS = 5;
 
+const ALWAYS = ['--fsync', 'always'];
+
 test.each([
-  ['over epoll with two threads', ['--threads', '2'], 'bun'],
-  ['over Bun.listen', ['--threads', '2', '--transport', 'bun'], 'bun'],
-  ['over node:net', [], 'node'],
+  ['kill -9', 'over epoll with two threads', { args: [...ALWAYS, '--threads', '2'] }],
+  ['kill -9', 'over Bun.listen', { args: [...ALWAYS, '--threads', '2', '--transport', 'bun'] }],
+  ['kill -9', 'over node:net', { args: ALWAYS, runtime: 'node' }],
+  ['SIGTERM', 'with a log', { args: [], end: 'SIGTERM' }],
+  ['SIGTERM', 'with snapshots', { args: ['--persistence', 'snapshot'], end: 'SIGTERM' }],
 ] as const)(
-  'kill -9 under load loses no confirmed write: %s',
-  async (_, args, runtime) => {
-    if (runtime === 'node') await buildForNode();
+  '%s under load loses no confirmed write: %s',
+  async (_signal, _name, options: Pick<CrashRunOptions, 'args' | 'runtime' | 'end'>) => {
+    if (options.runtime === 'node') await buildForNode();
     const folder = mkdtempSync(join(tmpdir(), 'shoal-crash-'));
     try {
-      const { problems, confirmedCount } = await runCrashes({ folder, rounds: ROUNDS, seed: 1, args, runtime });
+      const { problems, confirmedCount } = await runCrashes({ folder, rounds: ROUNDS, seed: 1, ...options });
       expect(problems).toEqual([]);
       expect(confirmedCount).toBeGreaterThan(ROUNDS);
     } finally {

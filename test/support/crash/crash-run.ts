@@ -1,6 +1,7 @@
 /**
- * The crash test: a node that answers writes when they are safe, clients that write, and kill -9 at a random moment, again and again on the same
- * folder. After each restart every confirmed write must be there with its newest value, and nothing that never was.
+ * The crash test: a node that keeps its data, clients that write, and an end at a random moment, again and again on the same folder: kill -9 for a node that
+ * answers writes when they are safe, SIGTERM for any. After each restart every confirmed write must be there with its newest value, and nothing that
+ * never was.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../../vectors/random.ts';
@@ -12,7 +13,7 @@ import { CrashLane } from './crash-lane.ts';
 const LANE_COUNT = 6;
 const LIFE_MS_MIN = 20;
 const LIFE_MS_MAX = 500;
-const SERVE = ['serve', '--port', '0', '--memory', '64mb', '--eviction', 'noeviction', '--fsync', 'always'];
+const SERVE = ['serve', '--port', '0', '--memory', '64mb', '--eviction', 'noeviction'];
 /** Of a node's life, part in which somebody asks for a snapshot. */
 const SNAPSHOT_PART = 0.4;
 
@@ -23,6 +24,8 @@ export interface CrashRunOptions {
   /** For `shoal serve`, beside those that make the node what is tested. */
   readonly args: readonly string[];
   readonly runtime?: 'bun' | 'node';
+  /** How each node ends; SIGKILL by default. */
+  readonly end?: 'SIGKILL' | 'SIGTERM';
   /** Called after each round. */
   readonly onRound?: (round: number, confirmedCount: number) => void;
 }
@@ -34,7 +37,7 @@ export interface CrashRunReport {
 }
 
 export async function runCrashes(options: CrashRunOptions): Promise<CrashRunReport> {
-  const { rounds, seed, onRound } = options;
+  const { rounds, seed, onRound, end = 'SIGKILL' } = options;
   const random = new Random(seed);
   const lanes = Array.from({ length: LANE_COUNT }, (_, lane) => new CrashLane(lane, new Random(seed * 100 + lane)));
   const confirmed = (): number => lanes.reduce((sum, lane) => sum + lane.confirmedCount, 0);
@@ -50,8 +53,10 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRunRepo
     await pause(snapshotAtMs);
     if (snapshotAtMs < lifeMs) await askForSnapshot(port);
     await pause(lifeMs - snapshotAtMs);
-    node.kill('SIGKILL');
-    await node.exit();
+    node.kill(end);
+    const { code } = await node.exit();
+    if (end === 'SIGTERM' && code !== 0)
+      return { confirmedCount: confirmed(), problems: [`it ended with ${code}: ${node.error}`] };
     const failures = (await writing).flatMap((outcome) =>
       outcome.status === 'rejected' ? [String(outcome.reason)] : [],
     );
