@@ -7,7 +7,11 @@
  * and the order in which several channels are listed.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultOptions } from '../../src/config/options.ts';
 import type { RunningNode } from '../../src/server/running-node.ts';
 import { frame } from '../support/fake-node.ts';
 import { startNode } from '../support/node.ts';
@@ -63,25 +67,35 @@ const CLOSING = frame('RESET') + frame('PING') + frame('QUIT') + frame('PING');
 describe.skipIf(!installed)(title, () => {
   let redis: RedisServer;
   let node: RunningNode;
+  let kept: RunningNode;
+  let folder: string;
 
   beforeAll(async () => {
-    [redis, node] = await Promise.all([startRedisServer(), startNode()]);
+    folder = mkdtempSync(join(tmpdir(), 'shoal-sessions-'));
+    const persistence = { ...defaultOptions().persistence, dataDir: folder, fsync: 'always' as const };
+    [redis, node, kept] = await Promise.all([startRedisServer(), startNode(), startNode({ persistence })]);
   });
   afterAll(async () => {
     await node?.stop();
+    await kept?.stop();
     await redis?.stop();
+    rmSync(folder, { recursive: true });
   });
 
-  test(
-    'random scripts on one connection get the same replies',
-    async () => {
+  test.each([
+    ['random scripts on one connection get the same replies', () => node],
+    ['so they do where writes wait for the disk', () => kept],
+  ])(
+    '%s',
+    async (_, ours) => {
+      const { port } = ours();
       const random = new Random(SEED);
       for (let script = 0; script < SCRIPT_COUNT; script += 1) {
         const commands = Array.from({ length: SCRIPT_COMMANDS }, () => random.pick(COMMANDS)(random));
         const input = frame('FLUSHALL') + commands.join('') + CLOSING;
-        const [ours, theirs] = await Promise.all([exchange(node.port, input), exchange(redis.port, input)]);
-        if (ours !== theirs) expect(`${input}\n${ours}`).toBe(`${input}\n${theirs}`);
-        expect(ours.endsWith('+PONG\r\n+OK\r\n')).toBe(true);
+        const [replies, theirs] = await Promise.all([exchange(port, input), exchange(redis.port, input)]);
+        if (replies !== theirs) expect(`${input}\n${replies}`).toBe(`${input}\n${theirs}`);
+        expect(replies.endsWith('+PONG\r\n+OK\r\n')).toBe(true);
       }
     },
     TIMEOUT_MS,
