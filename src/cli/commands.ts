@@ -21,6 +21,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./cluster/cluster.ts')).clusterCommand,
   },
   {
+    name: 'data',
+    usage: 'data COMMAND',
+    summary: 'Look into a data folder, and save what is left of a damaged one.',
+    load: async () => (await import('./data/data.ts')).dataCommand,
+  },
+  {
     name: 'get',
     usage: 'get KEY',
     summary: 'Print the value of a key.',

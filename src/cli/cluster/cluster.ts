@@ -1,89 +1,58 @@
 /** `shoal cluster`: what an operator does with a cluster, each in a word of its own. */
-import { ShoalError } from '../../base/errors.ts';
-import { suggestion } from '../../config/nearest.ts';
-import type { CommandContext, CommandModule } from '../command.ts';
-import { ExitCode } from '../exit-codes.ts';
-import { entry } from '../help-layout.ts';
+import type { CommandModule } from '../command.ts';
+import { commandOf } from '../subcommands.ts';
 
-interface Subcommand {
-  readonly usage: string;
-  readonly summary: string;
-  readonly load: () => Promise<CommandModule>;
-}
-
-const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
-  up: {
-    usage: 'up',
-    summary: 'Start a whole cluster on this machine.',
-    load: async () => (await import('./up.ts')).upCommand,
+export const clusterCommand: CommandModule = commandOf(
+  {
+    name: 'cluster',
+    summary: 'Run and look after a cluster.',
+    notes: ['NODE is the first digits of a node’s id, or its HOST:PORT. shoal cluster COMMAND --help tells more.'],
   },
-  status: {
-    usage: 'status',
-    summary: 'Show nodes, their slots, and what moves.',
-    load: async () => (await import('./status.ts')).statusCommand,
+  {
+    up: {
+      usage: 'up',
+      summary: 'Start a whole cluster on this machine.',
+      load: async () => (await import('./up.ts')).upCommand,
+    },
+    status: {
+      usage: 'status',
+      summary: 'Show nodes, their slots, and what moves.',
+      load: async () => (await import('./status.ts')).statusCommand,
+    },
+    drain: {
+      usage: 'drain NODE',
+      summary: 'Move all slots of a node to the others.',
+      load: async () => (await import('./change.ts')).drainCommand,
+    },
+    undrain: {
+      usage: 'undrain NODE',
+      summary: 'Let a drained node have slots again.',
+      load: async () => (await import('./change.ts')).undrainCommand,
+    },
+    weight: {
+      usage: 'weight NODE WEIGHT',
+      summary: 'Change the part of the slots that a node has.',
+      load: async () => (await import('./change.ts')).weightCommand,
+    },
+    rebalance: {
+      usage: 'rebalance',
+      summary: 'Place the slots to the slot, or show what that would move.',
+      load: async () => (await import('./change.ts')).rebalanceCommand,
+    },
+    limits: {
+      usage: 'limits',
+      summary: 'Change how fast slots move.',
+      load: async () => (await import('./change.ts')).limitsCommand,
+    },
+    cancel: {
+      usage: 'cancel',
+      summary: 'Give up what is being moved.',
+      load: async () => (await import('./forget.ts')).cancelCommand,
+    },
+    forget: {
+      usage: 'forget NODE',
+      summary: 'Say that a removed node is gone for good.',
+      load: async () => (await import('./forget.ts')).forgetCommand,
+    },
   },
-  drain: {
-    usage: 'drain NODE',
-    summary: 'Move all slots of a node to the others.',
-    load: async () => (await import('./change.ts')).drainCommand,
-  },
-  undrain: {
-    usage: 'undrain NODE',
-    summary: 'Let a drained node have slots again.',
-    load: async () => (await import('./change.ts')).undrainCommand,
-  },
-  weight: {
-    usage: 'weight NODE WEIGHT',
-    summary: 'Change the part of the slots that a node has.',
-    load: async () => (await import('./change.ts')).weightCommand,
-  },
-  rebalance: {
-    usage: 'rebalance',
-    summary: 'Place the slots to the slot, or show what that would move.',
-    load: async () => (await import('./change.ts')).rebalanceCommand,
-  },
-  limits: {
-    usage: 'limits',
-    summary: 'Change how fast slots move.',
-    load: async () => (await import('./change.ts')).limitsCommand,
-  },
-  cancel: {
-    usage: 'cancel',
-    summary: 'Give up what is being moved.',
-    load: async () => (await import('./forget.ts')).cancelCommand,
-  },
-  forget: {
-    usage: 'forget NODE',
-    summary: 'Say that a removed node is gone for good.',
-    load: async () => (await import('./forget.ts')).forgetCommand,
-  },
-};
-
-export const clusterCommand: CommandModule = { run, help };
-
-async function run([name, ...rest]: readonly string[], context: CommandContext): Promise<number> {
-  if (name === undefined || name === '-h' || name === '--help' || name === 'help') {
-    context.writeOut(help());
-    return name === undefined ? ExitCode.usage : ExitCode.ok;
-  }
-  const subcommand = SUBCOMMANDS[name];
-  if (subcommand === undefined) {
-    const known = Object.keys(SUBCOMMANDS);
-    throw new ShoalError('InvalidOption', `"${name}" is not a command of shoal cluster${suggestion(name, known)}`);
-  }
-  return (await subcommand.load()).run(rest, context);
-}
-
-function help(): string {
-  return [
-    'Run and look after a cluster.',
-    '',
-    'Usage: shoal cluster COMMAND [options]',
-    '',
-    'Commands',
-    ...Object.values(SUBCOMMANDS).flatMap(({ usage, summary }) => entry(usage, summary)),
-    '',
-    'NODE is the first digits of a node’s id, or its HOST:PORT. shoal cluster COMMAND --help tells more.',
-    '',
-  ].join('\n');
-}
+);

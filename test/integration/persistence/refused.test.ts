@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, stat
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { runChild } from '../../support/child-process.ts';
+import { listedFile } from '../../support/data-folder.ts';
 import { RespClient } from '../../support/resp-client.ts';
 import { REPOSITORY_ROOT, ShoalProcess } from '../../support/shoal-process.ts';
 
@@ -57,15 +58,6 @@ function contentsOf(folder: string): readonly (readonly [string, string])[] {
   return names.toSorted().map((name) => [name, readFileSync(join(folder, name), 'latin1')]);
 }
 
-function fileOf(folder: string, kind: 'log' | 'snapshot'): string {
-  const name = readdirSync(folder)
-    .filter((one) => one.startsWith(`${kind}-`))
-    .toSorted()
-    .at(-1);
-  if (name === undefined) throw new Error(`no ${kind} in ${readdirSync(folder).join(', ')}`);
-  return join(folder, name);
-}
-
 function change(file: string, offset: number, changed: (byte: number) => number): void {
   const bytes = readFileSync(file);
   bytes[offset] = changed(bytes[offset]!);
@@ -105,7 +97,7 @@ test(
 describe.each(['log', 'snapshot'] as const)('a %s', (kind) => {
   test('of a newer version', async () => {
     const folder = copyOf(`newer-${kind}`);
-    change(fileOf(folder, kind), AT_FORMAT, (byte) => byte + 1);
+    change(listedFile(folder, kind), AT_FORMAT, (byte) => byte + 1);
     const before = contentsOf(folder);
     expect(await refusal(folder)).toMatch(/newer/);
     expect(contentsOf(folder)).toEqual(before);
@@ -113,7 +105,7 @@ describe.each(['log', 'snapshot'] as const)('a %s', (kind) => {
 
   test('with a flipped bit in the middle', async () => {
     const folder = copyOf(`flipped-${kind}`);
-    const file = fileOf(folder, kind);
+    const file = listedFile(folder, kind);
     change(file, Math.floor(statSync(file).size / 2), (byte) => byte ^ 4);
     const before = contentsOf(folder);
     const said = await refusal(folder);
@@ -125,7 +117,7 @@ describe.each(['log', 'snapshot'] as const)('a %s', (kind) => {
 
   test('that is missing', async () => {
     const folder = copyOf(`missing-${kind}`);
-    const file = fileOf(folder, kind);
+    const file = listedFile(folder, kind);
     rmSync(file);
     expect(await refusal(folder)).toContain(file);
   });
@@ -150,7 +142,7 @@ test(
   'the end of a log that was not written whole is cut off, and said so',
   async () => {
     const folder = copyOf('torn');
-    const file = fileOf(folder, 'log');
+    const file = listedFile(folder, 'log');
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.subarray(0, bytes.length - 100));
     await using shoal = serve(folder);
