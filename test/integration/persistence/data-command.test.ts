@@ -39,8 +39,9 @@ function serve(folder: string): ShoalProcess {
   return new ShoalProcess(['serve', '--port', '0', '--memory', '8mb', '--data-dir', folder]);
 }
 
-function data(...args: readonly string[]): Promise<ChildResult> {
-  return runChild(SHOAL, ['data', ...args]);
+async function data(...args: readonly string[]): Promise<ChildResult> {
+  const result = await runChild(SHOAL, ['data', ...args]);
+  return { ...result, stdout: Buffer.from(result.stdout, 'latin1').toString('utf8') };
 }
 
 function damagedCopy(name: string, damage: (bytes: Buffer) => Buffer): { folder: string; file: string } {
