@@ -143,3 +143,22 @@ test(
   },
   TEST_MS_MAX,
 );
+
+test(
+  'calls of the Shoal protocol wait as well, and so does what was sent behind them',
+  async () => {
+    await using shoal = serve(join(root, 'calls'), 'bun', ['--fsync', 'always']);
+    await using client = await ShoalClient.connect({ nodes: [`127.0.0.1:${await shoal.ready()}`] });
+    const keys = Array.from({ length: 50 }, (_, index) => `k${index}`);
+    const [saved, awaited, ...stored] = await Promise.all([
+      client.call(['SAVE']),
+      client.call(['WAITAOF', '1', '0', '5000']),
+      ...keys.map((key) => client.set(key, key)),
+    ]);
+    expect(saved).toBe('OK');
+    expect(awaited).toEqual([1, 0]);
+    expect(new Set(stored)).toEqual(new Set([true]));
+    expect(await client.getMany(keys)).toEqual(keys);
+  },
+  TEST_MS_MAX,
+);
