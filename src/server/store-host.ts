@@ -74,7 +74,8 @@ export async function startKeeping(
       shared: shared.buffer,
       threadCount: handle.threadCount,
       itemVersionSeed,
-      address: addressText(options.host, options.port),
+      // A port that is still to be found would tell nobody anything.
+      address: options.port === 0 ? options.host : addressText(options.host, options.port),
     },
     log: environment.log,
     onLoading,

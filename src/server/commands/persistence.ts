@@ -82,7 +82,13 @@ function shutdownCommand(context: ExecutionContext, command: Command, reply: Rep
   } else {
     const wait = { holdsRequests: false, look: () => WaitState.waiting };
     const answer = (late: Reply): void => late.ok();
-    context.control.block(context.session, { wait, mark: 0, deadlineMs: Infinity, endsEarly: false, answer });
+    context.control.block(context.session, {
+      wait,
+      mark: 0,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      endsEarly: false,
+      answer,
+    });
     askToStop(words.has('NOSAVE') ? 'discard' : 'save');
   }
 }
@@ -141,7 +147,8 @@ class SnapshotWait implements ReplyWait {
 
   look(mark: number): WaitState {
     const outcome = this.state.saveOutcome(mark);
-    if (outcome === 'pending') return WaitState.waiting;
+    // Where the disk thread ends, or has died, nobody will say.
+    if (outcome === 'pending') return this.state.isStopping ? WaitState.broken : WaitState.waiting;
     return outcome === 'done' ? WaitState.over : WaitState.broken;
   }
 }

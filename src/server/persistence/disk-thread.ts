@@ -50,6 +50,8 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
     log('error', `nothing is kept on disk any more: ${error.stack ?? error.message}`);
     state.setFailure(`${end}; start the node again`);
     state.setStatus(PersistenceStatus.failing);
+    // Whoever asks it for something is not to wait.
+    state.requestStop();
     const shared = new SharedState(start.shared);
     announceProgress(shared, start.threadCount, (thread) => {
       if (onAdvance === null) wakeThread(shared, thread, wakeReactor);
@@ -95,7 +97,10 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
       died(error);
       reject(error);
     });
-    worker.once('exit', () => reject(new Error('the disk thread ended before it was ready')));
+    worker.once('exit', (code) => {
+      reject(new Error('the disk thread ended before it was ready'));
+      if (loaded !== null && !state.isStopping) died(new Error(`it ended with ${code}`));
+    });
   });
 }
 

@@ -68,7 +68,10 @@ export class HeldReplies {
     if (this.count > 0) this.part(this.count - 1).isServed = true;
   }
 
-  /** Lets go what waits no more, from the front. `over`: something may leave now; `broken`: what the first part waits for will never come. */
+  /**
+   * Lets go what waits no more, from the front. `over`: something may leave now; ask again then. `broken`: what the first part waits for will never
+   * come.
+   */
   open(monotonicMs: number): WaitState {
     let opened: WaitState = WaitState.waiting;
     this.hasOpenedServed = false;
@@ -76,7 +79,7 @@ export class HeldReplies {
       const part = this.part(0);
       const state = part.wait.look(part.mark, part.sinceMs, monotonicMs);
       if (state === WaitState.waiting) break;
-      if (state === WaitState.broken) return state;
+      if (state === WaitState.broken) return opened === WaitState.over ? opened : state;
       opened = WaitState.over;
       this.length -= part.length;
       this.hasOpenedServed ||= part.isServed;

@@ -274,13 +274,15 @@ describe('a disk that fails', () => {
 
   test('who waits for it is never told OK: the connection is closed', async () => {
     const node = await KeptThread.start({ fsync: 'always' });
-    const [connection, reader] = [node.open(), node.open()];
+    const [connection, other, reader] = [node.open(), node.open(), node.open()];
     connection.receive(SET);
+    other.receive(frame('INCR', 'n'));
     node.disk.fail('the disk is full');
     expect([connection.take(), connection.state]).toEqual(['', 'destroyed']);
+    expect([other.take(), other.state]).toEqual(['', 'destroyed']);
     expect(reader.exchange(frame('GET', 'k'))).toBe('$1\r\nv\r\n');
     expect(node.environment.lines.map(({ message }) => message)).toEqual([
-      `closing ${connection.remoteAddress}: its writes may be lost, so they are not confirmed`,
+      '2 connections are closed, whose writes may be lost and are not confirmed',
     ]);
   });
 
@@ -291,6 +293,17 @@ describe('a disk that fails', () => {
     node.disk.state.setDurable(node.disk.end);
     node.disk.fail('the disk is full');
     expect([connection.take(), connection.state]).toEqual(['+OK\r\n', 'open']);
+  });
+
+  test('of two writes the one that was safe is confirmed, the other is not', async () => {
+    const node = await KeptThread.start({ fsync: 'always' });
+    const connection = node.open();
+    connection.receive(frame('INCR', 'n'));
+    const first = node.disk.end;
+    connection.receive(frame('INCR', 'n'));
+    node.disk.state.setDurable(first);
+    node.disk.fail('the disk is full');
+    expect([connection.take(), connection.state]).toEqual([':1\r\n', 'destroyed']);
   });
 
   test('writes are refused until it takes them again, reads are not', async () => {

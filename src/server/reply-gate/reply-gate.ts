@@ -58,6 +58,8 @@ export class ReplyGate {
   private waiting: Session[] = [];
   private seenStamp = 0;
   private isLooking = false;
+  /** Connections that were closed since somebody was told. */
+  private lostCount = 0;
   private timer: TimerHandle | null = null;
 
   constructor({ clock, timers, log, progress, rule }: ReplyGateParts) {
@@ -94,12 +96,6 @@ export class ReplyGate {
     return session.held!.holdsRequests;
   }
 
-  private hold(session: Session, wait: ReplyWait, mark: number): void {
-    const held = (session.held ??= new HeldReplies());
-    held.add(wait, mark, this.clock.monotonicMs());
-    this.list(session);
-  }
-
   /** The session waits in a command, which `unblock` answers. */
   block(session: Session, blocked: BlockedCommand): void {
     session.blocked = blocked;
@@ -128,6 +124,10 @@ export class ReplyGate {
     } finally {
       this.isLooking = false;
     }
+    if (this.lostCount === 0) return;
+    // All that a disk's failure closes, in one line.
+    this.log('warn', `${this.lostCount} connections are closed, whose writes may be lost and are not confirmed`);
+    this.lostCount = 0;
   }
 
   /** Lets go of everything: the node stops. */
@@ -135,6 +135,12 @@ export class ReplyGate {
     this.timer?.stop();
     this.timer = null;
     this.waiting = [];
+  }
+
+  private hold(session: Session, wait: ReplyWait, mark: number): void {
+    const held = (session.held ??= new HeldReplies());
+    held.add(wait, mark, this.clock.monotonicMs());
+    this.list(session);
   }
 
   private list(session: Session): void {
@@ -162,16 +168,17 @@ export class ReplyGate {
     if (session.closed) return;
     const host = this.host!;
     const monotonicMs = this.clock.monotonicMs();
-    const state = held.open(monotonicMs);
+    let state = held.open(monotonicMs);
+    // What is behind may be lost all the same.
+    for (; state === WaitState.over; state = held.open(monotonicMs)) {
+      host.repliesOpened(session, held.hasOpenedServed);
+      if (session.closed) return;
+    }
     if (state === WaitState.broken) {
-      this.log(
-        'warn',
-        `closing ${session.connection.remoteAddress}: its writes may be lost, so they are not confirmed`,
-      );
+      this.lostCount += 1;
       session.connection.destroy();
       return;
     }
-    if (state === WaitState.over) host.repliesOpened(session, held.hasOpenedServed);
     this.lookAtBlocked(session, monotonicMs, host);
     if (!session.closed && (!held.isEmpty || session.blocked !== null)) this.list(session);
   }
