@@ -117,11 +117,6 @@ export class ChangeConsumer {
     return Atomics.load(this.words, this.row + CONSUMER_STATE) === ConsumerState.lost;
   }
 
-  /** Sequence of the next record that it reads: all changes before are read. */
-  get position(): number {
-    return this.sequence;
-  }
-
   /** Records of the whole log that are still to be read, those that others follow included. */
   get lag(): number {
     return (Atomics.load(this.words, CHANGE_SEQUENCE) - this.sequence) >>> 0;
