@@ -112,7 +112,10 @@ export class KeptHistory {
 }
 
 /** The last entry at or before `kept`, and all behind it. */
-function entriesFrom<Entry extends { readonly since: number }>(entries: readonly Entry[], kept: number): readonly Entry[] {
+function entriesFrom<Entry extends { readonly since: number }>(
+  entries: readonly Entry[],
+  kept: number,
+): readonly Entry[] {
   const first = entries.findLastIndex((entry) => entry.since <= kept);
   return entries.slice(Math.max(0, first));
 }

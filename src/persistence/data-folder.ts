@@ -125,14 +125,29 @@ export class DataFolder {
   /** Makes a log or snapshot under its name aside, with its header. `finishFile` gives it its name. Throws what the disk throws. */
   createFile(identity: FileIdentity): DiskFile {
     const header = encodeFileHeader(identity);
-    const file = this.disk.create(this.pathOf(fileName(identity.kind, identity.number) + ASIDE_ENDING));
+    const file = this.disk.create(this.asidePathOf(identity));
     try {
       file.write(header, 0, header.length, 0);
       return file;
     } catch (error) {
-      file.close();
+      this.discard(file, identity);
       throw error;
     }
+  }
+
+  /** Closes and removes a file that was made aside and will not be finished. One that stays, on a disk that fails, is removed later. */
+  discard(file: DiskFile, identity: FileIdentity): void {
+    for (const act of [() => file.close(), () => this.disk.remove(this.asidePathOf(identity))]) {
+      try {
+        act();
+      } catch (error) {
+        if (codeOf(error) === '') throw error;
+      }
+    }
+  }
+
+  private asidePathOf({ kind, number }: FileIdentity): string {
+    return this.pathOf(fileName(kind, number) + ASIDE_ENDING);
   }
 
   /** Gives a file that was made aside, and synced, its name, which lasts when this returns. Throws what the disk throws. */

@@ -195,7 +195,7 @@ export class LogKeeper {
       log.begin(tail);
       return log;
     } catch (error) {
-      file.close();
+      dataSet.files.discard(file, identity);
       throw error;
     }
   }

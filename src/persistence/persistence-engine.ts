@@ -48,6 +48,8 @@ const RETRY_MS = 1000;
 const RETRY_FACTOR = 4;
 /** After a snapshot that failed while the log goes on: each attempt begins a log, and nothing is lost meanwhile. */
 const SNAPSHOT_RETRY_MS = 30_000;
+/** At the end there is no later: what fails is tried again at once. */
+const STOP_ATTEMPTS = 2;
 /** Writers are held above this share of the change log, until it is below the other. */
 const HOLD_SHARE = 0.5;
 const RELEASE_SHARE = 0.25;
@@ -59,6 +61,7 @@ export class PersistenceEngine {
   private readonly snapshots: SnapshotKeeper;
   /** Why the disk does not take what is written; empty: it does. */
   private failure = '';
+  private failureKind = '';
   private retryAtMs = Number.NEGATIVE_INFINITY;
   private attemptBeganMs: number;
   private busyUntilMs = Number.NEGATIVE_INFINITY;
@@ -96,24 +99,33 @@ export class PersistenceEngine {
 
   /** Writes what is left and makes it last: the rest of the log, or a last snapshot. Null: all is kept; else why not. The engine is over then. */
   stop(nowMs: number, wallMs: number): ShoalError | null {
-    const { mode, dataSet } = this.options;
-    this.retryAtMs = Number.NEGATIVE_INFINITY;
     try {
-      dataSet.keepLock();
-      if (mode === 'log') this.endLog(nowMs, wallMs);
-      else {
-        const isSaved = !this.snapshots.isDirty && dataSet.manifest.firstLog === 0;
-        if (this.snapshots.run === null && !isSaved) this.beginSnapshot(nowMs, wallMs);
-        while (this.snapshots.run !== null) this.work(nowMs, wallMs);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          this.end(nowMs, wallMs);
+          return null;
+        } catch (error) {
+          this.fail(error, nowMs);
+          if (attempt === STOP_ATTEMPTS)
+            return diskFailure(error, `the last changes are not in ${this.options.dataSet.folder}`);
+        }
       }
-      return null;
-    } catch (error) {
-      this.fail(error, nowMs);
-      return diskFailure(error, `the last changes are not in ${dataSet.folder}`);
     } finally {
       this.log.drop();
       this.tail.close();
     }
+  }
+
+  private end(nowMs: number, wallMs: number): void {
+    const { mode, dataSet } = this.options;
+    dataSet.keepLock();
+    if (mode === 'log') {
+      this.endLog(nowMs, wallMs);
+      return;
+    }
+    const isSaved = !this.snapshots.isDirty && dataSet.manifest.firstLog === 0;
+    if (this.snapshots.run === null && !isSaved) this.beginSnapshot(nowMs, wallMs);
+    while (this.snapshots.run !== null) this.work(nowMs, wallMs);
   }
 
   /** As `step`, but throws what the disk throws. */
@@ -238,7 +250,10 @@ export class PersistenceEngine {
       state.setHolding(false);
     }
     const { message } = diskFailure(error, `cannot write to ${dataSet.folder}`);
-    if (message !== this.failure) logLine('error', message);
+    // Which call it was, of which file, changes from one attempt to the next.
+    const kind = codeOf(error) === '' ? message : codeOf(error);
+    if (kind !== this.failureKind) logLine('error', message);
+    this.failureKind = kind;
     this.failure = message;
     state.setFailure(message);
     state.setStatus(PersistenceStatus.failing);
@@ -258,6 +273,7 @@ export class PersistenceEngine {
     if (this.failure === '') return;
     const { state, dataSet, logLine, onAdvance } = this.options;
     this.failure = '';
+    this.failureKind = '';
     logLine('info', `${dataSet.folder} takes what is written again, and has all of it`);
     state.setStatus(PersistenceStatus.ok);
     state.setFailure('');

@@ -32,7 +32,8 @@ function diskWithLog(end: 'stopped' | 'killed', options: KeptStoreOptions = {}):
 function refusalOf(disk: SimulatedDisk, options: KeptStoreOptions = {}): string {
   const before = new Map(disk.paths().map((path) => [path, Buffer.from(disk.contentOf(path)!)]));
   try {
-    new KeptStore(disk, options);
+    const kept = new KeptStore(disk, options);
+    kept.dataSet.close();
   } catch (error) {
     expect(error).toBeInstanceOf(ShoalError);
     expect(error).toMatchObject({ code: 'DataSetFailed' });
@@ -192,7 +193,7 @@ describe('a log that was cut', () => {
     const offsets = blocksOf(disk);
     const last = offsets.at(-3)!;
     // A sector of zeros, as if it had never been written; but behind it stands the end.
-    const text = refusalOf(damaged(disk, (content) => content.fill(0, last, offsets.at(-2)!)));
+    const text = refusalOf(damaged(disk, (content) => content.fill(0, last, offsets.at(-2))));
     expect(text).toBe(
       `${LOG_1} is damaged at byte ${last}: no block begins there, and the block at byte ${offsets.at(-2)} says that it was whole before. ` +
         `Nothing was changed; "shoal data salvage ${FOLDER} --to NEWDIR" copies all that is whole`,

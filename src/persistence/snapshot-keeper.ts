@@ -7,7 +7,6 @@ import { codeOf } from '../io/system-error.ts';
 import type { Store } from '../store/store.ts';
 import type { ChangeTail } from './change-tail.ts';
 import type { DataSet } from './data-set.ts';
-import { ASIDE_ENDING, type FileIdentity, fileName } from './file-names.ts';
 import { Figure, type PersistenceState } from './persistence-state.ts';
 import { SnapshotRun } from './snapshot-run.ts';
 
@@ -31,6 +30,8 @@ export class SnapshotKeeper {
   isNeeded: boolean;
   private readonly parts: SnapshotKeeperParts;
   private dueMs: number;
+  /** Of the snapshot at hand: requests up to this ticket are answered by it, and what else wanted it. */
+  private attempt: { readonly ticket: number; readonly wasNeeded: boolean; readonly wasDueMs: number } | null = null;
   private notBeforeMs = Number.NEGATIVE_INFINITY;
   /** Sequence of the change log up to which the last snapshot goes. */
   private savedSequence: number;
@@ -63,23 +64,18 @@ export class SnapshotKeeper {
   /** Begins one. What has changed before is in it; what changes from here on has to come behind it. */
   begin(nowMs: number, wallMs: number): void {
     const { store, dataSet, tail, state, intervalMs } = this.parts;
+    this.attempt = { ticket: state.wantedTicket, wasNeeded: this.isNeeded, wasDueMs: this.dueMs };
+    this.isNeeded = false;
     this.dueMs = nowMs + intervalMs;
-    const identity = dataSet.newFile('snapshot');
-    const ticket = state.wantedTicket;
     state.beginSave();
     state.setFigure(Figure.savingSinceMs, wallMs);
     state.setFigure(Figure.savingItems, 0);
     state.setFigure(Figure.savingItemsTotal, store.stats().itemCount);
-    try {
-      const file = dataSet.files.createFile(identity);
-      this.run = new SnapshotRun(store, { identity, file, ticket, beganMs: nowMs, beganAt: tail.position });
-      this.isNeeded = false;
-      tail.isFlushUnclear = false;
-      tail.writeMapping(this.run.writer);
-    } catch (error) {
-      if (this.run === null) state.endSave(ticket, 'failed');
-      throw error;
-    }
+    const identity = dataSet.newFile('snapshot');
+    const file = dataSet.files.createFile(identity);
+    this.run = new SnapshotRun(store, { identity, file, beganMs: nowMs, beganAt: tail.position });
+    tail.isFlushUnclear = false;
+    tail.writeMapping(this.run.writer);
   }
 
   /** Copies a slice. True: all is copied, and so is all that changed meanwhile, if that was written. */
@@ -115,7 +111,8 @@ export class SnapshotKeeper {
     state.setFigure(Figure.lastSaveMs, wallMs);
     state.setFigure(Figure.lastSaveDurationMs, nowMs - run.beganMs);
     state.addToFigure(Figure.saveCount, 1);
-    state.endSave(run.ticket, 'done');
+    state.endSave(this.attempt!.ticket, 'done');
+    this.attempt = null;
     try {
       dataSet.files.removeLeftOvers(dataSet.manifest);
     } catch (error) {
@@ -126,25 +123,16 @@ export class SnapshotKeeper {
 
   /** Gives up the snapshot at hand, if there is one, and removes what there is of it; another one waits for `notBeforeMs`. */
   failed(notBeforeMs: number): void {
-    const { run } = this;
+    const { run, attempt } = this;
     this.notBeforeMs = notBeforeMs;
-    if (run === null) return;
+    if (attempt === null) return;
     this.run = null;
-    this.isNeeded = true;
-    run.abandon();
-    this.remove(run.identity);
+    this.attempt = null;
+    // Who asked for it is told; what the clock or the data asked for is still wanted.
+    this.isNeeded ||= attempt.wasNeeded;
+    this.dueMs = attempt.wasDueMs;
+    run?.abandon(this.parts.dataSet.files);
     this.parts.state.addToFigure(Figure.saveFailureCount, 1);
-    this.parts.state.endSave(run.ticket, 'failed');
-  }
-
-  /** One that has its name already is removed after the next that succeeds: whether a manifest lists it may be unknown. */
-  private remove({ kind, number }: FileIdentity): void {
-    const { files } = this.parts.dataSet;
-    try {
-      files.disk.remove(files.pathOf(fileName(kind, number) + ASIDE_ENDING));
-    } catch (error) {
-      // The next attempt, or the next start, removes it.
-      if (codeOf(error) === '') throw error;
-    }
+    this.parts.state.endSave(attempt.ticket, 'failed');
   }
 }

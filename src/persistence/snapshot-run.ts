@@ -12,6 +12,7 @@ import { databaseOf } from '../store/namespaces.ts';
 import { scanSlots } from '../store/slot-items.ts';
 import type { Store } from '../store/store.ts';
 import { ItemSnapshot, Key } from '../store/types.ts';
+import type { DataFolder } from './data-folder.ts';
 import { BLOCK_PAYLOAD_BYTES } from './block.ts';
 import { BlockWriter } from './block-writer.ts';
 import { FILE_HEADER_BYTES, type FileIdentity, fileSeed } from './file-names.ts';
@@ -26,8 +27,6 @@ export interface SnapshotRunOptions {
   readonly identity: FileIdentity;
   /** Aside, with its header. */
   readonly file: DiskFile;
-  /** Of requests for a snapshot: this one answers those up to here. */
-  readonly ticket: number;
   readonly beganMs: number;
   /** Sequence of the change log when it began: what came before is in it, or was in what it replaces. */
   readonly beganAt: number;
@@ -36,7 +35,6 @@ export interface SnapshotRunOptions {
 export class SnapshotRun {
   readonly identity: FileIdentity;
   readonly writer: BlockWriter;
-  readonly ticket: number;
   readonly beganMs: number;
   readonly beganAt: number;
   /** Whether the walk is over. */
@@ -53,11 +51,10 @@ export class SnapshotRun {
   private cursor = 0;
 
   /** `store`: this thread's access, which does not count uses. */
-  constructor(store: Store, { identity, file, ticket, beganMs, beganAt }: SnapshotRunOptions) {
+  constructor(store: Store, { identity, file, beganMs, beganAt }: SnapshotRunOptions) {
     this.store = store;
     this.identity = identity;
     this.file = file;
-    this.ticket = ticket;
     this.beganMs = beganMs;
     this.beganAt = beganAt;
     this.writer = new BlockWriter(file, fileSeed(identity), FILE_HEADER_BYTES);
@@ -83,13 +80,9 @@ export class SnapshotRun {
     this.file.close();
   }
 
-  /** Gives it up; the file is to be removed. */
-  abandon(): void {
-    try {
-      this.file.close();
-    } catch {
-      // It is worth nothing, closed or not.
-    }
+  /** Gives it up. */
+  abandon(files: DataFolder): void {
+    files.discard(this.file, this.identity);
   }
 
   private writeBucket(wallMs: number): void {

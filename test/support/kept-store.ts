@@ -1,5 +1,5 @@
 /** A store whose changes are kept on a disk, over as many lives as a test wants: data set, engine and state, with time that moves when the test says so. */
-import { ProcessEnded, SimulatedDisk } from '../../sim/disk.ts';
+import { ProcessEnded, type SimulatedDisk } from '../../sim/disk.ts';
 import { ChangeLog } from '../../src/changes/change-log.ts';
 import type { ShoalError } from '../../src/base/errors.ts';
 import type { Disk } from '../../src/io/disk.ts';
@@ -28,11 +28,12 @@ let holders = 0;
 /** A process of its own, after all others ended. */
 export function newHolder(): DataHolder {
   holders += 1;
+  let nowMs = 0;
   const identity = { pid: holders, began: '1', boot: 'one', namespace: 'one', host: 'here', address: 'here:7600' };
   return {
     identity: { ...identity, id: holders.toString(16).padStart(16, '0') },
-    monotonicMs: () => 0,
-    sleep: () => undefined,
+    monotonicMs: () => nowMs,
+    sleep: (forMs) => void (nowMs += forMs),
     look: () => ({ kind: 'missing' }),
   };
 }
