@@ -174,6 +174,24 @@ describe('a consumer', () => {
     expect(log.lostCount).toBe(0);
   });
 
+  test('that passes over what it has not read goes on behind it, and is lost no longer', () => {
+    const { driver, log } = open();
+    const consumer = log.open(null)!;
+    for (let written = 0; log.lostCount === 0; written += 1) driver.set(`key:${written}`, '', NOW_MS);
+    expect(readAll(consumer)).toEqual(['lost']);
+    consumer.skipToEnd();
+    expect(consumer.isLost).toBeFalse();
+    expect(consumer.position).toBe(log.sequence);
+    expect([consumer.lag, consumer.lagShare, readAll(consumer)]).toEqual([0, 0, []]);
+    driver.set('later', '1', NOW_MS);
+    expect(consumer.position).toBe((log.sequence - 1) | 0);
+    expect(readAll(consumer)).toEqual(['written later']);
+    expect(consumer.position).toBe(log.sequence);
+    // Its place was its own throughout: the ring minds it again.
+    for (let written = 0; log.lostCount === 1; written += 1) driver.set(`key:${written}`, '', NOW_MS);
+    expect(readAll(consumer)).toEqual(['lost']);
+  });
+
   test('is lost where the ring overtook it, and told so, while another is not', () => {
     const { driver, log } = open();
     const slow = log.open(null)!;
