@@ -34,8 +34,8 @@ export class DataSet {
   /** Bytes of the listed logs and of the snapshot, once they are recovered. */
   logBytes = 0;
   snapshotBytes = 0;
-  /** Whether the store lacks something that the files have, so that they have to be written anew. */
-  isStale = false;
+  /** Items that the store had evicted before it was filled. */
+  evictedBefore = 0;
   private listed: Manifest;
   private readonly highestNumbers: Record<FileKind, number>;
 
@@ -87,6 +87,7 @@ export class DataSet {
    */
   recover(store: Store, wallMs: number, onProgress: RecoveryProgress): RecoveryReport {
     assert(this.logEnd === 0, 'a data set is recovered once');
+    this.evictedBefore = store.stats().evicted;
     const recovery = new Recovery(this.files, this.listed, (progress) => {
       this.keepLock();
       onProgress(progress);
@@ -96,7 +97,6 @@ export class DataSet {
     this.logEnd = recovery.lastLogEnd;
     this.logBytes = recovery.logBytes;
     this.snapshotBytes = recovery.snapshotBytes;
-    this.isStale = report.evictedCount > 0;
     return report;
   }
 

@@ -1,4 +1,4 @@
-/** The bytes of headers, blocks and manifests, as docs/PERSISTENCE.md draws them; computed by another program. */
+/** The bytes of headers, blocks and manifests, as docs/DATA-FILES.md draws them; computed by another program. */
 import { describe, expect, test } from 'bun:test';
 import { SimulatedDisk } from '../../sim/disk.ts';
 import { crc32 } from '../base/crc32.ts';

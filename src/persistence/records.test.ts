@@ -32,7 +32,7 @@ function written(write: (to: Buffer, at: number) => number): Buffer {
   return to.subarray(5, end);
 }
 
-/** Every kind of record, and its bytes as docs/PERSISTENCE.md draws them. */
+/** Every kind of record, and its bytes as docs/DATA-FILES.md draws them. */
 const RECORDS: readonly (readonly [string, (to: Buffer, at: number) => number, string])[] = [
   ['an item', (to, at) => writeItem(to, at, 3, KEY, 0, 3, item('value')), '01 00 03 0300 05000000 6b6579 76616c7565'],
   [

@@ -38,9 +38,10 @@ export class SnapshotKeeper {
   private baseBytes: number;
 
   constructor(parts: SnapshotKeeperParts, nowMs: number, wallMs: number) {
-    const { dataSet, tail, state, intervalMs } = parts;
+    const { store, dataSet, tail, state, intervalMs } = parts;
     this.parts = parts;
-    this.isNeeded = dataSet.isStale;
+    // What was evicted before anybody followed is on the disk still, and would come back with more memory.
+    this.isNeeded = store.stats().evicted > dataSet.evictedBefore;
     this.dueMs = nowMs + intervalMs;
     this.savedSequence = tail.position;
     this.baseBytes = dataSet.snapshotBytes;
