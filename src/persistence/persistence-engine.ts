@@ -87,14 +87,15 @@ export class PersistenceEngine {
    * clock; at or before `nowMs`: at once. Never throws for what the disk does: `state` says so.
    */
   step(nowMs: number, wallMs: number): number {
-    if (nowMs < this.retryAtMs) return this.retryAtMs;
+    const isWaiting = nowMs < this.retryAtMs;
     try {
-      this.work(nowMs, wallMs);
+      if (isWaiting) this.options.dataSet.keepLock();
+      else this.work(nowMs, wallMs);
     } catch (error) {
-      this.fail(error, nowMs);
-      return this.retryAtMs;
+      if (!isWaiting) this.fail(error, nowMs);
+      else if (!isDiskError(error)) throw error;
     }
-    return this.nextMs(nowMs);
+    return nowMs < this.retryAtMs ? Math.min(this.retryAtMs, nowMs + RETRY_MS) : this.nextMs(nowMs);
   }
 
   /** Writes what is left and makes it last: the rest of the log, or a last snapshot. Null: all is kept; else why not. The engine is over then. */

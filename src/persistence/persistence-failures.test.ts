@@ -156,3 +156,38 @@ describe('writers that are faster than the disk', () => {
     expect(afterPowerLoss(disk, 'before')).toBe('value');
   });
 });
+
+describe('the folder', () => {
+  test('is held while the disk is waited for, and not written to once it is lost', () => {
+    const { disk, kept } = start();
+    kept.set('key', 'value');
+    kept.settle();
+    const lockPath = disk.paths().find((path) => path.includes('LOCK.'))!;
+    const counter = (): string => disk.contentOf(lockPath)!.toString('latin1', 9, 19);
+    disk.onCall = (call, path) => (call === 'write' && path.includes('log') ? 'EIO' : null);
+    kept.set('key', 'later');
+    kept.settle();
+    const before = counter();
+    // Each renewal is a second of the holder's own clock after the last one.
+    for (let seconds = 0; seconds < 3; seconds += 1) {
+      kept.passForLock(1000);
+      kept.engine.step(kept.nowMs, kept.wallMs);
+    }
+    expect(Number(counter())).toBe(Number(before) + 3);
+    disk.onCall = () => null;
+    disk.remove(lockPath);
+    kept.passForLock(1000);
+    kept.pass(5000);
+    const calls = disk.calls;
+    kept.settle();
+    expect(kept.state.failure).toStartWith(`${FOLDER} was taken over by another process`);
+    for (let seconds = 0; seconds < 10; seconds += 1) {
+      kept.pass(1000);
+      kept.settle();
+    }
+    // It has looked for its lock, and no more.
+    expect(disk.calls - calls).toBeLessThan(5);
+    expect(kept.engine.stop(kept.nowMs, kept.wallMs)).toMatchObject({ code: 'DataSetFailed' });
+    expect(disk.calls - calls).toBeLessThan(5);
+  });
+});

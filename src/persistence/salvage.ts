@@ -22,7 +22,7 @@ export interface SalvageReport {
   readonly missing: readonly string[];
 }
 
-/** The first bytes of the new log are synced so often. */
+/** The new log is synced, and the lock shown, after so many bytes. */
 const SYNC_BYTES: number = 64 * 1024 * 1024;
 
 /**
@@ -53,14 +53,15 @@ export function salvageDataSet(disk: Disk, from: string, to: string, options: Da
               if (record.kind === RecordKind.end) return;
               if (record.kind === RecordKind.item) writer.itemCount += 1;
               writer.copy(record.bytes, record.start, record.recordEnd);
-              if (writer.offset - writer.syncedTo >= SYNC_BYTES) writer.sync();
+              if (writer.offset - writer.syncedTo < SYNC_BYTES) return;
+              writer.sync();
+              dataSet.keepLock();
             },
             damage: (part) => void leftOut.push({ name: listed.name, ...part }),
           });
         } finally {
           file.close();
         }
-        dataSet.keepLock();
       }
       writer.sync();
       writer.mark();

@@ -26,7 +26,7 @@ export interface KeptStoreOptions
 let holders = 0;
 
 /** A process of its own, after all others ended. */
-export function newHolder(): DataHolder {
+export function newHolder(): DataHolder & { pass: (ms: number) => void } {
   holders += 1;
   let nowMs = 0;
   const identity = { pid: holders, began: '1', boot: 'one', namespace: 'one', host: 'here', address: 'here:7600' };
@@ -34,16 +34,17 @@ export function newHolder(): DataHolder {
     identity: { ...identity, id: holders.toString(16).padStart(16, '0') },
     monotonicMs: () => nowMs,
     sleep: (forMs) => void (nowMs += forMs),
+    pass: (ms) => void (nowMs += ms),
     look: () => ({ kind: 'missing' }),
   };
 }
 
-export function openDataSet(disk: Disk, folder = FOLDER): DataSet {
+export function openDataSet(disk: Disk, folder = FOLDER, holder: DataHolder = newHolder()): DataSet {
   return DataSet.open(disk, folder, {
     itemVersionSeed: [11, 22],
     dataSetId: Buffer.alloc(16, 7),
     address: 'here:7600',
-    holder: newHolder(),
+    holder,
   });
 }
 
@@ -51,6 +52,7 @@ export class KeptStore {
   nowMs = 1000;
   wallMs: number;
   readonly dataSet: DataSet;
+  private readonly holder = newHolder();
   readonly driver: StoreDriver;
   readonly log: ChangeLog;
   readonly state: PersistenceState = PersistenceState.create();
@@ -61,7 +63,7 @@ export class KeptStore {
 
   constructor(disk: Disk, options: KeptStoreOptions = {}) {
     this.wallMs = options.wallMs ?? WALL_MS;
-    this.dataSet = openDataSet(disk, options.folder);
+    this.dataSet = openDataSet(disk, options.folder, this.holder);
     const store = Store.create({
       memoryBytes: 8 * 2 ** 20,
       segmentBytes: 0,
@@ -131,6 +133,11 @@ export class KeptStore {
   pass(ms: number): void {
     this.nowMs += ms;
     this.wallMs += ms;
+  }
+
+  /** Time for the lock of the folder alone, which has a clock of its own. */
+  passForLock(ms: number): void {
+    this.holder.pass(ms);
   }
 
   /** Asks for a snapshot and lets it end. */
