@@ -25,7 +25,7 @@ const SNAPSHOT_BYTES_KEPT: number = 1024 * 1024;
 export type GroupOutcome = 'written' | 'lost';
 
 export class ChangeTail {
-  /** Whether all keys of a hash slot or database were removed while others stayed that the flush seemed to mean: only a snapshot tells which. */
+  /** Whether a flush was written that left some of the keys alone which it seems to mean: only a snapshot tells which. */
   isFlushUnclear = false;
   private readonly store: Store;
   private readonly consumer: ChangeConsumer;

@@ -45,7 +45,11 @@ function openDataSet(): DataSet | null {
   let opened: DataSet | null = null;
   try {
     const { itemVersionSeed, address } = start;
-    opened = DataSet.open(SYSTEM_DISK, options.dataDir, { itemVersionSeed, address });
+    opened = DataSet.open(SYSTEM_DISK, options.dataDir, {
+      itemVersionSeed,
+      address,
+      onWait: (message) => report({ kind: 'log', level: 'warn', message }),
+    });
     const beganAtMs = performance.now();
     const recovery = opened.recover(store, Date.now(), (progress) => report({ kind: 'loading', ...progress }));
     state.setFigure(Figure.loadedItems, recovery.itemCount);
