@@ -1,7 +1,7 @@
 /**
  * What data on disk costs, and how long it takes to load it again, beside redis-server and its RDB where that is installed; each load in a new process, in turns.
  *
- *     bun bench/persistence.ts [--items 1000000] [--value-bytes 1024] [--rounds 5] [--json]
+ *     bun bench/data-set.ts [--items 1000000] [--value-bytes 1024] [--rounds 5] [--json]
  *
  * CPU and time are of the whole process. What is loaded has just been written, so it is in the system's cache.
  */
