@@ -49,6 +49,7 @@ export class SimCoordinator {
       slotsPerMove: world.chance('slots per move').pick(SLOTS_PER_MOVE),
       concurrentMoves: CONCURRENT_MOVES,
       moveBytesPerSecond: 0,
+      replicas: 0,
       electedUntilMs: () => this.store.electedUntilMs(),
     });
   }

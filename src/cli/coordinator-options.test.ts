@@ -30,6 +30,7 @@ describe('the options of a coordinator', () => {
         slotsPerMove: 64,
         concurrentMoves: 2,
         moveBytesPerSecond: 0,
+        replicas: 0,
       },
     });
   });

@@ -130,6 +130,17 @@ export const COORDINATOR_OPTIONS = {
     summary: 'Bytes a second that each node may send of what moves away from it, for a new cluster.',
     reason: 'A node knows by itself how to make room for its clients.',
   },
+  replicas: {
+    flag: 'replicas',
+    kind: 'count',
+    environment: 'SHOAL_REPLICAS',
+    group: 'Replicas',
+    default: 0,
+    min: 0,
+    max: 3,
+    summary: 'Copies of each slot on other nodes, for a new cluster; shoal cluster limits changes it later.',
+    reason: 'Each takes as much memory again, and a cache can be filled anew.',
+  },
 } as const satisfies CommandOptionTable;
 
 const CONFIG_OPTION = {

@@ -4,6 +4,7 @@ import { CoordinatorBench, LEASE_MS } from '../../test/support/coordinator-bench
 import { SLOT_COUNT } from '../topology/slots.ts';
 import { changeFor } from './admin.ts';
 import { WEIGHTS_MAX } from './coordinator-state.ts';
+import { Membership } from './membership.ts';
 
 describe('drain', () => {
   test('empties the node, and keeps it empty until undrain', () => {
@@ -108,7 +109,11 @@ describe('weight', () => {
     const bench = CoordinatorBench.settled(1);
     const { stored } = bench;
     const known = Array.from({ length: WEIGHTS_MAX }, (_unused, n) => [`host-${n}:7000`, 2] as const);
-    const wanted = changeFor({ type: 'weight', cluster: 'bench', node: bench.nodes[0]!.id, weight: 5 }, stored);
+    const wanted = changeFor(
+      { type: 'weight', cluster: 'bench', node: bench.nodes[0]!.id, weight: 5 },
+      stored,
+      new Membership(LEASE_MS),
+    );
     const change = 'change' in wanted ? wanted.change : null;
     const { weights } = change!({ ...stored, settings: { ...stored.settings, weights: new Map(known) } }).settings;
     expect(weights.size).toBe(WEIGHTS_MAX);

@@ -2,6 +2,8 @@
 import { unreachable } from '../base/assert.ts';
 import { type AdminRequest, type CoordinatorAnswer, type Refusal, refusal } from '../protocol/cluster/messages.ts';
 import { type CoordinatorState, WEIGHTS_MAX } from './coordinator-state.ts';
+import type { Membership } from './membership.ts';
+import { syncedReplicas } from './failover-moves.ts';
 import { addressOf } from './next-nodes.ts';
 import { planOf } from './status.ts';
 
@@ -21,6 +23,7 @@ type ChangeRequest = Exclude<AdminRequest, { type: 'status' }>;
 export function changeFor(
   message: ChangeRequest,
   state: CoordinatorState,
+  membership: Membership,
 ): Omit<WantedChange, 'request'> | CoordinatorAnswer {
   const { topology } = state;
   switch (message.type) {
@@ -34,6 +37,7 @@ export function changeFor(
         withSettings(now, {
           concurrentMoves: message.concurrentMoves ?? now.settings.concurrentMoves,
           moveBytesPerSecond: message.bytesPerSecond ?? now.settings.moveBytesPerSecond,
+          replicas: message.replicas ?? now.settings.replicas,
         }),
       );
     case 'cancel':
@@ -57,10 +61,12 @@ export function changeFor(
       return done((now) => withSettings(now, { drained: new Set(now.settings.drained).add(message.node) }));
     case 'undrain':
       if (topology.node(message.node) === null) return noNode(message.node);
-      return done((now) => ({
-        ...withSettings(now, { drained: new Set([...now.settings.drained].filter((id) => id !== message.node)) }),
-        cancelled: now.settings.drained.has(message.node) ? withMovesFrom(now, message.node) : now.cancelled,
-      }));
+      return done((now) => undrained(now, message.node));
+    case 'failover': {
+      const refused = whyNoFailover(message.node, state, membership);
+      if (refused !== null) return refusal(refused);
+      return done((now) => withSettings(now, { failedOver: new Set(now.settings.failedOver).add(message.node) }));
+    }
     case 'weight': {
       const node = topology.node(message.node);
       if (node === null) return noNode(message.node);
@@ -69,6 +75,27 @@ export function changeFor(
     default:
       return unreachable(message);
   }
+}
+
+function undrained(state: CoordinatorState, node: string): CoordinatorState {
+  const { drained, failedOver } = state.settings;
+  const isAway = drained.has(node) || failedOver.has(node);
+  const without = (ids: ReadonlySet<string>): ReadonlySet<string> => new Set([...ids].filter((id) => id !== node));
+  return {
+    ...withSettings(state, { drained: without(drained), failedOver: without(failedOver) }),
+    cancelled: isAway ? withMovesFrom(state, node) : state.cancelled,
+  };
+}
+
+/** Why the slots of `id` cannot go to its replicas, for people; null where they can. */
+function whyNoFailover(id: string, { topology, settings }: CoordinatorState, membership: Membership): string | null {
+  const node = topology.node(id);
+  if (node === null) return `there is no node ${id}`;
+  if (settings.replicas === 0) return 'this cluster has no replicas; see shoal cluster limits --replicas, or drain the node';
+  let bareCount = 0;
+  for (const slot of topology.slotsOf(id)) if (syncedReplicas(topology, slot, membership).length === 0) bareCount += 1;
+  if (bareCount === 0) return null;
+  return `${bareCount} of the ${topology.slotCountOf(id)} slots of node ${id} have no replica that is synced; try again when they have, or drain the node`;
 }
 
 function done(change: WantedChange['change']): Omit<WantedChange, 'request'> {

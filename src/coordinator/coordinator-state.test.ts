@@ -5,7 +5,7 @@ import { type CoordinatorState, decodeState, encodeState, initialState } from '.
 const CLUSTER = 'a cluster, ü';
 
 function state(): CoordinatorState {
-  const initial = initialState(CLUSTER, { concurrentMoves: 4, moveBytesPerSecond: 1024, leaseMs: 2000 });
+  const initial = initialState(CLUSTER, { concurrentMoves: 4, moveBytesPerSecond: 1024, replicas: 0, leaseMs: 2000 });
   return {
     ...initial,
     settings: {

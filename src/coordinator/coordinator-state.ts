@@ -5,6 +5,7 @@
  */
 import { ShoalError } from '../base/errors.ts';
 import { JsonFields, MessageFault } from '../protocol/cluster/json-fields.ts';
+import { REPLICAS_MAX } from '../protocol/cluster/messages.ts';
 import { decodeTopology, encodeTopology } from '../topology/encoding.ts';
 import { Topology } from '../topology/topology.ts';
 import type { DepartedNode } from './departed.ts';
@@ -21,7 +22,14 @@ export interface ClusterSettings {
   readonly drained: ReadonlySet<string>;
   /** Slots are to be placed to the slot, once; see `planOwners`. */
   readonly tight: boolean;
+  /** Copies of each slot besides its owner's, 0 to REPLICAS_MAX. */
+  readonly replicas: number;
+  /** Ids of nodes whose slots go to their replicas, and which stay and copy. */
+  readonly failedOver: ReadonlySet<string>;
 }
+
+/** What a new cluster begins with. */
+export type NewClusterSettings = Pick<ClusterSettings, 'concurrentMoves' | 'moveBytesPerSecond' | 'replicas'>;
 
 export interface CoordinatorState {
   readonly topology: Topology;
@@ -37,7 +45,8 @@ export interface CoordinatorState {
   readonly departed: readonly DepartedNode[];
 }
 
-const STATE_VERSION = 1;
+/** 2: with replicas. Without them version 1 is written, which older coordinators read. */
+const STATE_VERSION = 2;
 const LENGTH_BYTES = 4;
 const NODES_MAX = 16_384;
 const MOVES_MAX = 16_384;
@@ -49,12 +58,13 @@ export const WEIGHTS_MAX = 2048;
 
 export function initialState(
   cluster: string,
-  { leaseMs, ...settings }: Pick<ClusterSettings, 'concurrentMoves' | 'moveBytesPerSecond'> & { leaseMs: number },
+  { leaseMs, ...settings }: NewClusterSettings & { readonly leaseMs: number },
 ): CoordinatorState {
-  const { concurrentMoves, moveBytesPerSecond } = settings;
+  const { concurrentMoves, moveBytesPerSecond, replicas } = settings;
+  const said = { weights: new Map(), drained: new Set<string>(), tight: false, failedOver: new Set<string>() };
   return {
     topology: Topology.empty(cluster),
-    settings: { concurrentMoves, moveBytesPerSecond, weights: new Map(), drained: new Set(), tight: false },
+    settings: { concurrentMoves, moveBytesPerSecond, replicas, ...said },
     nextMoveId: 1,
     cancelled: new Set(),
     leaseMs,
@@ -65,10 +75,11 @@ export function initialState(
 
 export function encodeState(state: CoordinatorState): Uint8Array {
   const { topology, settings, nextMoveId, cancelled, leaseMs, removalEpoch, departed } = state;
-  const { concurrentMoves, moveBytesPerSecond, weights, drained, tight } = settings;
+  const { concurrentMoves, moveBytesPerSecond, weights, drained, tight, replicas, failedOver } = settings;
+  const hasReplicas = replicas > 0 || failedOver.size > 0 || topology.lineage !== null;
   const json = Buffer.from(
     JSON.stringify({
-      version: STATE_VERSION,
+      version: hasReplicas ? STATE_VERSION : 1,
       nextMoveId,
       concurrentMoves,
       moveBytesPerSecond,
@@ -79,6 +90,7 @@ export function encodeState(state: CoordinatorState): Uint8Array {
       leaseMs,
       removalEpoch,
       departed,
+      ...(hasReplicas ? { replicas, failedOver: [...failedOver] } : {}),
     }),
     'utf8',
   );
@@ -145,6 +157,8 @@ function readSettings(fields: JsonFields): ClusterSettings {
     tight: fields.flag('tight'),
     weights: new Map(weights),
     drained: new Set(fields.texts('drained', NODES_MAX, ID_LENGTH)),
+    replicas: fields.has('replicas') ? fields.count('replicas', 0, REPLICAS_MAX) : 0,
+    failedOver: new Set(fields.has('failedOver') ? fields.texts('failedOver', NODES_MAX, ID_LENGTH) : []),
   };
 }
 

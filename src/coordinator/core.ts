@@ -24,9 +24,11 @@ import { type CoordinatorState, decodeState, encodeState, initialState } from '.
 import { Departures } from './departed.ts';
 import { Membership } from './membership.ts';
 import { FailedPairs } from './next-moves.ts';
+import { ReplicaPace } from './next-replicas.ts';
 import { propose } from './proposal.ts';
 import type { StoredState, WriteOutcome } from './state/state-store.ts';
 import { statusOf } from './status.ts';
+import { Vacancies } from './vacancies.ts';
 import { Watchers } from './watchers.ts';
 
 export interface CoordinatorOptions {
@@ -40,6 +42,7 @@ export interface CoordinatorOptions {
   /** Of a new cluster; an operator may change them. */
   readonly concurrentMoves: number;
   readonly moveBytesPerSecond: number;
+  readonly replicas: number;
   /** `StateStore.electedUntilMs`. */
   readonly electedUntilMs: () => number;
 }
@@ -92,6 +95,8 @@ export class CoordinatorCore {
   private readonly departures = new Departures();
   private readonly watchers = new Watchers();
   private readonly failedPairs = new FailedPairs();
+  private readonly vacancies = new Vacancies();
+  private readonly replicaPace = new ReplicaPace();
   /** What is stored, as far as is known; null while this coordinator is not elected. */
   private state: CoordinatorState | null = null;
   private electedAtMs = 0;
@@ -233,7 +238,7 @@ export class CoordinatorCore {
       this.answer(request, statusOf(state, this.membership, { coordinator: address, store, trouble, nowMs }));
       return false;
     }
-    const wanted = changeFor(message, state);
+    const wanted = changeFor(message, state, this.membership);
     if ('type' in wanted) {
       this.answer(request, wanted);
       return false;
@@ -247,12 +252,12 @@ export class CoordinatorCore {
   }
 
   private elected(stored: StoredState, nowMs: number): void {
-    const { cluster, concurrentMoves, moveBytesPerSecond, leaseMs } = this.options;
+    const { cluster, concurrentMoves, moveBytesPerSecond, replicas, leaseMs } = this.options;
     let state: CoordinatorState;
     try {
       state =
         stored.value.length === 0
-          ? initialState(cluster, { concurrentMoves, moveBytesPerSecond, leaseMs })
+          ? initialState(cluster, { concurrentMoves, moveBytesPerSecond, replicas, leaseMs })
           : decodeState(stored.value, cluster);
     } catch (error) {
       if (!(error instanceof ShoalError)) throw error;
@@ -267,6 +272,8 @@ export class CoordinatorCore {
     this.leader = this.options.address;
     this.electedAtMs = nowMs;
     this.failedPairs.clear();
+    this.vacancies.clear();
+    this.replicaPace.clear();
     this.departures.clear();
     this.writeTrouble = null;
     this.membership.leaseMs = state.leaseMs;
@@ -337,13 +344,14 @@ export class CoordinatorCore {
       if (nowMs >= pending.againAtMs) this.send(pending);
       return;
     }
-    const { wanted, membership, departures, failedPairs } = this;
+    const { wanted, membership, departures, failedPairs, vacancies, replicaPace } = this;
     this.wanted = [];
     const base = wanted.reduce((current, { change }) => change(current), state);
     departures.observe(base, membership, nowMs);
     const { slotsPerMove, leaseMs } = this.options;
     const oldLeasesEnded = nowMs - this.electedAtMs > state.leaseMs;
-    const input = { membership, departures, failedPairs, slotsPerMove, leaseMs, oldLeasesEnded };
+    const parts = { membership, departures, failedPairs, vacancies, replicaPace };
+    const input = { ...parts, slotsPerMove, leaseMs, oldLeasesEnded };
     const proposal = propose(base, input, nowMs);
     const notice = departures.notice(state, nowMs);
     if (notice !== null) this.log('warn', notice);

@@ -4,6 +4,7 @@
  */
 import type { Heartbeat, NodeDescription } from '../protocol/cluster/messages.ts';
 import type { ClusterNode, Topology } from '../topology/topology.ts';
+import { HeardCopies, isSameCopies } from './heard-copies.ts';
 
 /** Nodes that are remembered besides those of the topology; others are to wait. */
 const APPLICANTS_MAX = 2048;
@@ -18,6 +19,8 @@ export interface HeardNode {
 export class Membership {
   /** The longest lease that a node may still rely on. */
   leaseMs: number;
+  /** Another number than before: nodes have copied slots since, or lost copies. */
+  copiesVersion = 0;
   private readonly heard = new Map<string, HeardNode>();
   /** Nobody is called dead before a lease has passed since then. */
   private floorMs = Number.POSITIVE_INFINITY;
@@ -32,6 +35,7 @@ export class Membership {
   elected(topology: Topology, nowMs: number): void {
     this.floorMs = nowMs;
     this.heard.clear();
+    this.copiesVersion += 1;
     this.joinedEpochs.clear();
     this.topologyStored(topology);
   }
@@ -51,7 +55,9 @@ export class Membership {
     const { id } = heartbeat.node;
     const before = this.heard.get(id);
     this.heard.set(id, { heartbeat, heardAtMs: nowMs, firstHeardAtMs: before?.firstHeardAtMs ?? nowMs });
-    return before === undefined || isNews(before.heartbeat, heartbeat);
+    const isCopied = !isSameCopies(before?.heartbeat.replication, heartbeat.replication);
+    if (isCopied) this.copiesVersion += 1;
+    return before === undefined || isCopied || isNews(before.heartbeat, heartbeat);
   }
 
   /** Joining nodes that are in it for the first time are known from it on. */
@@ -64,6 +70,17 @@ export class Membership {
 
   lastOf(id: string): HeardNode | null {
     return this.heard.get(id) ?? null;
+  }
+
+  /** What the node has said of its copies. */
+  copiesOf(id: string): HeardCopies {
+    return HeardCopies.of(this.heard.get(id)?.heartbeat.replication);
+  }
+
+  /** Whether the node has a whole copy of `slot`, which follows `owner`, whose slot it is since epoch `since`. */
+  isSynced(id: string, { slot, owner, since }: { slot: number; owner: string; since: number }): boolean {
+    const heard = this.heard.get(id);
+    return heard !== undefined && heard.heartbeat.epoch >= since && this.copiesOf(id).isSynced(slot, owner);
   }
 
   /** ms since the last heartbeat to this coordinator; −1 where there was none. */

@@ -34,6 +34,8 @@ export class FailedPairs {
 
 export interface EndedMoves {
   readonly owners: Map<number, string | null>;
+  /** Slots of which the target alone knows whether it has taken them over: their source is dead. */
+  readonly unsure: ReadonlySet<number>;
   /** Those that go on. */
   readonly moves: readonly SlotMove[];
   /** Those that ended without success. */
@@ -48,6 +50,7 @@ export function endedMoves(
   reasons: string[],
 ): EndedMoves {
   const owners = new Map<number, string | null>();
+  const unsure = new Set<number>();
   const moves: SlotMove[] = [];
   const failed: SlotMove[] = [];
   for (const move of topology.moves) {
@@ -58,10 +61,14 @@ export function endedMoves(
     if (alive.has(to) && (isHanded || !alive.has(from))) {
       // The target of a dead source may serve the slots already, and nobody else may then.
       for (const slot of slots) owners.set(slot, to);
+      if (!isHanded) for (const slot of slots) unsure.add(slot);
       reasons.push(
         isHanded ? `move ${id} is done` : `move ${id} ends with its source: ${shortNodeId(to)} has the slots`,
       );
-    } else if (isHanded && !alive.has(to)) {
+    } else if (isHanded && alive.has(from) && topology.replicaCount > 0) {
+      // It has all that it had handed over, and so all that a replica had confirmed to it.
+      reasons.push(`move ${id} was done, and its target is dead: ${shortNodeId(from)} goes on`);
+    } else if (isHanded && topology.replicaCount === 0) {
       for (const slot of slots) owners.set(slot, null);
       reasons.push(`move ${id} was done, and its target is dead`);
     } else if (!alive.has(to) || !alive.has(from)) {
@@ -73,7 +80,7 @@ export function endedMoves(
       moves.push(move);
     }
   }
-  return { owners, moves, failed };
+  return { owners, unsure, moves, failed };
 }
 
 export interface BegunMoves {
@@ -85,32 +92,54 @@ export interface BegunMoves {
 
 export const NOTHING_BEGUN: BegunMoves = { owners: new Map(), moves: [], waits: false };
 
+/** Whether a slot may go to a node: as a whole, as a copy that is there already, or not now. */
+export type MoveKind = 'copy' | 'replica' | 'wait';
+
+export interface MoveRules {
+  readonly isReady: (from: string, to: string) => boolean;
+  /** How many slots of a node go over together, where they have to be copied. */
+  readonly groupOf: (from: string) => number;
+  readonly kindOf: (slot: number, to: string) => MoveKind;
+  /** Slots that nobody owns and nobody is to get yet. */
+  readonly waiting: ReadonlySet<number>;
+  /** What replaces the plan for slots of nodes in `failedOver`. */
+  readonly failovers: readonly PairedSlots[];
+  readonly failedOver: ReadonlySet<string>;
+}
+
 /** `topology`: a draft of the next one, in which what is over is over. */
 export function beginMoves(
   { settings, nextMoveId }: CoordinatorState,
   topology: Topology,
-  isReady: (from: string, to: string) => boolean,
-  groupOf: (from: string) => number,
+  { isReady, groupOf, kindOf, waiting, failovers, failedOver }: MoveRules,
 ): BegunMoves {
   const owners = new Map<number, string>();
   const moves: SlotMove[] = [];
   const busy = new Set(topology.moves.map(({ from, to }) => pairOf(from, to)));
+  const planned = plannedPairs(topology, settings.tight);
+  const pairs =
+    failedOver.size === 0 ? planned : [...failovers, ...planned.filter(([{ from }]) => !failedOver.has(from ?? ''))];
   let waits = false;
-  for (const [{ from, to }, slots] of plannedPairs(topology, settings.tight)) {
+  for (const [{ from, to }, slots] of pairs) {
     if (from === null) {
-      for (const slot of slots) owners.set(slot, to);
+      for (const slot of slots) if (!waiting.has(slot)) owners.set(slot, to);
+      waits ||= waiting.size > 0;
       continue;
     }
     const hasTurn = topology.moves.length + moves.length < settings.concurrentMoves && !busy.has(pairOf(from, to));
-    if (hasTurn && isReady(from, to)) {
-      const group = slots.slice(0, groupOf(from));
-      moves.push({ id: nextMoveId + moves.length, from, to, slots: group });
-      waits ||= slots.length > group.length;
-    } else {
-      waits = true;
-    }
+    const group = hasTurn && isReady(from, to) ? groupTo(to, slots, groupOf(from), kindOf) : [];
+    if (group.length > 0) moves.push({ id: nextMoveId + moves.length, from, to, slots: group });
+    waits ||= slots.length > group.length;
   }
   return { owners, moves, waits };
+}
+
+/** The slots that go to `to` next, all in one way. Those go first that the node has copied. */
+function groupTo(to: string, slots: readonly number[], slotsMax: number, kindOf: MoveRules['kindOf']): readonly number[] {
+  const kinds = slots.map((slot) => kindOf(slot, to));
+  const replicated = slots.filter((_, at) => kinds[at] === 'replica');
+  if (replicated.length > 0) return replicated.slice(0, SLOTS_PER_MOVE_MAX);
+  return slots.filter((_, at) => kinds[at] === 'copy').slice(0, slotsMax);
 }
 
 /**
@@ -143,7 +172,7 @@ export function plannedSlots(topology: Topology, tight: boolean): number {
   return topology.moves.reduce((sum, { slots }) => sum + slots.length, planned);
 }
 
-type PairedSlots = readonly [SlotTransfer, readonly number[]];
+export type PairedSlots = readonly [SlotTransfer, readonly number[]];
 
 /** The plan of each topology, loose and tight: while moves wait for their turn it is asked for with every heartbeat. */
 const plans = new WeakMap<Topology, Map<boolean, readonly PairedSlots[]>>();
@@ -157,7 +186,7 @@ export function plannedPairs(topology: Topology, tight: boolean): readonly Paire
   return pairs;
 }
 
-function byPair(transfers: readonly SlotTransfer[]): readonly PairedSlots[] {
+export function byPair(transfers: readonly SlotTransfer[]): readonly PairedSlots[] {
   const pairs = new Map<string, readonly [SlotTransfer, number[]]>();
   for (const transfer of transfers) {
     const key = pairOf(transfer.from ?? '', transfer.to);

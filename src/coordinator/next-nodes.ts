@@ -38,7 +38,7 @@ export function nextNodes(
       return false;
     }
     const isLeaving = membership.lastOf(node.id)?.heartbeat.leaving === true;
-    if (isLeaving && isIdle(node.id, topology)) {
+    if (isLeaving && isIdle(node.id, topology) && !isReplica(node.id, topology)) {
       reasons.push(`${at} has left`);
       return false;
     }
@@ -71,6 +71,14 @@ export function isIdle(id: string, topology: Topology): boolean {
   return topology.slotCountOf(id) === 0 && !topology.moves.some(({ from, to }) => from === id || to === id);
 }
 
+/** Whether the node copies any slot. */
+function isReplica(id: string, topology: Topology): boolean {
+  if (topology.replicaCount === 0) return false;
+  const index = topology.indexOf(id);
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (topology.columnOf(slot, index) >= 0) return true;
+  return false;
+}
+
 /** A process that starts again waits until the one before it is known to be dead, whose address it has. */
 function newcomersTo(
   staying: readonly ClusterNode[],
@@ -99,7 +107,7 @@ function nextStates(
   const states = staying.map(({ id, state }): NodeState => {
     // Who drains while it joins never gets a slot; who joins must be known before it may.
     if (state === 'joining' && !membership.isKnownAt(id, knownEpoch)) return 'joining';
-    return isLeaving(id) || settings.drained.has(id) ? 'draining' : 'active';
+    return isLeaving(id) || settings.drained.has(id) || settings.failedOver.has(id) ? 'draining' : 'active';
   });
   if (states.includes('active')) return states;
   const ownedCount = staying.reduce((sum, { id }) => sum + topology.slotCountOf(id), 0);

@@ -2,15 +2,26 @@
  * What should be stored next: pure, from what is stored, what the nodes say, and the time. Several finished moves, deaths and joins go
  * into one epoch.
  *
- *     heartbeats ──► who is alive ──► nodes ──► moves that are over ──► owners ──► planner ──► moves that begin
+ *     heartbeats ──► who is alive ──► nodes ──► moves that are over ──► owners ──► planner ──► moves that begin ──► replicas
+ *                                                  the dead ──► copies ──┘
  */
 import { shortNodeId } from '../topology/short-node-id.ts';
 import { nextTopology, type Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { DepartedNode } from './departed.ts';
-import { beginMoves, endedMoves, type FailedPairs, NOTHING_BEGUN, slotsPerMove } from './next-moves.ts';
+import {
+  beginMoves,
+  endedMoves,
+  type FailedPairs,
+  type MoveRules,
+  NOTHING_BEGUN,
+  slotsPerMove,
+} from './next-moves.ts';
 import type { Membership } from './membership.ts';
 import { nextNodes, type Witnessed } from './next-nodes.ts';
+import { ReplicaDraft } from './replica-draft.ts';
+import type { ReplicaPace } from './next-replicas.ts';
+import type { Vacancies } from './vacancies.ts';
 
 /** How long no new node has come before the slots of a new cluster are placed. */
 const ASSEMBLY_MS = 300;
@@ -19,6 +30,8 @@ const JOINING_MS_MAX = 5000;
 
 export interface ProposalInput extends Witnessed {
   readonly failedPairs: FailedPairs;
+  readonly vacancies: Vacancies;
+  readonly replicaPace: ReplicaPace;
   readonly slotsPerMove: number;
   /** The lease that is wanted, and whether all that were granted before the election have ended. */
   readonly leaseMs: number;
@@ -38,23 +51,34 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
   const reasons: string[] = [];
   const { nodes, departed, isRemoval } = nextNodes(state, input, nowMs, reasons);
   const alive = new Set(nodes.map(({ id }) => id));
-  const { owners, moves, failed } = endedMoves(topology, membership, alive, reasons);
+  const { owners, unsure, moves, failed } = endedMoves(topology, membership, alive, reasons);
   for (const { from, to } of failed) failedPairs.add(from, to, nowMs);
+  const replicas = new ReplicaDraft(state, nodes, input, nowMs);
+  const waiting = replicas.takeOwners(owners, unsure, reasons);
   const isChanged = reasons.length > 0;
   // A draft, whose epoch is never seen: the planner needs to know what the first steps come to.
-  const draft = isChanged ? nextTopology(topology, { nodes, owners, moves }) : topology;
-  const isReady = (from: string, to: string): boolean =>
-    failedPairs.mayTryAgain(from, to, nowMs) && membership.isHeard(from, nowMs) && membership.isHeard(to, nowMs);
-  const groupOf = (from: string): number => slotsPerMove(from, input.slotsPerMove, draft, membership);
-  const begun = isAssembling(draft, membership, nowMs) ? NOTHING_BEGUN : beginMoves(state, draft, isReady, groupOf);
+  const draft = isChanged ? nextTopology(topology, { nodes, owners, moves, ...replicas.change }) : topology;
+  const rules: MoveRules = {
+    isReady: (from, to) =>
+      failedPairs.mayTryAgain(from, to, nowMs) && membership.isHeard(from, nowMs) && membership.isHeard(to, nowMs),
+    groupOf: (from) => slotsPerMove(from, input.slotsPerMove, draft, membership),
+    waiting,
+    ...replicas.moveRules(draft),
+  };
+  const begun = isAssembling(draft, membership, nowMs) ? NOTHING_BEGUN : beginMoves(state, draft, rules);
   for (const [slot, owner] of begun.owners) owners.set(slot, owner);
   if (begun.owners.size > 0) reasons.push(`${begun.owners.size} slots that nobody had get an owner`);
   for (const { id, from, to, slots } of begun.moves) {
     reasons.push(`move ${id}: ${slots.length} slots from ${shortNodeId(from)} to ${shortNodeId(to)}`);
   }
+  const nextMoves = [...moves, ...begun.moves];
+  replicas.takeBegun(begun);
+  replicas.plan({ nodes, owners, moves: nextMoves }, reasons);
 
   const after =
-    reasons.length > 0 ? nextTopology(topology, { nodes, owners, moves: [...moves, ...begun.moves] }) : topology;
+    reasons.length > 0
+      ? nextTopology(topology, { nodes, owners, moves: nextMoves, ...replicas.change })
+      : topology;
   const tight = settings.tight && (begun.waits || after.moves.length > 0 || begun.owners.size > 0);
   const leaseMs = nextLeaseMs(state.leaseMs, input);
   const cancelled = nextCancelled(state.cancelled, after);
@@ -65,9 +89,10 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
     leaseMs === state.leaseMs &&
     isSameList(departed, state.departed);
   if (isSame) return null;
+  const { drained, failedOver } = settings;
   const next: CoordinatorState = {
     topology: after,
-    settings: { ...settings, drained: keep(settings.drained, alive), tight },
+    settings: { ...settings, drained: keep(drained, alive), failedOver: keep(failedOver, alive), tight },
     nextMoveId: state.nextMoveId + begun.moves.length,
     cancelled,
     leaseMs,

@@ -45,6 +45,7 @@ async function start(path: string, settings: Partial<CoordinatorSettings> = {}):
       slotsPerMove: 64,
       concurrentMoves: 4,
       moveBytesPerSecond: 0,
+      replicas: 0,
       ...settings,
     },
     { store: new FileStateStore(path), log: (level, message) => logs.push(`${level}: ${message}`) },

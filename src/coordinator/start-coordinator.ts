@@ -22,6 +22,7 @@ export interface CoordinatorSettings {
   readonly slotsPerMove: number;
   readonly concurrentMoves: number;
   readonly moveBytesPerSecond: number;
+  readonly replicas: number;
 }
 
 export interface CoordinatorParts {

@@ -1,7 +1,9 @@
 /** What an operator is told of the cluster. */
 import type { NodeStatus, Plan, Status } from '../protocol/cluster/messages.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
+import { syncedReplicas } from './failover-moves.ts';
 import type { Membership } from './membership.ts';
 import { plannedPairs, plannedSlots, progressOf } from './next-moves.ts';
 
@@ -19,7 +21,8 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
     (sum, { state: nodeState, weight }) => sum + (nodeState === 'active' ? weight : 0),
     0,
   );
-  const nodes: readonly NodeStatus[] = topology.nodes.map((node) => {
+  const copies = copyCounts(topology, membership);
+  const nodes: readonly NodeStatus[] = topology.nodes.map((node, index) => {
     const heartbeat = membership.lastOf(node.id)?.heartbeat;
     const figures = heartbeat?.figures ?? { items: 0, bytes: 0, memoryBytes: 0 };
     return {
@@ -29,6 +32,9 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
       fairSlots: node.state === 'active' ? Math.round((SLOT_COUNT * node.weight) / weights) : 0,
       epoch: heartbeat?.epoch ?? 0,
       silentMs: membership.silentMs(node.id, nowMs),
+      replicaSlots: copies.all[index]!,
+      syncedSlots: copies.synced[index]!,
+      streams: heartbeat?.replication?.streams ?? [],
     };
   });
   return {
@@ -49,7 +55,29 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
     plannedSlots: plannedSlots(topology, settings.tight),
     concurrentMoves: settings.concurrentMoves,
     moveBytesPerSecond: settings.moveBytesPerSecond,
+    replicas: settings.replicas,
+    missingCopies: Math.max(0, settings.replicas * topology.ownedCount - copies.useful),
   };
+}
+
+interface CopyCounts {
+  /** By node: slots that it is to copy, and those of which it has a whole copy. */
+  readonly all: Uint32Array;
+  readonly synced: Uint32Array;
+  /** Whole copies in the cluster, but for those that a slot has above what is wanted. */
+  readonly useful: number;
+}
+
+function copyCounts(topology: Topology, membership: Membership): CopyCounts {
+  const { nodes, replicaCount } = topology;
+  const counts = { all: new Uint32Array(nodes.length), synced: new Uint32Array(nodes.length), useful: 0 };
+  for (let slot = 0; slot < SLOT_COUNT && replicaCount > 0; slot += 1) {
+    for (const { id } of topology.replicasOf(slot)) counts.all[topology.indexOf(id)]! += 1;
+    const synced = syncedReplicas(topology, slot, membership);
+    for (const { id } of synced) counts.synced[topology.indexOf(id)]! += 1;
+    counts.useful += Math.min(synced.length, replicaCount - 1);
+  }
+  return counts;
 }
 
 /** What placing all slots to the slot would move. */

@@ -2,7 +2,7 @@
  * A topology as bytes, as it is stored and sent: compact, and never taken for what it is not.
  *
  *      0  "SHT"
- *      3  version, 1
+ *      3  version, 1, or 2 where a lineage is told
  *      4  length of all, u32, big-endian like all whole words here
  *      8  CRC32C of all other bytes, u32
  *     12  epoch, name of the cluster, replicaCount
@@ -11,6 +11,7 @@
  *             id (20 bytes), host, port (u16), peer port (u16), place of its zone in the list, weight, state (0 joining, 1 active, 2 draining)
  *         owners: runs of slots, until all are told: number of slots, then 0 for nobody or index + 1
  *         replicas: first those with n = 0, then those with n = 1, …, each in runs like the owners
+ *         version 2: the lineage's marks, since, before, each in runs of slots: number of slots, then the number that they all have
  *         moves: their number, then for each one
  *             id, indexes of source and target, number of runs, then for each run: slots since the last one's end, number of slots
  *
@@ -22,11 +23,14 @@ import { ByteReader, ByteWriter } from './byte-codec.ts';
 import { NODE_COUNT_MAX, WEIGHT_MAX } from './ring.ts';
 import { slotRanges } from './slot-ranges.ts';
 import { SLOT_COUNT } from './slots.ts';
+import { emptyLineage, MARKS_MAX, type SlotLineage } from './slot-lineage.ts';
 import { type ClusterNode, EPOCH_MAX, NO_NODE, REPLICA_COUNT_MAX, type SlotMove, Topology } from './topology.ts';
 import { invalid, NODE_STATES } from './topology-checks.ts';
 
 const MAGIC: readonly number[] = [0x53, 0x48, 0x54];
 const VERSION = 1;
+/** With a lineage, which only clusters with replicas have: others are read by older programs too. */
+const VERSION_LINEAGE = 2;
 const VERSION_OFFSET = 3;
 const LENGTH_OFFSET = 4;
 const CHECKSUM_OFFSET = 8;
@@ -44,12 +48,18 @@ export function encodeTopology(topology: Topology): Uint8Array {
   writeNodes(writer, topology.nodes);
   writeIndexes(writer, (slot) => topology.ownerIndex(slot));
   for (let n = 0; n < topology.replicaCount; n += 1) writeIndexes(writer, (slot) => topology.replicaIndex(slot, n));
+  const { lineage } = topology;
+  if (lineage !== null) {
+    writeNumbers(writer, lineage.marks);
+    writeNumbers(writer, lineage.since);
+    writeNumbers(writer, lineage.before);
+  }
   writeMoves(writer, topology);
 
   const bytes = writer.written().slice();
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC);
-  bytes[VERSION_OFFSET] = VERSION;
+  bytes[VERSION_OFFSET] = lineage === null ? VERSION : VERSION_LINEAGE;
   view.setUint32(LENGTH_OFFSET, bytes.length);
   view.setUint32(CHECKSUM_OFFSET, checksumOf(bytes));
   return bytes;
@@ -69,9 +79,12 @@ export function decodeTopology(bytes: Uint8Array): Topology {
   for (let n = 0; n < replicaCount; n += 1) {
     readIndexes(reader, nodes.length, (slot, index) => (replicas[slot * replicaCount + n] = index));
   }
+  const lineage = bytes[VERSION_OFFSET] === VERSION_LINEAGE ? readLineage(reader) : null;
   const moves = readMoves(reader, nodes);
   if (!reader.isAtEnd) throw invalid('there are bytes behind its end');
-  return Topology.of({ cluster, epoch, nodes, owners, replicaCount, replicas, moves });
+  const topology = Topology.of({ cluster, epoch, nodes, owners, replicaCount, replicas, lineage, moves });
+  if (lineage !== null && topology.lineage === null) throw invalid('its lineage says nothing');
+  return topology;
 }
 
 function checkHeader(bytes: Uint8Array): void {
@@ -83,7 +96,9 @@ function checkHeader(bytes: Uint8Array): void {
   if (view.getUint32(CHECKSUM_OFFSET) !== checksumOf(bytes))
     throw invalid('its bytes are damaged, the checksum is wrong');
   const version = bytes[VERSION_OFFSET]!;
-  if (version !== VERSION) throw invalid(`its encoding has version ${version}; this program knows version ${VERSION}`);
+  if (version !== VERSION && version !== VERSION_LINEAGE) {
+    throw invalid(`its encoding has version ${version}; this program knows versions ${VERSION} and ${VERSION_LINEAGE}`);
+  }
 }
 
 function checksumOf(bytes: Uint8Array): number {
@@ -159,6 +174,37 @@ function readIndexes(reader: ByteReader, nodeCount: number, set: (slot: number, 
     const index = told === 0 ? NO_NODE : told - 1;
     for (const end = slot + length; slot < end; slot += 1) set(slot, index);
     before = told;
+  }
+}
+
+function writeNumbers(writer: ByteWriter, numbers: Uint32Array | Uint8Array): void {
+  for (let slot = 0; slot < SLOT_COUNT; ) {
+    const number = numbers[slot]!;
+    let end = slot + 1;
+    while (end < SLOT_COUNT && numbers[end] === number) end += 1;
+    writer.number(end - slot);
+    writer.number(number);
+    slot = end;
+  }
+}
+
+function readLineage(reader: ByteReader): SlotLineage {
+  const lineage = emptyLineage();
+  readNumbers(reader, MARKS_MAX, lineage.marks);
+  readNumbers(reader, EPOCH_MAX, lineage.since);
+  readNumbers(reader, EPOCH_MAX, lineage.before);
+  return lineage;
+}
+
+function readNumbers(reader: ByteReader, max: number, numbers: Uint32Array | Uint8Array): void {
+  let before = -1;
+  for (let slot = 0; slot < SLOT_COUNT; ) {
+    const length = reader.number('a run of slots', SLOT_COUNT - slot);
+    const number = reader.number("a run's lineage", max);
+    if (length === 0 || number === before) throw invalid('a run of slots is none of its own');
+    numbers.fill(number, slot, slot + length);
+    slot += length;
+    before = number;
   }
 }
 

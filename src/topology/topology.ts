@@ -5,10 +5,12 @@
  *     nodes      ordered by id; a node's index in this list means something in this topology alone
  *     owners     a node's index per slot, NO_NODE where nobody owns it
  *     replicas   replicaCount indexes per slot, distinct, without the owner; NO_NODE behind the last
+ *     lineage    whose copies are of any use, in a cluster with replicas (slot-lineage.ts)
  *     moves      each slot is in one at most; its source owns it until the move is over
  *
  * `Topology.of` checks all of that, so that nobody else need: what comes from a file or a peer goes through it.
  */
+import { checkedLineage, emptyLineage, keptMark, type SlotLineage, UNSURE } from './slot-lineage.ts';
 import { checkedMoves, checkedName, checkedNodes, checkReplicas, invalid } from './topology-checks.ts';
 import { SLOT_COUNT } from './slots.ts';
 
@@ -63,6 +65,8 @@ export interface TopologyParts {
   readonly replicaCount: number;
   /** At slot * replicaCount + n an index into `nodes`, or NO_NODE. */
   readonly replicas: Uint16Array;
+  /** Absent, or null: nothing is known of it. */
+  readonly lineage?: SlotLineage | null;
   readonly moves: readonly SlotMove[];
 }
 
@@ -72,6 +76,8 @@ export class Topology {
   readonly nodes: readonly ClusterNode[];
   readonly replicaCount: number;
   readonly moves: readonly SlotMove[];
+  /** Null where nothing is known of it; not to be changed. */
+  readonly lineage: SlotLineage | null;
   /** Slots that somebody owns. */
   readonly ownedCount: number;
   private readonly owners: Uint16Array;
@@ -81,14 +87,15 @@ export class Topology {
   /** 1 + the index of a slot's move, 0 where it has none; null where there are no moves. */
   private readonly moveIndexes: Uint16Array | null;
 
-  private constructor(parts: TopologyParts) {
-    const { cluster, epoch, nodes, owners, replicaCount, replicas, moves } = parts;
+  private constructor(parts: TopologyParts & { readonly lineage: SlotLineage | null }) {
+    const { cluster, epoch, nodes, owners, replicaCount, replicas, lineage, moves } = parts;
     this.cluster = cluster;
     this.epoch = epoch;
     this.nodes = nodes;
     this.owners = owners;
     this.replicaCount = replicaCount;
     this.replicas = replicas;
+    this.lineage = lineage;
     this.moves = moves;
     this.indexes = new Map(nodes.map(({ id }, index) => [id, index]));
     this.slotCounts = new Uint16Array(nodes.length);
@@ -116,8 +123,17 @@ export class Topology {
     const owners = reindex('owners', parts.owners, SLOT_COUNT, newIndexes);
     const replicas = reindex('replicas', parts.replicas, SLOT_COUNT * replicaCount, newIndexes);
     checkReplicas(owners, replicas, { replicaCount, noNode: NO_NODE });
+    const lineage =
+      parts.lineage === undefined || parts.lineage === null
+        ? null
+        : checkedLineage(parts.lineage, {
+            epoch,
+            replicaCount,
+            isOwned: (slot) => owners[slot] !== NO_NODE,
+            isThere: (slot, n) => replicas[slot * replicaCount + n] !== NO_NODE,
+          });
     const moves = checkedMoves(parts.moves, { nodes, owners, idMax: EPOCH_MAX });
-    return new Topology({ cluster, epoch, nodes, owners, replicaCount, replicas, moves });
+    return new Topology({ cluster, epoch, nodes, owners, replicaCount, replicas, lineage, moves });
   }
 
   /** Of a cluster that has no nodes yet: epoch 0. Throws `InvalidTopology` for a name that cannot be. */
@@ -144,12 +160,12 @@ export class Topology {
     return this.owners[slot] ?? NO_NODE;
   }
 
-  /** The nearest first. */
+  /** Those that copy the slot's owner, the nearest first; not those that only keep what they have. */
   replicasOf(slot: number): readonly ClusterNode[] {
     const found: ClusterNode[] = [];
     for (let n = 0; n < this.replicaCount; n += 1) {
       const node = this.nodes[this.replicaIndex(slot, n)];
-      if (node !== undefined) found.push(node);
+      if (node !== undefined && !this.isKept(slot, n)) found.push(node);
     }
     return found;
   }
@@ -157,6 +173,37 @@ export class Topology {
   /** Of the replica `n` of `slot`, 0 to replicaCount - 1; NO_NODE where there is none. */
   replicaIndex(slot: number, n: number): number {
     return n < this.replicaCount ? (this.replicas[slot * this.replicaCount + n] ?? NO_NODE) : NO_NODE;
+  }
+
+  /** The place of the node `index` among the replicas of `slot`; −1 where it is none of them. */
+  columnOf(slot: number, index: number): number {
+    for (let n = 0; n < this.replicaCount; n += 1) if (this.replicas[slot * this.replicaCount + n] === index) return n;
+    return -1;
+  }
+
+  /** Whether the replica `n` of `slot` keeps a copy of `beforeOf` instead of copying the owner. */
+  isKept(slot: number, n: number): boolean {
+    return this.lineage !== null && (this.lineage.marks[slot]! & keptMark(n)) !== 0;
+  }
+
+  /** Whether any replica of `slot` keeps a copy of `beforeOf`. */
+  hasKept(slot: number): boolean {
+    return this.lineage !== null && (this.lineage.marks[slot]! & (UNSURE - 1)) !== 0;
+  }
+
+  /** Whether the owner of `slot` may not have its items. */
+  isUnsure(slot: number): boolean {
+    return this.lineage !== null && (this.lineage.marks[slot]! & UNSURE) !== 0;
+  }
+
+  /** The epoch in which the slot's owner, or its last one, got it; 0: not known. */
+  sinceOf(slot: number): number {
+    return this.lineage?.since[slot] ?? 0;
+  }
+
+  /** The `sinceOf` of the owner whose items the present one has taken over; 0: of none. */
+  beforeOf(slot: number): number {
+    return this.lineage?.before[slot] ?? 0;
   }
 
   node(id: string): ClusterNode | null {
@@ -199,6 +246,8 @@ export interface TopologyChange {
   readonly replicaCount?: number;
   /** All replicas from now on, as `planReplicas` makes them: indexes into the next topology's nodes. */
   readonly replicas?: Uint16Array;
+  /** Of all slots from now on. Where it is left out, new owners begin with nothing, and no replica keeps a copy of theirs. */
+  readonly lineage?: SlotLineage;
 }
 
 /** The topology that follows `topology`: its epoch is greater by 1. Throws `InvalidTopology` where it would contradict itself. */
@@ -222,6 +271,7 @@ export function nextTopology(topology: Topology, change: TopologyChange): Topolo
     owners,
     replicaCount,
     replicas: change.replicas ?? keptReplicas(topology, { replicaCount, owners, newIndexes }),
+    lineage: change.lineage ?? keptLineage(topology, { owners, newIndexes }),
     moves: change.moves ?? topology.moves.filter(({ from, to }) => indexes.has(from) && indexes.has(to)),
   });
 }
@@ -246,6 +296,19 @@ function keptReplicas(topology: Topology, { replicaCount, owners, newIndexes }: 
     }
   }
   return replicas;
+}
+
+/** The lineage where nothing keeps copies: that of the owners that stay, and new ones for others. */
+function keptLineage(topology: Topology, { owners, newIndexes }: Omit<Kept, 'replicaCount'>): SlotLineage | null {
+  if (topology.lineage === null) return null;
+  const { since, before } = topology.lineage;
+  const kept = { ...emptyLineage(), since: since.slice(), before: before.slice() };
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    if (owners[slot] === NO_NODE || owners[slot] === newIndexes[topology.ownerIndex(slot)]) continue;
+    kept.since[slot] = topology.epoch + 1;
+    kept.before[slot] = 0;
+  }
+  return kept;
 }
 
 /** A copy in which each index is the one that `newIndexes` has for it. */

@@ -26,6 +26,7 @@ export interface TestClusterOptions {
   readonly redirect?: ClusterOptions['redirect'];
   readonly slotsPerMove?: number;
   readonly moveBytesPerSecond?: number;
+  readonly replicas?: number;
 }
 
 export class TestCluster implements AsyncDisposable {
@@ -145,7 +146,7 @@ function startTestCoordinator(
   directory: string,
   port: number,
 ): Promise<RunningCoordinator> {
-  const { password = '', slotsPerMove = 256, moveBytesPerSecond = 0 } = options;
+  const { password = '', slotsPerMove = 256, moveBytesPerSecond = 0, replicas = 0 } = options;
   return startCoordinator(
     {
       cluster: TEST_CLUSTER,
@@ -157,6 +158,7 @@ function startTestCoordinator(
       slotsPerMove,
       concurrentMoves: 4,
       moveBytesPerSecond,
+      replicas,
     },
     {
       store: openStateStore(`file:${directory}`),

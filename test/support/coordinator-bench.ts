@@ -104,6 +104,7 @@ export class CoordinatorBench {
       slotsPerMove: 512,
       concurrentMoves: 4,
       moveBytesPerSecond: 0,
+      replicas: 0,
       electedUntilMs: () => this.electedUntilMs,
       ...options,
     });

@@ -73,6 +73,7 @@ export class HostedCoordinator implements AsyncDisposable {
         slotsPerMove: 1024,
         concurrentMoves: 4,
         moveBytesPerSecond: 0,
+        replicas: 0,
       },
       { store: openStateStore(`file:${this.directory}`), log: () => {} },
     );

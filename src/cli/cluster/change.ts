@@ -1,6 +1,7 @@
 /** `shoal cluster drain`, `undrain`, `weight`, `rebalance`, `limits`: what an operator changes. Each returns once it is stored; slots move after that. */
 import { ShoalError } from '../../base/errors.ts';
 import { parseSize } from '../../config/units.ts';
+import { REPLICAS_MAX } from '../../protocol/cluster/messages.ts';
 import { shortNodeId } from '../../topology/short-node-id.ts';
 import { checkWords, type ParsedArguments, valueOf } from '../arguments.ts';
 import { helpPage } from '../client-flags.ts';
@@ -131,15 +132,15 @@ export const limitsCommand: CommandModule = {
   help: limitsHelp,
   run: (args, context) =>
     operate(args, context, {
-      options: { 'concurrent-moves': 'value', 'move-rate': 'value' },
+      options: { 'concurrent-moves': 'value', 'move-rate': 'value', replicas: 'value' },
       help: limitsHelp,
       check: (parsed) => {
         checkWords(parsed.words, [], { min: 0, max: 0 });
         limitsOf(parsed);
       },
       task: async ({ parsed, connection }) => {
-        const { concurrentMoves, bytesPerSecond } = limitsOf(parsed);
-        await connection.limits(concurrentMoves, bytesPerSecond);
+        const { concurrentMoves, bytesPerSecond, replicas } = limitsOf(parsed);
+        await connection.limits(concurrentMoves, bytesPerSecond, replicas);
         return ExitCode.ok;
       },
     }),
@@ -148,13 +149,19 @@ export const limitsCommand: CommandModule = {
 interface GivenLimits {
   readonly concurrentMoves: number | null;
   readonly bytesPerSecond: number | null;
+  readonly replicas: number | null;
 }
 
 function limitsOf(parsed: ParsedArguments): GivenLimits {
   const moves = valueOf(parsed, 'concurrent-moves');
   const rate = valueOf(parsed, 'move-rate');
-  if (moves === undefined && rate === undefined) {
-    throw new ShoalError('InvalidOption', 'give --concurrent-moves, --move-rate, or both');
+  const copies = valueOf(parsed, 'replicas');
+  if (moves === undefined && rate === undefined && copies === undefined) {
+    throw new ShoalError('InvalidOption', 'give --concurrent-moves, --move-rate, --replicas, or several of them');
+  }
+  const replicas = copies === undefined ? null : Number(copies);
+  if (replicas !== null && !(Number.isInteger(replicas) && replicas >= 0 && replicas <= REPLICAS_MAX)) {
+    throw new ShoalError('InvalidOption', `--replicas: give a whole number from 0 to ${REPLICAS_MAX}`);
   }
   const concurrentMoves = moves === undefined ? null : Number(moves);
   const bytesPerSecond = rate === undefined ? null : rate === 'unlimited' ? 0 : parseSize(rate);
@@ -167,17 +174,22 @@ function limitsOf(parsed: ParsedArguments): GivenLimits {
   if (rate !== undefined && bytesPerSecond === null) {
     throw new ShoalError('InvalidOption', '--move-rate: give a size, such as 10mb, or unlimited');
   }
-  return { concurrentMoves, bytesPerSecond };
+  return { concurrentMoves, bytesPerSecond, replicas };
 }
 
 function limitsHelp(): string {
-  return helpPage(['Change how fast slots move, from now on.'], 'cluster limits [options]', [
+  return helpPage(['Change how fast slots move, and how many copies they have, from now on.'], 'cluster limits [options]', [
     [
       'Options',
       ...entry('--concurrent-moves N', 'Groups of slots that move at once; 0: none is begun, which stops a rebalance.'),
       ...entry('--move-rate SIZE', 'Bytes a second that each node may send of what moves away from it, or unlimited.'),
+      ...entry('--replicas R', `Copies of each slot on other nodes, 0 to ${REPLICAS_MAX}.`),
     ],
     OPERATOR_HELP,
-    ['Examples', '  shoal cluster limits --concurrent-moves 1 --move-rate 10mb'],
+    [
+      'Examples',
+      '  shoal cluster limits --concurrent-moves 1 --move-rate 10mb',
+      '  shoal cluster limits --replicas 1',
+    ],
   ]);
 }

@@ -29,6 +29,11 @@ export const clusterCommand: CommandModule = commandOf(
       summary: 'Let a drained node have slots again.',
       load: async () => (await import('./change.ts')).undrainCommand,
     },
+    failover: {
+      usage: 'failover NODE',
+      summary: 'Let the replicas of a node take its slots over.',
+      load: async () => (await import('./failover.ts')).failoverCommand,
+    },
     weight: {
       usage: 'weight NODE WEIGHT',
       summary: 'Change the part of the slots that a node has.',
@@ -41,7 +46,7 @@ export const clusterCommand: CommandModule = commandOf(
     },
     limits: {
       usage: 'limits',
-      summary: 'Change how fast slots move.',
+      summary: 'Change how fast slots move, and how many copies they have.',
       load: async () => (await import('./change.ts')).limitsCommand,
     },
     cancel: {

@@ -60,8 +60,13 @@ export class CoordinatorConnection {
   }
 
   /** Null: as it is. */
-  async limits(concurrentMoves: number | null, bytesPerSecond: number | null): Promise<void> {
-    await this.ask({ type: 'limits', concurrentMoves, bytesPerSecond }, 'done');
+  async limits(concurrentMoves: number | null, bytesPerSecond: number | null, replicas: number | null): Promise<void> {
+    const wanted = replicas === null ? {} : { replicas };
+    await this.ask({ type: 'limits', concurrentMoves, bytesPerSecond, ...wanted }, 'done');
+  }
+
+  async failover(node: string): Promise<void> {
+    await this.ask({ type: 'failover', node }, 'done');
   }
 
   async cancel(): Promise<void> {

@@ -39,6 +39,7 @@ async function started(): Promise<{ port: number; connection: CoordinatorConnect
       slotsPerMove: 64,
       concurrentMoves: 4,
       moveBytesPerSecond: 0,
+      replicas: 0,
     },
     { store: new FileStateStore(path), log: () => undefined },
   );
@@ -136,7 +137,7 @@ test('cancel stops what moves until limits says otherwise', async () => {
   await until(connection, () => true);
   expect(await cancelCommand.run([], context)).toBe(0);
   expect(await connection.status()).toMatchObject({ concurrentMoves: 0 });
-  await connection.limits(2, null);
+  await connection.limits(2, null, null);
   expect(await connection.status()).toMatchObject({ concurrentMoves: 2 });
   expect(await failureOf(cancelCommand.run(['now'], context))).toMatchObject({ code: 'InvalidOption' });
 });

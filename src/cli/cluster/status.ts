@@ -35,16 +35,22 @@ function help(): string {
 /** The status as people read it. */
 export function statusText(status: Status): string {
   const { cluster, coordinator, store, epoch, nodes, moves, unassigned, plannedSlots, trouble, departed } = status;
+  const hasReplicas = status.replicas > 0 || nodes.some(({ replicaSlots }) => replicaSlots > 0);
   const lines = [`cluster ${cluster}, epoch ${epoch}, coordinator ${coordinator}, state in ${store}`];
   if (trouble !== null) lines.push(`state store: ${trouble}`);
   if (unassigned > 0) lines.push(`${unassigned} slots have no node`);
+  if (hasReplicas) lines.push(copiesText(status));
   lines.push(
     '',
     ...table([
-      ['node', 'address', 'zone', 'state', 'weight', 'slots', 'fair', 'items', 'bytes', 'lag'],
-      ...nodes.map((node) => nodeLine(node, epoch)),
+      [...NODE_COLUMNS, ...(hasReplicas ? REPLICA_COLUMNS : [])],
+      ...nodes.map((node) => [...nodeLine(node, epoch), ...(hasReplicas ? replicaCells(node) : [])]),
     ]),
   );
+  const stuck = nodes.flatMap(({ id, streams }) => streams.map((stream) => ({ id, ...stream })));
+  for (const { id, target, error } of stuck) {
+    if (error !== null) lines.push(`${shortNodeId(target)} does not get on with copying ${shortNodeId(id)}: ${error}`);
+  }
   if (plannedSlots > 0) lines.push('', `${plannedSlots} slots are to move, ${moves.length} moves run`);
   if (moves.length > 0) {
     lines.push(...table([['move', 'from', 'to', 'slots', 'items', 'done', 'bytes', 'behind'], ...moves.map(moveLine)]));
@@ -58,6 +64,20 @@ export function statusText(status: Status): string {
     );
   }
   return `${lines.join('\n')}\n`;
+}
+
+const NODE_COLUMNS = ['node', 'address', 'zone', 'state', 'weight', 'slots', 'fair', 'items', 'bytes', 'lag'] as const;
+const REPLICA_COLUMNS = ['copies', 'whole', 'behind'] as const;
+
+function copiesText({ replicas, missingCopies }: Status): string {
+  const wanted = replicas === 1 ? '1 copy of each slot is wanted' : `${replicas} copies of each slot are wanted`;
+  return `${wanted}; ${missingCopies === 0 ? 'all are whole' : `${missingCopies} are missing or not whole yet`}`;
+}
+
+/** `behind`: changes of the node that one of its replicas has not confirmed. */
+function replicaCells({ replicaSlots, syncedSlots, streams }: NodeStatus): readonly string[] {
+  const behind = streams.reduce((most, { lag }) => Math.max(most, lag), 0);
+  return [String(replicaSlots), String(syncedSlots), streams.length === 0 ? '-' : String(behind)];
 }
 
 /** `lag`: epochs that the node has not applied yet. */

@@ -56,6 +56,16 @@ const OPTIONS = {
     summary: 'Memory of each node, as in shoal serve.',
     reason: 'That of shoal serve.',
   },
+  replicas: {
+    flag: 'replicas',
+    kind: 'count',
+    group: 'Options',
+    default: 0,
+    min: 0,
+    max: 3,
+    summary: 'Copies of each slot on other nodes.',
+    reason: 'That of shoal coordinator.',
+  },
   dir: {
     flag: 'dir',
     kind: 'text',
@@ -121,7 +131,8 @@ async function startAll(
   start: (name: string, args: readonly string[]) => ShoalChild,
   context: CommandContext,
 ): Promise<Started> {
-  const coordinatorArgs = ['--host', HOST, '--port', String(values.coordinatorPort), '--state', `file:${directory}`];
+  const [port, replicas] = [String(values.coordinatorPort), String(values.replicas)];
+  const coordinatorArgs = ['--host', HOST, '--port', port, '--state', `file:${directory}`, '--replicas', replicas];
   const coordinator = start('coordinator', ['coordinator', ...coordinatorArgs]);
   const [, coordinatorPort] = await coordinator.printed(READY);
   const address = `${HOST}:${coordinatorPort}`;

@@ -81,6 +81,14 @@ export class JsonFields {
     });
   }
 
+  /** First and last of ranges of whole numbers up to `max`, ascending and apart. */
+  ranges(name: string, max: number): readonly number[] {
+    const bounds = this.counts(name, 2 * (max + 1), 0, max);
+    const isInOrder = bounds.every((bound, at) => at === 0 || bound >= bounds[at - 1]! + ((at + 1) % 2));
+    if (bounds.length % 2 === 0 && isInOrder) return bounds;
+    throw this.fault(name, 'must hold ranges in ascending order');
+  }
+
   /** A list of at most `countMax` texts of at most `lengthMax` UTF-16 units each. */
   texts(name: string, countMax: number, lengthMax: number): readonly string[] {
     return this.elements(name, countMax).map((value) => {

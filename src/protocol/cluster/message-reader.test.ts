@@ -32,6 +32,15 @@ const REQUESTS: readonly CoordinatorRequest[] = [
     moves: [progress, { ...progress, id: 4, state: 'failed', error: 'no memory' }],
     handed: [1, 2],
     figures,
+    replication: {
+      epoch: 7,
+      copies: [
+        { source: B, through: 0xffff_ffff, kept: false, slots: [0, 0, 2, 16_383] },
+        { source: A, through: null, kept: true, slots: [1, 1] },
+      ],
+      vacant: [5, 6],
+      streams: [{ target: B, slots: 4, synced: 3, lag: 5, error: null }],
+    },
   },
   { type: 'watch', cluster, epoch: 0, node: A, waitMs: 10_000 },
   { type: 'watch', cluster, epoch: 0, node: null, waitMs: 0 },
@@ -43,6 +52,8 @@ const REQUESTS: readonly CoordinatorRequest[] = [
   { type: 'weight', cluster, node: A, weight: 1 },
   { type: 'rebalance', cluster, dryRun: true },
   { type: 'limits', cluster, concurrentMoves: 0, bytesPerSecond: null },
+  { type: 'limits', cluster, concurrentMoves: null, bytesPerSecond: null, replicas: 3 },
+  { type: 'failover', cluster, node: A },
 ];
 
 const PEER_REQUESTS: readonly PeerRequest[] = [
@@ -68,13 +79,28 @@ const ANSWERS: readonly CoordinatorAnswer[] = [
     store: 'file:/x',
     trouble: null,
     epoch: 3,
-    nodes: [{ ...node, ...figures, state: 'joining', slots: 0, fairSlots: 1, epoch: 2, silentMs: -1 }],
+    nodes: [
+      {
+        ...node,
+        ...figures,
+        state: 'joining',
+        slots: 0,
+        fairSlots: 1,
+        epoch: 2,
+        silentMs: -1,
+        replicaSlots: 3,
+        syncedSlots: 2,
+        streams: [{ target: B, slots: 4, synced: 3, lag: 5, error: 'slow' }],
+      },
+    ],
     moves: [{ ...progress, from: A, to: B, slots: 64 }],
     departed: [{ id: B, host: 'h', port: 1, epoch: 3 }],
     unassigned: 16_384,
     plannedSlots: 0,
     concurrentMoves: 4,
     moveBytesPerSecond: 0,
+    replicas: 1,
+    missingCopies: 7,
   },
 ];
 
@@ -93,6 +119,11 @@ function heartbeat(change: (message: Record<string, unknown>, of: Record<string,
   const message = JSON.parse(Buffer.from(encodeMessage(REQUESTS[0]!)).toString()) as Record<string, unknown>;
   change(message, message['node'] as Record<string, unknown>);
   return json(message);
+}
+
+/** The heartbeat with `change` made to what it says of copies. */
+function replication(change: (told: Record<string, unknown>) => void): Uint8Array {
+  return heartbeat((message) => change(message['replication'] as Record<string, unknown>));
 }
 
 describe('messages come back as they were', () => {
@@ -148,6 +179,12 @@ describe('refused', () => {
       heartbeat((message) => (message['handed'] = Array.from({ length: 16_385 }, () => 1))),
       'handed must be a list of at most 16384',
     ],
+    ['ranges without an end', replication((told) => (told['vacant'] = [1])), 'replication.vacant must hold ranges'],
+    ['ranges that end before they begin', replication((told) => (told['vacant'] = [2, 1])), 'must hold ranges'],
+    ['ranges that meet', replication((told) => (told['vacant'] = [1, 2, 2, 3])), 'must hold ranges'],
+    ['ranges of no slots', replication((told) => (told['vacant'] = [1, 16_384])), 'whole numbers from 0 to 16383'],
+    ['a position that is none', replication((told) => (told['copies'] = [{ source: A, through: -1 }])), 'copies[0].through'],
+    ['4 copies', json({ protocol: 1, type: 'limits', cluster, replicas: 4 }), 'replicas must be a whole number from 0 to 3'],
     ['no figures', heartbeat((message) => (message['figures'] = 3)), 'figures must be an object'],
   ])('%s', (_name, bytes, text) => {
     const answer = decodeCoordinatorRequest(bytes, cluster);

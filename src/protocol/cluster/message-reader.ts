@@ -16,7 +16,10 @@ import {
   type PeerRequest,
   type Refusal,
   refusal,
+  REPLICAS_MAX,
+  type ReplicationTold,
   type Status,
+  type StreamTold,
   TEXT_LENGTH_MAX,
 } from './messages.ts';
 
@@ -29,6 +32,8 @@ const PORT_MAX = 65_535;
 const WEIGHT_MAX = 100;
 const EPOCH_MAX = 0xffff_ffff;
 const DURATION_MS_MAX = 86_400_000;
+const POSITION_MAX = 0xffff_ffff;
+const SLOT_MAX = 16_383;
 const MOVES_MAX = 16_384;
 const COUNT_MAX: number = Number.MAX_SAFE_INTEGER;
 const NODE_ID = /^[0-9a-f]{40}$/;
@@ -102,6 +107,7 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
         moves: fields.list('moves', MOVES_MAX, readProgress),
         handed: fields.counts('handed', MOVES_MAX, 0, COUNT_MAX),
         figures: readFigures(fields.object('figures')),
+        ...(fields.has('replication') ? { replication: readReplication(fields.object('replication')) } : {}),
       };
     case 'watch':
       return {
@@ -116,6 +122,7 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
       return { type, cluster };
     case 'drain':
     case 'undrain':
+    case 'failover':
     case 'forget':
       return { type, cluster, node: readNodeId(fields, 'node') };
     case 'weight':
@@ -128,6 +135,7 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
         cluster,
         concurrentMoves: fields.has('concurrentMoves') ? fields.count('concurrentMoves', 0, MOVES_MAX) : null,
         bytesPerSecond: fields.has('bytesPerSecond') ? fields.count('bytesPerSecond', 0, COUNT_MAX) : null,
+        ...(fields.has('replicas') ? { replicas: fields.count('replicas', 0, REPLICAS_MAX) } : {}),
       };
     default:
       throw new MessageFault(`a coordinator knows no message of type ${JSON.stringify(type.slice(0, 64))}`);
@@ -227,6 +235,10 @@ function readStatus(fields: JsonFields): Status {
       fairSlots: node.count('fairSlots', 0, MOVES_MAX),
       epoch: node.count('epoch', 0, EPOCH_MAX),
       silentMs: node.count('silentMs', -1, COUNT_MAX),
+      // A coordinator of an earlier version knows of no replicas.
+      replicaSlots: node.has('replicaSlots') ? node.count('replicaSlots', 0, COUNT_MAX) : 0,
+      syncedSlots: node.has('syncedSlots') ? node.count('syncedSlots', 0, COUNT_MAX) : 0,
+      streams: node.has('streams') ? node.list('streams', MOVES_MAX, readStream) : [],
     })),
     moves: fields.list('moves', MOVES_MAX, (move) => ({
       ...readProgress(move),
@@ -244,6 +256,32 @@ function readStatus(fields: JsonFields): Status {
     plannedSlots: fields.count('plannedSlots', 0, MOVES_MAX),
     concurrentMoves: fields.count('concurrentMoves', 0, MOVES_MAX),
     moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, COUNT_MAX),
+    replicas: fields.has('replicas') ? fields.count('replicas', 0, REPLICAS_MAX) : 0,
+    missingCopies: fields.has('missingCopies') ? fields.count('missingCopies', 0, COUNT_MAX) : 0,
+  };
+}
+
+function readReplication(fields: JsonFields): ReplicationTold {
+  return {
+    epoch: fields.count('epoch', 0, EPOCH_MAX),
+    copies: fields.list('copies', MOVES_MAX, (copy) => ({
+      source: readNodeId(copy, 'source'),
+      through: copy.has('through') ? copy.count('through', 0, POSITION_MAX) : null,
+      kept: copy.flag('kept'),
+      slots: copy.ranges('slots', SLOT_MAX),
+    })),
+    vacant: fields.ranges('vacant', SLOT_MAX),
+    streams: fields.list('streams', MOVES_MAX, readStream),
+  };
+}
+
+function readStream(fields: JsonFields): StreamTold {
+  return {
+    target: readNodeId(fields, 'target'),
+    slots: fields.count('slots', 0, MOVES_MAX),
+    synced: fields.count('synced', 0, MOVES_MAX),
+    lag: fields.count('lag', 0, COUNT_MAX),
+    error: fields.textOrNull('error', TEXT_LENGTH_MAX),
   };
 }
 

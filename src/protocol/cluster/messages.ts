@@ -11,6 +11,9 @@
 /** The version of these messages. A peer of another one is refused. */
 export const CLUSTER_PROTOCOL = 1;
 
+/** Copies of each slot that an operator may want, besides its owner's. */
+export const REPLICAS_MAX = 3;
+
 /** Limits of what a message may hold. */
 export const CONTROL_BYTES_MAX: number = 4 * 1024 * 1024;
 export const CLUSTER_NAME_LENGTH_MAX = 128;
@@ -40,6 +43,40 @@ export interface MoveProgress {
   readonly error: string | null;
 }
 
+/** What a node has of slots that it does not own, from one source. */
+export interface CopyTold {
+  /** The node whose changes were copied; the node itself where it owned the slots. */
+  readonly source: string;
+  /** A position of the source's change log (u32, which comes round) up to which the node has every change of the slots; null: it has all that there were. */
+  readonly through: number | null;
+  /** False: the source owns the slots, and every change of theirs follows. True: it does not any more, and the copy stays as it is. */
+  readonly kept: boolean;
+  /** First and last of each range, ascending. */
+  readonly slots: readonly number[];
+}
+
+/** A stream of changes from a node to one that copies slots of its. */
+export interface StreamTold {
+  readonly target: string;
+  /** Slots that are to be copied, and those of which the target has a whole copy. */
+  readonly slots: number;
+  readonly synced: number;
+  /** Changes that the target has not confirmed. */
+  readonly lag: number;
+  /** Why it does not get on; null where it does. */
+  readonly error: string | null;
+}
+
+export interface ReplicationTold {
+  /** Since the node has applied the topology of this epoch it has taken nothing from sources of earlier ones: positions of kept copies are final. */
+  readonly epoch: number;
+  /** Whole copies only. */
+  readonly copies: readonly CopyTold[];
+  /** Slots that the node got and has nothing of, while others keep copies: it does not serve them. As ranges. */
+  readonly vacant: readonly number[];
+  readonly streams: readonly StreamTold[];
+}
+
 export interface NodeFigures {
   readonly items: number;
   readonly bytes: number;
@@ -62,6 +99,8 @@ export interface Heartbeat extends Addressed {
   /** Ids of moves to this node that were handed over to it. */
   readonly handed: readonly number[];
   readonly figures: NodeFigures;
+  /** Absent: the node neither is a replica nor has any. */
+  readonly replication?: ReplicationTold;
 }
 
 export interface Watch extends Addressed {
@@ -100,6 +139,8 @@ export interface Handover extends Addressed {
 export type AdminRequest =
   | (Addressed & { readonly type: 'status' })
   | (Addressed & { readonly type: 'drain' | 'undrain'; readonly node: string })
+  /** Moves all slots of a node to replicas that have them; the node stays, without slots of its own, and copies. */
+  | (Addressed & { readonly type: 'failover'; readonly node: string })
   | (Addressed & { readonly type: 'weight'; readonly node: string; readonly weight: number })
   | (Addressed & { readonly type: 'rebalance'; readonly dryRun: boolean })
   /** Gives running moves up and begins none, until `limits` allows some again. */
@@ -111,6 +152,8 @@ export type AdminRequest =
       /** Null: as it is. */
       readonly concurrentMoves: number | null;
       readonly bytesPerSecond: number | null;
+      /** Copies of each slot besides its owner's; absent: as they are. */
+      readonly replicas?: number;
     });
 
 /** What a coordinator is asked. */
@@ -165,6 +208,11 @@ export interface NodeStatus extends NodeDescription, NodeFigures {
   readonly epoch: number;
   /** ms since its last heartbeat; −1: it has sent none to this coordinator. */
   readonly silentMs: number;
+  /** Slots of others that it is to copy, and those of which it has a whole copy. */
+  readonly replicaSlots: number;
+  readonly syncedSlots: number;
+  /** Its streams to its replicas. */
+  readonly streams: readonly StreamTold[];
 }
 
 export interface MoveStatus extends MoveProgress {
@@ -192,6 +240,10 @@ export interface Status {
   readonly plannedSlots: number;
   readonly concurrentMoves: number;
   readonly moveBytesPerSecond: number;
+  /** Copies of each slot that are wanted. */
+  readonly replicas: number;
+  /** Copies that are missing, or are not whole yet. */
+  readonly missingCopies: number;
 }
 
 /** A node that was removed while, as far as anybody knows, others may let it serve on; see docs/adr/0016-coordinator.md. */

@@ -1,0 +1,45 @@
+/** Moves of slots to nodes that have copied them: which slots of a node that an operator fails over go where, and whether a move needs to copy anything. Part of a proposal. */
+import type { ClusterNode, Topology } from '../topology/topology.ts';
+import type { Membership } from './membership.ts';
+import { byPair, type MoveKind, type PairedSlots } from './next-moves.ts';
+
+/** The replicas of `slot` that follow its owner with a whole copy. */
+export function syncedReplicas(topology: Topology, slot: number, membership: Membership): readonly ClusterNode[] {
+  const owner = topology.ownerOf(slot);
+  if (owner === null) return [];
+  const since = topology.sinceOf(slot);
+  return topology.replicasOf(slot).filter(({ id }) => membership.isSynced(id, { slot, owner: owner.id, since }));
+}
+
+/** How `slot` can go to the node `to`. */
+export function moveKind(topology: Topology, slot: number, to: string, membership: Membership): MoveKind {
+  if (topology.isUnsure(slot)) return 'wait';
+  const n = topology.columnOf(slot, topology.indexOf(to));
+  if (n < 0) return 'copy';
+  // What it keeps may be the last whole copy of what its owner had; others will be soon.
+  if (topology.isKept(slot, n)) return 'wait';
+  return syncedReplicas(topology, slot, membership).some(({ id }) => id === to) ? 'replica' : 'copy';
+}
+
+/** The slots of the nodes `failedOver`, each to a synced replica, so that these get equal parts for their weight. Slots without one wait. */
+export function failoverPairs(
+  topology: Topology,
+  failedOver: ReadonlySet<string>,
+  membership: Membership,
+): readonly PairedSlots[] {
+  const counts = new Map(topology.nodes.map(({ id }) => [id, topology.slotCountOf(id)]));
+  const loadOf = ({ id, weight }: ClusterNode): number => counts.get(id)! / weight;
+  const transfers = [...failedOver].flatMap((from) =>
+    topology.slotsOf(from).flatMap((slot) => {
+      if (topology.moveOf(slot) !== null) return [];
+      const able = syncedReplicas(topology, slot, membership).filter(
+        ({ id, state }) => state === 'active' && !failedOver.has(id),
+      );
+      if (able.length === 0) return [];
+      const to = able.reduce((best, node) => (loadOf(node) < loadOf(best) ? node : best));
+      counts.set(to.id, counts.get(to.id)! + 1);
+      return [{ slot, from, to: to.id }];
+    }),
+  );
+  return byPair(transfers);
+}

@@ -1,0 +1,230 @@
+/**
+ * Which nodes shall copy each slot in the next topology: step by step towards what the planner wants, and never so that a whole copy is given up before enough others are whole. Part of a
+ * proposal.
+ *
+ * A slot has a column more than it has replicas, for the one that comes before another goes. Whole is who is synced with the owner, and who keeps a copy of the owner before it. A node that keeps one, and
+ * shall copy the owner, has to delete what it keeps: it may as soon as enough others are whole.
+ */
+import { planReplicas } from '../topology/planner.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
+import { type ClusterNode, nextTopology, NO_NODE, type Topology } from '../topology/topology.ts';
+import type { Membership } from './membership.ts';
+import type { Column, SlotBook } from './slot-book.ts';
+
+/** Where only replicas change, they change together: an epoch for each copy that is whole would keep every node busy. */
+const BATCH_MS = 250;
+
+/** When replicas are to be planned again. */
+export class ReplicaPace {
+  private plannedFor: Topology | null = null;
+  private plannedVersion = -1;
+  private changedAtMs = Number.NEGATIVE_INFINITY;
+
+  clear(): void {
+    this.plannedFor = null;
+  }
+
+  /** Whether `topology`, as it is stored, has to be looked at. */
+  isDue(topology: Topology, copiesVersion: number, nowMs: number): boolean {
+    const isPlanned = topology === this.plannedFor && copiesVersion === this.plannedVersion;
+    return !isPlanned && nowMs - this.changedAtMs >= BATCH_MS;
+  }
+
+  planned(topology: Topology, copiesVersion: number): void {
+    this.plannedFor = topology;
+    this.plannedVersion = copiesVersion;
+  }
+
+  changed(nowMs: number): void {
+    this.changedAtMs = nowMs;
+  }
+}
+
+export interface ReplicaInput {
+  /** Wanted of each slot, 1 to 3. */
+  readonly replicas: number;
+  readonly membership: Membership;
+  /** Nodes that may copy slots though they give theirs away. */
+  readonly failedOver: ReadonlySet<string>;
+  readonly isLeaving: (id: string) => boolean;
+}
+
+/** Changes the replicas in `book`. `draft`: the topology that the book leads to. */
+export function planNextReplicas(draft: Topology, book: SlotBook, input: ReplicaInput): void {
+  new NextReplicas(draft, book, input).run();
+}
+
+class NextReplicas {
+  private readonly book: SlotBook;
+  private readonly input: ReplicaInput;
+  private readonly nodes: readonly ClusterNode[];
+  private readonly mayHold: readonly boolean[];
+  private readonly holderCount: number;
+  private readonly leaving: readonly boolean[];
+  private readonly plan: Uint16Array;
+  private readonly loads: Uint32Array;
+  private readonly isMoving = new Uint8Array(SLOT_COUNT);
+
+  constructor(draft: Topology, book: SlotBook, input: ReplicaInput) {
+    this.book = book;
+    this.input = input;
+    const { replicas, failedOver, isLeaving } = input;
+    // To the planner a node that shall copy is active, whatever becomes of its own slots.
+    this.nodes = book.nodes.map((node) =>
+      failedOver.has(node.id) && node.state === 'draining' ? { ...node, state: 'active' as const } : node,
+    );
+    this.mayHold = this.nodes.map(({ state }) => state === 'active');
+    this.holderCount = this.mayHold.filter(Boolean).length;
+    this.leaving = this.nodes.map(({ id }) => isLeaving(id));
+    this.loads = new Uint32Array(this.nodes.length);
+    for (const { slots } of draft.moves) for (const slot of slots) this.isMoving[slot] = 1;
+    const preferred = this.preferred(replicas);
+    const asked = { nodes: this.nodes, replicaCount: replicas, replicas: preferred, moves: [] };
+    this.plan = planReplicas(nextTopology(draft, asked));
+  }
+
+  run(): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (this.book.owner(slot) === NO_NODE || this.book.isUnsure(slot) || this.isMoving[slot] === 1) continue;
+      this.settle(slot);
+    }
+  }
+
+  /** The replicas of each slot that the planner should rather keep, those first that are synced, then those that copy. Counts them all, too. */
+  private preferred(replicas: number): Uint16Array {
+    const preferred = new Uint16Array(SLOT_COUNT * replicas).fill(NO_NODE);
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      const columns = this.book.columnsOf(slot);
+      for (const { index } of columns) this.loads[index]! += 1;
+      if (columns.length > replicas) columns.sort((left, right) => this.rank(slot, left) - this.rank(slot, right));
+      for (let n = 0; n < Math.min(replicas, columns.length); n += 1) {
+        preferred[slot * replicas + n] = columns[n]!.index;
+      }
+    }
+    return preferred;
+  }
+
+  private rank(slot: number, column: Column): number {
+    return column.kept ? 2 : this.isSynced(slot, column) ? 0 : 1;
+  }
+
+  private isSynced(slot: number, { index, kept }: Column): boolean {
+    const { book, input } = this;
+    const owner = book.nodes[book.owner(slot)];
+    if (kept || owner === undefined) return false;
+    return input.membership.isSynced(book.nodes[index]!.id, { slot, owner: owner.id, since: book.since(slot) });
+  }
+
+  private isWhole(slot: number, column: Column): boolean {
+    return column.kept || this.isSynced(slot, column);
+  }
+
+  private settle(slot: number): void {
+    const { book } = this;
+    const before = book.columnsOf(slot);
+    const wanted = this.wantedOf(slot, before);
+    // Most slots are as they should be.
+    if (before.length === wanted.length && before.every(({ index, kept }) => !kept && wanted.includes(index))) return;
+    const useful = before.filter((column) => !this.isWorthless(slot, column, before, wanted));
+    const added = this.withWanted(useful, wanted);
+    const after = this.withoutUnwanted(slot, this.withKeptCopying(slot, added, wanted), wanted);
+    // What went may have made room.
+    const columns = this.withWanted(after, wanted);
+    for (const { index } of before) this.loads[index]! -= 1;
+    for (const { index } of columns) this.loads[index]! += 1;
+    book.setColumns(slot, columns);
+  }
+
+  /** The nodes that shall copy the slot. Where there are too few that may, those that give theirs away go on with what they have. */
+  private wantedOf(slot: number, columns: readonly Column[]): number[] {
+    const { replicas } = this.input;
+    const wanted: number[] = [];
+    for (let n = 0; n < replicas; n += 1) {
+      const index = this.plan[slot * replicas + n]!;
+      if (index !== NO_NODE) wanted.push(index);
+    }
+    for (const { index } of columns) {
+      if (wanted.length < replicas && !wanted.includes(index) && this.leaving[index] !== true) wanted.push(index);
+    }
+    return wanted;
+  }
+
+  /** Of no use, and not on its way to be. */
+  private isWorthless(slot: number, { index, kept }: Column, all: readonly Column[], wanted: readonly number[]): boolean {
+    if (!kept) {
+      // Where others keep copies it may have been added to take over from them.
+      const isNeeded = wanted.includes(index) || (this.leaving[index] !== true && all.some((other) => other.kept));
+      return !isNeeded && !this.isSynced(slot, { index, kept });
+    }
+    const copies = this.input.membership.copiesOf(this.book.nodes[index]!.id);
+    return copies.epoch >= this.book.since(slot) && copies.keptThrough(slot) === undefined;
+  }
+
+  private withWanted(columns: readonly Column[], wanted: readonly number[]): readonly Column[] {
+    const missing = wanted.filter((index) => !columns.some((column) => column.index === index));
+    return [...columns, ...missing.map((index) => ({ index, kept: false }))].slice(0, this.book.columnCount);
+  }
+
+  /** Lets a wanted node delete what it keeps and copy the owner, if enough others are whole; else another node begins to, if there is one. */
+  private withKeptCopying(slot: number, all: readonly Column[], wanted: readonly number[]): readonly Column[] {
+    let columns = all;
+    const holderCount = this.holdersOf(slot, columns);
+    const enough = Math.min(this.input.replicas, holderCount - 1);
+    for (const column of all) {
+      if (!column.kept || !wanted.includes(column.index)) continue;
+      if (this.wholeWithout(slot, columns, column) >= enough) {
+        columns = columns.map((one) => (one === column ? { index: column.index, kept: false } : one));
+        continue;
+      }
+      if (columns.length >= this.book.columnCount || columns.some((one) => !this.isWhole(slot, one))) continue;
+      const spare = this.spareFor(slot, columns);
+      if (spare !== NO_NODE) columns = [...columns, { index: spare, kept: false }];
+    }
+    return columns;
+  }
+
+  private withoutUnwanted(slot: number, all: readonly Column[], wanted: readonly number[]): readonly Column[] {
+    let columns = all;
+    for (const column of all) {
+      if (wanted.includes(column.index)) continue;
+      // A node that wants to go need not wait for more copies than there can be.
+      const isEnough = this.leaving[column.index] === true && this.areSynced(slot, columns, wanted);
+      const isUnderWay = !column.kept && !this.isSynced(slot, column);
+      if (isUnderWay) continue;
+      if (isEnough || this.wholeWithout(slot, columns, column) >= this.input.replicas) {
+        columns = columns.filter((one) => one !== column);
+      }
+    }
+    return columns;
+  }
+
+  private wholeWithout(slot: number, columns: readonly Column[], column: Column): number {
+    return columns.filter((other) => other !== column && this.isWhole(slot, other)).length;
+  }
+
+  private areSynced(slot: number, columns: readonly Column[], wanted: readonly number[]): boolean {
+    return wanted.every((index) =>
+      columns.some((column) => column.index === index && this.isSynced(slot, column)),
+    );
+  }
+
+  /** Nodes that could have a copy: those that have one, and those that may. */
+  private holdersOf(slot: number, columns: readonly Column[]): number {
+    const isOwnerOne = this.mayHold[this.book.owner(slot)] === true;
+    const others = columns.filter(({ index }) => this.mayHold[index] !== true).length;
+    return this.holderCount - Number(isOwnerOne) + others;
+  }
+
+  /** A node that could copy the slot and has nothing of it, with the fewest copies for its weight; NO_NODE: there is none. */
+  private spareFor(slot: number, columns: readonly Column[]): number {
+    const { book, nodes, mayHold, loads } = this;
+    let best = NO_NODE;
+    for (let index = 0; index < nodes.length; index += 1) {
+      if (mayHold[index] !== true || index === book.owner(slot)) continue;
+      if (columns.some((column) => column.index === index)) continue;
+      const isBetter = best === NO_NODE || loads[index]! * nodes[best]!.weight < loads[best]! * nodes[index]!.weight;
+      if (isBetter) best = index;
+    }
+    return best;
+  }
+}
