@@ -217,7 +217,7 @@ export class SimNode implements Server {
         return;
       case 'beginExport':
         world.trace.note(process.name, () => `copies move ${effect.move.id} to ${effect.target.host}`);
-        mover.beginExport(effect.move, effect.target);
+        mover.beginExport(effect.move, effect.target, effect.how);
         return;
       case 'shipRest':
         world.trace.note(process.name, () => `ships the rest of move ${effect.moveId}`);
@@ -225,7 +225,7 @@ export class SimNode implements Server {
         return;
       case 'beginImport':
         world.trace.note(process.name, () => `imports move ${effect.move.id} from ${effect.source.host}`);
-        mover.beginImport(effect.move, effect.source);
+        mover.beginImport(effect.move, effect.source, effect.how);
         return;
       case 'takeOver':
         if (world.bug === 'takeEarly') this.step({ type: 'moveChanged', report: completeReport(effect.moveId) });
@@ -247,7 +247,7 @@ export class SimNode implements Server {
         mover.replicateTo(this.id, effect.targets);
         return;
       case 'copyFrom':
-        mover.copyFrom(this.id, effect.sources);
+        mover.copyFrom(this.id, effect.sources, effect.kept);
         return;
       case 'setPace':
         mover.setPace(effect.bytesPerSecond);

@@ -25,28 +25,33 @@ export interface PendingRequest {
   readonly deadlineMs: number;
 }
 
-/** Earlier first. A right that is taken away goes before the slots; one that is given comes after those that it was given for. */
+/**
+ * Earlier first. A right that is taken away goes before the slots; one that is given comes after those that it was given for.
+ *
+ * Of what the mover is told about one slot, what ends comes first. `copyFrom`: from then on nothing of a former owner is stored, so the copy that a slot is served with, or kept as, does not change any more, and a
+ * deletion that follows deletes all there will be. Then moves and deletions. Streams to replicas come last, and have only slots that are served: what is in a slot that is being deleted is never sent.
+ */
 const ORDER: Readonly<Record<AgentEffect['type'], number>> = {
   topology: 0,
   slots: 2,
   serveUntil: 3,
-  endMove: 4,
-  purge: 4,
-  dropAll: 4,
-  beginExport: 4,
-  shipRest: 4,
-  takeOver: 4,
-  beginImport: 4,
-  setPace: 4,
-  replicateTo: 4,
   copyFrom: 4,
-  reply: 5,
-  forget: 6,
-  askCoordinator: 6,
-  askPeer: 6,
-  trouble: 7,
-  left: 7,
-  log: 8,
+  endMove: 5,
+  purge: 5,
+  dropAll: 5,
+  beginExport: 5,
+  shipRest: 5,
+  takeOver: 5,
+  beginImport: 5,
+  setPace: 5,
+  replicateTo: 6,
+  reply: 7,
+  forget: 8,
+  askCoordinator: 8,
+  askPeer: 8,
+  trouble: 9,
+  left: 9,
+  log: 10,
 };
 const ORDER_OF_REVOCATION = 1;
 

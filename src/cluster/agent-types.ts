@@ -14,7 +14,16 @@ import type {
   PeerRequest,
 } from '../protocol/cluster/messages.ts';
 import type { ClusterNode, SlotMove, Topology } from '../topology/topology.ts';
-import type { MoveExtent, MoveOutcome, MoveReport, MoveRole, ReplicaAssignment, ReplicaReport } from './mover.ts';
+import type {
+  KeptSlots,
+  MoveExtent,
+  MoveOutcome,
+  MoveReport,
+  MoveRole,
+  MoveWay,
+  ReplicaAssignment,
+  ReplicaReport,
+} from './mover.ts';
 import type { ServingRight, SlotImage } from './slot-table.ts';
 
 /** The lease of a coordinator that has not said another one yet. */
@@ -62,15 +71,15 @@ export type AgentEffect =
   | { readonly type: 'serveUntil'; readonly untilMs: number; readonly right: ServingRight }
   /** For data threads: the topology in which the slot table's indexes count from now on, as it came. */
   | { readonly type: 'topology'; readonly topology: Topology; readonly encoded: Uint8Array }
-  | { readonly type: 'beginExport'; readonly move: SlotMove; readonly target: ClusterNode }
+  | { readonly type: 'beginExport'; readonly move: SlotMove; readonly target: ClusterNode; readonly how: MoveWay }
   | { readonly type: 'shipRest'; readonly moveId: number }
-  | { readonly type: 'beginImport'; readonly move: SlotMove; readonly source: ClusterNode }
+  | { readonly type: 'beginImport'; readonly move: SlotMove; readonly source: ClusterNode; readonly how: MoveWay }
   | { readonly type: 'takeOver'; readonly moveId: number; readonly extent: MoveExtent }
   | { readonly type: 'endMove'; readonly moveId: number; readonly outcome: MoveOutcome }
   /** From now on this node's changes go to these nodes, and to no others. */
   | { readonly type: 'replicateTo'; readonly targets: readonly ReplicaAssignment[] }
   /** From now on this node is a replica of these, and of no others. */
-  | { readonly type: 'copyFrom'; readonly sources: readonly ReplicaAssignment[] }
+  | { readonly type: 'copyFrom'; readonly sources: readonly ReplicaAssignment[]; readonly kept: KeptSlots }
   | { readonly type: 'purge'; readonly purgeId: number; readonly slots: readonly number[] }
   | { readonly type: 'setPace'; readonly bytesPerSecond: number }
   /** The node was removed: everything goes, and `dropped` with a new id is awaited. */

@@ -6,11 +6,12 @@
  *     peers       ◄─ promise ──────────► PromiseTalk ─ promises held ──►        │                      ▼
  *                                              └────── promises given ─► SlotFences ─► slotImage ─► slot table
  *     peers       ◄─ handover, status ─► OutgoingMoves, IncomingMoves ─ marks ──────►     ▲
+ *     mover       ◄─ streams, reports ─► ReplicaDuties ─ slots in doubt ────────────►     │
  *     coordinator ─ topology ──────────────────────────────────────────────────────────────┘
  *
  * Invariants. Topologies are applied in the order of their epochs. A slot is served by its owner in the topology, by the target of a move after the
- * source has let go of it, or by nobody. A slot that this node gets otherwise than by a handover is served only after what was
- * in it is deleted and after the promises to its former owner have ended. A node that was removed serves nothing until all
+ * source has let go of it, or by nobody. A slot that this node gets otherwise than by a handover is served only after the promises to its former owner have ended, and after what was
+ * in it is deleted, unless that is a whole copy of what its owner had, which the topology says is to go on. A node that was removed serves nothing until all
  * is deleted and it has joined anew.
  */
 import {
@@ -30,6 +31,7 @@ import { IncomingMoves } from './incoming-moves.ts';
 import type { MoveReport } from './mover.ts';
 import { OutgoingMoves } from './outgoing-moves.ts';
 import { PromiseTalk } from './promise-talk.ts';
+import { ReplicaDuties } from './replica-duties.ts';
 import { ServingNews } from './serving-news.ts';
 import { NO_RIGHT, ServingRights } from './serving-right.ts';
 import { raiseFences, slotChanges } from './slot-changes.ts';
@@ -53,6 +55,7 @@ export class ClusterAgent {
   private readonly promises: PromiseTalk;
   private readonly outgoing: OutgoingMoves;
   private readonly incoming = new IncomingMoves(this.output);
+  private readonly duties = new ReplicaDuties(this.output);
   private readonly news = new ServingNews(this.output);
   private readonly departure = new Departure();
   private readonly intake = new TopologyIntake(this.output);
@@ -135,6 +138,7 @@ export class ClusterAgent {
         this.takeReport(event.report, nowMs);
         return;
       case 'replicasChanged':
+        if (this.duties.takeReport(event.report, (slots) => this.holds.purge(slots))) this.movesChanged();
         return;
       case 'purged':
         if (this.holds.purged(event.purgeId)) this.isImageOld = true;
@@ -250,11 +254,13 @@ export class ClusterAgent {
     const imports = this.incoming.takeTopology(after, selfId);
     const { gained, lost } = slotChanges({
       words,
+      before,
       topology: after,
       selfId,
       continuing: [...ended.continuing, ...imports.continuing],
       unfinished: imports.unfinished,
       perhapsHanded: ended.perhapsHanded,
+      duties: this.duties,
     });
     this.holds.purge(gained);
     this.holds.purge(lost);
@@ -270,9 +276,11 @@ export class ClusterAgent {
       return;
     }
     const silentMs = Math.round(nowMs - this.rights.grantedSentMs);
+    const alone = this.duties.aloneCount;
+    const lost = alone === 0 ? '' : `, of which ${alone} changes were on no other node,`;
     this.output.log(
       'warn',
-      `this node (${shortNodeId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it deletes what it has and joins anew`,
+      `this node (${shortNodeId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it deletes what it has${lost} and joins anew`,
     );
     this.life = 'dropping';
     this.endAll();
@@ -291,6 +299,7 @@ export class ClusterAgent {
     this.outgoing.clear();
     this.incoming.clear();
     this.holds.clearPurges();
+    this.duties.clear();
     this.output.forgetAll();
     this.isImageOld = true;
   }
@@ -316,9 +325,12 @@ export class ClusterAgent {
   private renewImage(): void {
     this.isImageOld = false;
     const withheld = this.holds.withheld(this.outgoing.doubtful());
+    this.duties.addDoubts(withheld);
     this.outgoing.begin(withheld);
     this.image = this.makeImage(withheld);
+    this.duties.addFlags(this.image);
     this.output.add({ type: 'slots', image: this.image });
+    if (this.life === 'member') this.duties.direct(this.topology, this.image);
     this.withheldCount = 0;
     const { selfIndex } = this.image;
     for (let slot = 0; slot < withheld.length; slot += 1) {
@@ -355,7 +367,9 @@ export class ClusterAgent {
   }
 
   private heartbeat(): HeartbeatContent {
+    const replication = this.life === 'member' ? this.duties.told(this.topology, this.node.id) : null;
     return {
+      ...(replication === null ? {} : { replication }),
       node: this.node,
       // What another identity of this process has applied says nothing of this one.
       epoch: this.life === 'member' ? this.topology.epoch : 0,

@@ -299,11 +299,11 @@ class RunningHost implements ClusterHost {
       case 'beginExport':
         // The handover goes there.
         this.links.prepare(peerAddress(effect.target));
-        return mover.beginExport(effect.move, effect.target);
+        return mover.beginExport(effect.move, effect.target, effect.how);
       case 'shipRest':
         return mover.shipRest(effect.moveId);
       case 'beginImport':
-        return mover.beginImport(effect.move, effect.source);
+        return mover.beginImport(effect.move, effect.source, effect.how);
       case 'takeOver':
         return mover.takeOver(effect.moveId, effect.extent);
       case 'endMove':
@@ -311,7 +311,7 @@ class RunningHost implements ClusterHost {
       case 'replicateTo':
         return mover.replicateTo(this.agent.nodeId, effect.targets);
       case 'copyFrom':
-        return mover.copyFrom(this.agent.nodeId, effect.sources);
+        return mover.copyFrom(this.agent.nodeId, effect.sources, effect.kept);
       case 'purge':
         return mover.purge(effect.purgeId, effect.slots);
       case 'setPace':

@@ -85,7 +85,8 @@ export class IncomingMoves {
     for (const move of topology.moves) {
       if (move.to !== selfId || this.imports.has(move.id)) continue;
       this.imports.set(move.id, { move, phase: 'importing', progress: NO_PROGRESS, error: null, ticket: null });
-      this.output.add({ type: 'beginImport', move, source: topology.node(move.from)! });
+      const how = topology.isToReplica(move) ? 'replica' : 'copy';
+      this.output.add({ type: 'beginImport', move, source: topology.node(move.from)!, how });
     }
   }
 

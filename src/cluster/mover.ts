@@ -26,7 +26,7 @@ export type MoveRole = 'source' | 'target';
  */
 export type MoveReportState = 'copying' | 'ready' | 'drained' | 'importing' | 'complete' | 'failed';
 
-/** All of a copy: the frames that one attempt of the source has made. */
+/** All of a copy: the frames that one attempt of the source has made; to a replica, 1 and the position of the source's change log before which everything is to be there. */
 export interface MoveExtent {
   readonly attempt: number;
   readonly frames: number;
@@ -49,6 +49,9 @@ export interface MoveReport {
   readonly extent?: MoveExtent;
 }
 
+/** How the items of a move get to the target. `copy`: they are sent. `replica`: the target has copied the slots as a replica, and goes on with that. */
+export type MoveWay = 'copy' | 'replica';
+
 /** How a move ended. `handed`: the target has the slots. `cancelled`: the source keeps them, the target's copy is worthless. */
 export type MoveOutcome = 'handed' | 'cancelled';
 
@@ -57,6 +60,16 @@ export interface ReplicaAssignment {
   readonly node: ClusterNode;
   readonly slots: readonly number[];
 }
+
+/** Slots without a source of which a node may have had a whole copy, and is to keep that. */
+export interface KeptSlots {
+  /** Of the topology that says so, and what assignments go with it. */
+  readonly epoch: number;
+  /** Ascending. */
+  readonly slots: readonly number[];
+}
+
+export const NOTHING_KEPT: KeptSlots = { epoch: 0, slots: [] };
 
 /** A stream from this node, as primary. */
 export interface ReplicaTargetReport {
@@ -69,6 +82,16 @@ export interface ReplicaTargetReport {
   readonly error: string | null;
 }
 
+/** What is kept of a stream to this node that has ended, as far as its slots go. */
+export interface KeptCopyReport {
+  /** The source. */
+  readonly id: string;
+  /** As in `ReplicaSourceReport`, when the slots were taken from the source no more. */
+  readonly through: number;
+  /** Ascending. Of each there was a whole copy. */
+  readonly slots: readonly number[];
+}
+
 /** A stream to this node, as replica. */
 export interface ReplicaSourceReport {
   readonly id: string;
@@ -79,20 +102,31 @@ export interface ReplicaSourceReport {
 }
 
 export interface ReplicaReport {
+  /** That of the last `copyFrom`; 0 before the first. */
+  readonly epoch: number;
   readonly targets: readonly ReplicaTargetReport[];
   readonly sources: readonly ReplicaSourceReport[];
+  readonly kept: readonly KeptCopyReport[];
+  /** Changes, as far as they were read from the change log, that no replica of their slots has confirmed. */
+  readonly alone: number;
 }
 
 export interface Mover {
-  /** Copy the slots of `move` to `target`. They are MOVING in the table. Reports `copying` now and then, `ready` once. */
-  beginExport(move: SlotMove, target: ClusterNode): void;
+  /**
+   * Copy the slots of `move` to `target`. They are MOVING in the table. Reports `copying` now and then, `ready` once. As `replica`: all is left to the stream to
+   * the target, which goes on; it is `ready` once that is not far behind, and `failed` where the target has no whole copy (any more).
+   */
+  beginExport(move: SlotMove, target: ClusterNode, how: MoveWay): void;
   /**
    * The slots are PAUSED in the table: let each data thread finish its batch, send the rest, report `drained`, and send again what is lost. Should
    * it take too long until all is sent (a mover's own limit), report `failed` instead: the slots are served on.
    */
   shipRest(moveId: number): void;
-  /** Take items of `move` from `source` from now on, after what was there in its slots before is deleted. They are IMPORTING in the table. */
-  beginImport(move: SlotMove, source: ClusterNode): void;
+  /**
+   * Take items of `move` from `source` from now on, after what was there in its slots before is deleted. They are IMPORTING in the table. As `replica`: the stream from the source goes on, and
+   * brings everything.
+   */
+  beginImport(move: SlotMove, source: ClusterNode, how: MoveWay): void;
   /**
    * The source serves the slots no more and waits: report `complete` as soon as all of `extent` is stored, or `failed` where that cannot be,
    * or takes too long (a mover's own limit). Given again it changes nothing.
@@ -115,9 +149,9 @@ export interface Mover {
   /**
    * As replica, under the id `selfId`: take these slots from these nodes from now on, and nothing of others. Items of the slots are kept: neither evicted nor removed when
    * they expire. What is here of a slot whose source is another than before is worthless, and deleted when the new source begins; of one
-   * that is in no assignment any more it stays, until it is purged. Each node once, each slot once.
+   * that is in no assignment any more it stays, until it is purged. Each node once, each slot once. Of which slots that are to be kept there is a whole copy, and how far it goes, is reported with the epoch.
    */
-  copyFrom(selfId: string, sources: readonly ReplicaAssignment[]): void;
+  copyFrom(selfId: string, sources: readonly ReplicaAssignment[], kept: KeptSlots): void;
   /** This node was removed from the cluster: end all moves, streams and purges unreported, delete everything, report `dropped`. */
   dropAll(): void;
 }

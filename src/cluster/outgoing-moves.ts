@@ -96,7 +96,8 @@ export class OutgoingMoves {
       const { move, phase } = moved;
       if (phase !== 'waiting' || move.slots.some((slot) => withheld[slot] !== 0)) continue;
       moved.phase = 'copying';
-      this.output.add({ type: 'beginExport', move, target: this.topology.node(move.to)! });
+      const how = this.topology.isToReplica(move) ? 'replica' : 'copy';
+      this.output.add({ type: 'beginExport', move, target: this.topology.node(move.to)!, how });
       begun = true;
     }
     return begun;

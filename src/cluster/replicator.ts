@@ -14,7 +14,8 @@ import type { ClusterNode } from '../topology/topology.ts';
 import type { BytePace } from './byte-pace.ts';
 import type { ReplyToFrame } from './frame-intake.ts';
 import type { MoveLink, MoveLinkEvents } from './move-link.ts';
-import type { ReplicaAssignment, ReplicaReport } from './mover.ts';
+import { type KeptSlots, NOTHING_KEPT, type ReplicaAssignment, type ReplicaReport } from './mover.ts';
+import { KeptCopies } from './kept-copies.ts';
 import { ReplicaFeed } from './replica-feed.ts';
 import { type ReplicaTable, STREAM_COUNT_MAX } from './replica-table.ts';
 import type { SlotPurge } from './slot-purge.ts';
@@ -73,6 +74,9 @@ export class Replicator {
   private readonly life: number;
   private outgoing: Outgoing[] = [];
   private readonly incoming = new Map<string, StreamTarget>();
+  private readonly kept = new KeptCopies();
+  /** Of the last `copyFrom`. */
+  private epoch = 0;
   private selfId = '';
   private lastAttempt = 0;
   /** Full copies of streams that are closed. */
@@ -123,8 +127,12 @@ export class Replicator {
     this.parts.wake();
   }
 
-  copyFrom(selfId: string, sources: readonly ReplicaAssignment[]): void {
+  copyFrom(selfId: string, sources: readonly ReplicaAssignment[], { epoch, slots: kept }: KeptSlots): void {
+    if (epoch !== this.epoch) this.isNews = true;
+    this.epoch = epoch;
     this.selfId = selfId;
+    // Before anything changes: what is kept is what there is now.
+    this.kept.take(kept, this.incoming.values());
     const wanted = new Map(sources.map(({ node, slots }) => [node.id, slots]));
     for (const [id, target] of this.incoming) {
       if (wanted.has(id)) continue;
@@ -147,6 +155,16 @@ export class Replicator {
     this.parts.wake();
   }
 
+  /** The stream to the node `targetId`; null: there is none. */
+  streamTo(targetId: string): StreamSource | null {
+    return this.outgoing.find(({ node }) => node.id === targetId)?.stream ?? null;
+  }
+
+  /** The stream from the node `sourceId`; null: there is none. */
+  streamFrom(sourceId: string): StreamTarget | null {
+    return this.incoming.get(sourceId) ?? null;
+  }
+
   /** Items of these slots are about to be deleted because they are worthless: so are copies of them. */
   purging(slots: readonly number[]): void {
     for (const { stream } of this.outgoing) stream.purging(slots);
@@ -156,7 +174,7 @@ export class Replicator {
   /** Everything goes: all streams end. */
   clear(): void {
     this.replicateTo(this.selfId, []);
-    this.copyFrom(this.selfId, []);
+    this.copyFrom(this.selfId, [], NOTHING_KEPT);
   }
 
   /** Somebody waits until replicas have what was written so far: it goes at once, and is asked for. */
@@ -250,7 +268,24 @@ export class Replicator {
       through: target.through,
       synced: target.syncedSlots(),
     }));
-    return { targets: [...targets, ...refused], sources };
+    return {
+      epoch: this.epoch,
+      targets: [...targets, ...refused],
+      sources,
+      kept: this.kept.report(),
+      alone: this.aloneCount(),
+    };
+  }
+
+  /** At most so many changes are confirmed by no replica that has a whole copy of their slots. */
+  private aloneCount(): number {
+    const { end } = this.feed;
+    const lags = new Map<number, number>();
+    for (const { stream } of this.outgoing) {
+      const lag = Math.max(0, recordsBetween(stream.confirmed, end));
+      for (const slot of stream.syncedSlots()) lags.set(slot, Math.min(lag, lags.get(slot) ?? lag));
+    }
+    return Math.max(0, ...new Set(lags.values()));
   }
 
   freshAtMs(sourceId: string): number {

@@ -3,6 +3,7 @@
  * of old data first, which it loses and is to delete, and which are fenced by a promise. Pure but for the fences that it raises.
  */
 import { SLOT_COUNT } from '../topology/slots.ts';
+import type { ReplicaDuties } from './replica-duties.ts';
 import { NO_NODE, type SlotMove, type Topology } from '../topology/topology.ts';
 import { HANDED, IMPORTING, OWNED, OWNER_MASK, PAUSED } from './slot-table.ts';
 import type { SlotFences } from './slot-fences.ts';
@@ -10,6 +11,7 @@ import type { SlotFences } from './slot-fences.ts';
 export interface SlotChangesInput {
   /** The words of the slot table before. */
   readonly words: Int32Array;
+  readonly before: Topology;
   readonly topology: Topology;
   readonly selfId: string;
   /** Moves of this node that go on. */
@@ -18,6 +20,8 @@ export interface SlotChangesInput {
   readonly unfinished: readonly SlotMove[];
   /** Moves from this node that are over and whose target, which is gone, perhaps served. */
   readonly perhapsHanded: readonly SlotMove[];
+  /** Told of the change where there are replicas. */
+  readonly duties: ReplicaDuties;
 }
 
 export interface SlotChanges {
@@ -28,11 +32,21 @@ export interface SlotChanges {
 }
 
 export function slotChanges(input: SlotChangesInput): SlotChanges {
-  const { words, topology, selfId } = input;
+  const { words, topology, selfId, duties } = input;
   const selfIndex = topology.node(selfId) === null ? -1 : topology.indexOf(selfId);
   const continuing = slotSet(input.continuing);
   const unfinished = slotSet(input.unfinished);
   const worthless = slotSet(input.perhapsHanded);
+  if (topology.replicaCount > 0 || input.before.replicaCount > 0) {
+    return duties.takeTopology({
+      before: input.before,
+      after: topology,
+      selfId,
+      isContinuing: (slot) => continuing[slot] !== 0,
+      wasOurs: (slot) => wasOurs(input, slot, worthless),
+      mayHaveItems: (slot) => (words[slot]! & (OWNED | PAUSED | HANDED | IMPORTING)) !== 0 || unfinished[slot] !== 0,
+    });
+  }
   const gained: number[] = [];
   const lost: number[] = [];
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
@@ -47,6 +61,21 @@ export function slotChanges(input: SlotChangesInput): SlotChanges {
     }
   }
   return { gained, lost };
+}
+
+/**
+ * Where slots have copies, a time of ours that goes on is ours with all that is in it, also where the target of a move may have served meanwhile and is gone: what it
+ * accepted is lost, and what a replica had confirmed before is here.
+ */
+function wasOurs(
+  { words, before, topology, selfId, duties }: SlotChangesInput,
+  slot: number,
+  worthless: Uint8Array,
+): boolean {
+  if (duties.isInDoubt(slot)) return false;
+  const isSameTime =
+    topology.lineage !== null && before.ownerOf(slot)?.id === selfId && before.sinceOf(slot) === topology.sinceOf(slot);
+  return isSameTime || ((words[slot]! & (OWNED | PAUSED)) !== 0 && worthless[slot] === 0);
 }
 
 /**

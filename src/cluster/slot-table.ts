@@ -25,7 +25,7 @@
  *                (without OWNED) slots of a dead node are ours but another may still serve them for the rest of a promise.
  *     OWNED      serve. With MOVING, what is written here is also recorded for the move.
  *     otherwise  the owner that the index names serves, NO_NODE: nobody. With HANDED it is the target of a move that the
- *                topology does not know to be over. With IMPORTING the source still serves, we are being filled.
+ *                topology does not know to be over. With IMPORTING the source still serves, we are being filled. With REPLICA we copy it.
  */
 import { assert } from '../base/assert.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
@@ -43,6 +43,11 @@ export const PAUSED: number = 1 << 18;
 export const IMPORTING: number = 1 << 19;
 /** Source of a move, after the handover: the owner's index says the target, which serves. */
 export const HANDED: number = 1 << 20;
+
+/** This node copies the slot, whose owner serves. Never with OWNED. */
+export const REPLICA: number = 1 << 21;
+/** With REPLICA: the copy is whole, and every change follows. */
+export const SYNCED: number = 1 << 22;
 
 /** What lets this node serve: nothing, the coordinator's lease, or the promises of all other nodes while it cannot be reached. */
 export const ServingRight = { none: 0, lease: 1, promises: 2 } as const;

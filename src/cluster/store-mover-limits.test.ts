@@ -105,14 +105,14 @@ describe('a move', () => {
 
   test('waits for a target that has not heard of it yet, and fails where the target forgot it', () => {
     const { movers } = openRun(101);
-    movers.leftMover.beginExport({ id: 3, from: 'a', to: 'b', slots: MOVED }, RIGHT);
+    movers.leftMover.beginExport({ id: 3, from: 'a', to: 'b', slots: MOVED }, RIGHT, 'copy');
     for (let ticks = 0; ticks < 500; ticks += 1) {
       movers.connect();
       movers.tick(1);
     }
     expect(movers.last!.state).toBe('copying');
     expect(movers.last!.items).toBe(0);
-    movers.rightMover.beginImport({ id: 3, from: 'a', to: 'b', slots: MOVED }, RIGHT);
+    movers.rightMover.beginImport({ id: 3, from: 'a', to: 'b', slots: MOVED }, RIGHT, 'copy');
     movers.pausesAtOnce = false;
     movers.run(() => movers.last!.state === 'ready');
     movers.rightMover.endMove(3, 'cancelled');

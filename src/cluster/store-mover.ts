@@ -15,7 +15,19 @@ import { encodeFrameReply, FrameOutcome, MoveFrameReader } from './move-frames.t
 import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
 import { MoveSource } from './move-source.ts';
 import { MoveTarget } from './move-target.ts';
-import type { MoveExtent, MoveOutcome, Mover, MoveReport, MoverReports, ReplicaAssignment } from './mover.ts';
+import {
+  type KeptSlots,
+  type MoveExtent,
+  type MoveOutcome,
+  type Mover,
+  type MoveReport,
+  type MoverReports,
+  type MoveWay,
+  NOTHING_KEPT,
+  type ReplicaAssignment,
+} from './mover.ts';
+import { ReplicaExport } from './replica-export.ts';
+import { ReplicaImport } from './replica-import.ts';
 import type { ReplicaTable } from './replica-table.ts';
 import { type ReplicaFigures, Replicator } from './replicator.ts';
 import { SlotPurge } from './slot-purge.ts';
@@ -50,8 +62,9 @@ export interface StoreMoverParts {
 }
 
 interface Export {
-  readonly source: MoveSource;
-  readonly link: MoveLink;
+  readonly source: MoveSource | ReplicaExport;
+  /** Null where a stream to a replica carries everything. */
+  readonly link: MoveLink | null;
 }
 
 interface Reported {
@@ -65,7 +78,7 @@ export class StoreMover implements Mover {
   private readonly pace: BytePace;
   private readonly replicator: Replicator;
   private readonly exports = new Map<number, Export>();
-  private readonly imports = new Map<number, MoveTarget>();
+  private readonly imports = new Map<number, MoveTarget | ReplicaImport>();
   /** What was told of each move last. */
   private readonly reported = new Map<number, Reported>();
   /** Deletions that are done and not yet reported. */
@@ -96,8 +109,13 @@ export class StoreMover implements Mover {
     });
   }
 
-  beginExport(move: SlotMove, target: ClusterNode): void {
+  beginExport(move: SlotMove, target: ClusterNode, how: MoveWay): void {
     if (this.exports.has(move.id)) return;
+    if (how === 'replica') {
+      this.exports.set(move.id, { source: this.replicaExport(move), link: null });
+      this.parts.port.wake();
+      return;
+    }
     const { store, log, port } = this.parts;
     const source = new MoveSource({ store, log, moveId: move.id, slots: move.slots, pace: this.pace });
     const link = port.connect(target, 'move', {
@@ -120,9 +138,14 @@ export class StoreMover implements Mover {
     this.parts.port.wakeNow();
   }
 
-  beginImport(move: SlotMove, _source: ClusterNode): void {
+  beginImport(move: SlotMove, _source: ClusterNode, how: MoveWay): void {
     if (this.imports.has(move.id)) return;
-    this.imports.set(move.id, new MoveTarget(this.parts.store, this.purges, move.id, move.slots));
+    const { store } = this.parts;
+    const target =
+      how === 'copy'
+        ? new MoveTarget(store, this.purges, move.id, move.slots)
+        : new ReplicaImport(move.id, move.slots, () => this.replicator.streamFrom(move.from));
+    this.imports.set(move.id, target);
     this.parts.port.wake();
   }
 
@@ -134,7 +157,7 @@ export class StoreMover implements Mover {
   endMove(moveId: number, _outcome: MoveOutcome): void {
     const moved = this.exports.get(moveId);
     moved?.source.close();
-    moved?.link.close();
+    moved?.link?.close();
     if (moved?.source.takeWritersResumed() === true) this.parts.port.writersResumed();
     this.exports.delete(moveId);
     this.imports.delete(moveId);
@@ -153,8 +176,8 @@ export class StoreMover implements Mover {
     this.replicator.replicateTo(selfId, targets);
   }
 
-  copyFrom(selfId: string, sources: readonly ReplicaAssignment[]): void {
-    this.replicator.copyFrom(selfId, sources);
+  copyFrom(selfId: string, sources: readonly ReplicaAssignment[], kept: KeptSlots = NOTHING_KEPT): void {
+    this.replicator.copyFrom(selfId, sources, kept);
   }
 
   /** Somebody waits until replicas have what was written so far. */
@@ -190,7 +213,7 @@ export class StoreMover implements Mover {
       return;
     }
     const target = this.imports.get(frame.move);
-    if (target === undefined) {
+    if (target === undefined || target instanceof ReplicaImport) {
       reply(encodeFrameReply({ outcome: FrameOutcome.unknown, attempt: frame.attempt, next: 0, text: '' }));
       return;
     }
@@ -211,6 +234,7 @@ export class StoreMover implements Mover {
   /** The value of a `replicate` request, as `takeFrame`; `nowMs` and `wallMs` as of `step`. */
   takeReplicaFrame(bytes: Uint8Array, reply: ReplyToFrame, nowMs: number, wallMs: number): void {
     this.replicator.takeFrame(bytes, reply, nowMs, wallMs);
+    for (const target of this.imports.values()) if (target.isTakingOver) this.parts.port.wakeNow();
   }
 
   /** A piece of work of each kind. Returns the monotonic ms at which the next step is due at the latest. */
@@ -230,7 +254,7 @@ export class StoreMover implements Mover {
     let writersResumed = false;
     for (const { source, link } of this.exports.values()) {
       if (othersWait && !source.isHandingOver) continue;
-      source.step(nowMs, wallMs, (frame) => link.send(frame));
+      source.step(nowMs, wallMs, (frame) => link?.send(frame));
       if (source.takeWritersResumed()) writersResumed = true;
     }
     if (writersResumed) this.parts.port.writersResumed();
@@ -249,6 +273,19 @@ export class StoreMover implements Mover {
     for (const { source } of this.exports.values()) if (source.isHandingOver) return true;
     for (const target of this.imports.values()) if (target.isTakingOver) return true;
     return false;
+  }
+
+  /** The stream to the target brings it all that the move is about. */
+  private replicaExport({ id, slots, to }: SlotMove): ReplicaExport {
+    const { store, log } = this.parts;
+    return new ReplicaExport({
+      store,
+      moveId: id,
+      slots,
+      stream: () => this.replicator.streamTo(to),
+      logEnd: () => log.end,
+      confirmNow: () => this.replicator.confirmNow(),
+    });
   }
 
   private drop(wallMs: number): void {

@@ -130,6 +130,11 @@ export class StreamSource {
     return this.isLinked && this.wanted !== null;
   }
 
+  /** Whether the replica has a whole copy of all these. */
+  hasSynced(slots: readonly number[]): boolean {
+    return slots.every((slot) => this.slots.stateOf(slot) === CopyState.synced);
+  }
+
   /** Changes are on their way, or somebody waits for them. */
   get isUrgent(): boolean {
     return this.isAwaited || (this.isLinked && this.tail.count > 0);

@@ -91,6 +91,11 @@ export class StreamTarget {
     return this.intake.count > 0;
   }
 
+  /** Whether there is a whole copy of all these. */
+  hasSynced(slots: readonly number[]): boolean {
+    return slots.every((slot) => this.states[slot] === SlotState.synced);
+  }
+
   /** A frame of this stream. Its bytes are kept until it is stored. `nowMs` is monotonic, `wallMs` ms since 1970. */
   receive(frame: StreamFrameReader, reply: ReplyToFrame, nowMs: number, wallMs: number): void {
     const { life, attempt } = frame.name;

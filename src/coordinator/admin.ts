@@ -91,7 +91,8 @@ function undrained(state: CoordinatorState, node: string): CoordinatorState {
 function whyNoFailover(id: string, { topology, settings }: CoordinatorState, membership: Membership): string | null {
   const node = topology.node(id);
   if (node === null) return `there is no node ${id}`;
-  if (settings.replicas === 0) return 'this cluster has no replicas; see shoal cluster limits --replicas, or drain the node';
+  if (settings.replicas === 0)
+    return 'this cluster has no replicas; see shoal cluster limits --replicas, or drain the node';
   let bareCount = 0;
   for (const slot of topology.slotsOf(id)) if (syncedReplicas(topology, slot, membership).length === 0) bareCount += 1;
   if (bareCount === 0) return null;

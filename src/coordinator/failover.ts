@@ -72,7 +72,12 @@ export function failOver(
     const own = isUnsure ? [{ index: owner, kept: true }] : [];
     const best = bestOf([...own, ...columns], throughOf);
     if (best !== null) {
-      book.promote(slot, best.index, best.kept ? 'kept' : 'following', (id) => membership.copiesOf(id).keptThrough(slot) !== undefined);
+      book.promote(
+        slot,
+        best.index,
+        best.kept ? 'kept' : 'following',
+        (id) => membership.copiesOf(id).keptThrough(slot) !== undefined,
+      );
       note(best.index);
     } else if (isUnsure) {
       book.give(slot, owner);

@@ -135,7 +135,12 @@ export function beginMoves(
 }
 
 /** The slots that go to `to` next, all in one way. Those go first that the node has copied. */
-function groupTo(to: string, slots: readonly number[], slotsMax: number, kindOf: MoveRules['kindOf']): readonly number[] {
+function groupTo(
+  to: string,
+  slots: readonly number[],
+  slotsMax: number,
+  kindOf: MoveRules['kindOf'],
+): readonly number[] {
   const kinds = slots.map((slot) => kindOf(slot, to));
   const replicated = slots.filter((_, at) => kinds[at] === 'replica');
   if (replicated.length > 0) return replicated.slice(0, SLOTS_PER_MOVE_MAX);

@@ -150,7 +150,12 @@ class NextReplicas {
   }
 
   /** Of no use, and not on its way to be. */
-  private isWorthless(slot: number, { index, kept }: Column, all: readonly Column[], wanted: readonly number[]): boolean {
+  private isWorthless(
+    slot: number,
+    { index, kept }: Column,
+    all: readonly Column[],
+    wanted: readonly number[],
+  ): boolean {
     if (!kept) {
       // Where others keep copies it may have been added to take over from them.
       const isNeeded = wanted.includes(index) || (this.leaving[index] !== true && all.some((other) => other.kept));
@@ -203,9 +208,7 @@ class NextReplicas {
   }
 
   private areSynced(slot: number, columns: readonly Column[], wanted: readonly number[]): boolean {
-    return wanted.every((index) =>
-      columns.some((column) => column.index === index && this.isSynced(slot, column)),
-    );
+    return wanted.every((index) => columns.some((column) => column.index === index && this.isSynced(slot, column)));
   }
 
   /** Nodes that could have a copy: those that have one, and those that may. */

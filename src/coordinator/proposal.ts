@@ -9,14 +9,7 @@ import { shortNodeId } from '../topology/short-node-id.ts';
 import { nextTopology, type Topology } from '../topology/topology.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { DepartedNode } from './departed.ts';
-import {
-  beginMoves,
-  endedMoves,
-  type FailedPairs,
-  type MoveRules,
-  NOTHING_BEGUN,
-  slotsPerMove,
-} from './next-moves.ts';
+import { beginMoves, endedMoves, type FailedPairs, type MoveRules, NOTHING_BEGUN, slotsPerMove } from './next-moves.ts';
 import type { Membership } from './membership.ts';
 import { nextNodes, type Witnessed } from './next-nodes.ts';
 import { ReplicaDraft } from './replica-draft.ts';
@@ -76,9 +69,7 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
   replicas.plan({ nodes, owners, moves: nextMoves }, reasons);
 
   const after =
-    reasons.length > 0
-      ? nextTopology(topology, { nodes, owners, moves: nextMoves, ...replicas.change })
-      : topology;
+    reasons.length > 0 ? nextTopology(topology, { nodes, owners, moves: nextMoves, ...replicas.change }) : topology;
   const tight = settings.tight && (begun.waits || after.moves.length > 0 || begun.owners.size > 0);
   const leaseMs = nextLeaseMs(state.leaseMs, input);
   const cancelled = nextCancelled(state.cancelled, after);

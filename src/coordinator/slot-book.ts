@@ -165,7 +165,8 @@ export class SlotBook {
   isChanged(topology: Topology): boolean {
     if (topology.replicaCount !== this.columnCount) return true;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (topology.beforeOf(slot) !== this.lineage.before[slot] || topology.sinceOf(slot) !== this.since(slot)) return true;
+      if (topology.beforeOf(slot) !== this.lineage.before[slot] || topology.sinceOf(slot) !== this.since(slot))
+        return true;
       if ((topology.lineage?.marks[slot] ?? 0) !== this.lineage.marks[slot]) return true;
       for (let n = 0; n < this.columnCount; n += 1) {
         if (topology.replicaIndex(slot, n) !== this.columns[slot * this.columnCount + n]) return true;

@@ -196,6 +196,12 @@ export class Topology {
     return this.lineage !== null && (this.lineage.marks[slot]! & UNSURE) !== 0;
   }
 
+  /** Whether the target of `move` copies its slots: then nothing need be sent, and the copy goes on as the slots' items. */
+  isToReplica({ to, slots }: SlotMove): boolean {
+    const n = this.columnOf(slots[0]!, this.indexOf(to));
+    return n >= 0 && !this.isKept(slots[0]!, n);
+  }
+
   /** The epoch in which the slot's owner, or its last one, got it; 0: not known. */
   sinceOf(slot: number): number {
     return this.lineage?.since[slot] ?? 0;

@@ -97,7 +97,7 @@ export class NetNode {
 
   /** What was told of the replicas last. */
   get last(): ReplicaReport {
-    return this.reports.at(-1) ?? { targets: [], sources: [] };
+    return this.reports.at(-1) ?? { epoch: 0, targets: [], sources: [], kept: [], alone: 0 };
   }
 
   /** Slots of which `target` has a synced copy, as this primary has told. */

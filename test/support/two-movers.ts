@@ -143,8 +143,8 @@ export class TwoMovers {
 
   begin(id: number, slots: readonly number[]): SlotMove {
     const move = { id, from: LEFT.id, to: RIGHT.id, slots };
-    this.rightMover.beginImport(move, LEFT);
-    this.leftMover.beginExport(move, RIGHT);
+    this.rightMover.beginImport(move, LEFT, 'copy');
+    this.leftMover.beginExport(move, RIGHT, 'copy');
     return move;
   }
 

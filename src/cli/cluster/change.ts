@@ -178,18 +178,28 @@ function limitsOf(parsed: ParsedArguments): GivenLimits {
 }
 
 function limitsHelp(): string {
-  return helpPage(['Change how fast slots move, and how many copies they have, from now on.'], 'cluster limits [options]', [
+  return helpPage(
+    ['Change how fast slots move, and how many copies they have, from now on.'],
+    'cluster limits [options]',
     [
-      'Options',
-      ...entry('--concurrent-moves N', 'Groups of slots that move at once; 0: none is begun, which stops a rebalance.'),
-      ...entry('--move-rate SIZE', 'Bytes a second that each node may send of what moves away from it, or unlimited.'),
-      ...entry('--replicas R', `Copies of each slot on other nodes, 0 to ${REPLICAS_MAX}.`),
+      [
+        'Options',
+        ...entry(
+          '--concurrent-moves N',
+          'Groups of slots that move at once; 0: none is begun, which stops a rebalance.',
+        ),
+        ...entry(
+          '--move-rate SIZE',
+          'Bytes a second that each node may send of what moves away from it, or unlimited.',
+        ),
+        ...entry('--replicas R', `Copies of each slot on other nodes, 0 to ${REPLICAS_MAX}.`),
+      ],
+      OPERATOR_HELP,
+      [
+        'Examples',
+        '  shoal cluster limits --concurrent-moves 1 --move-rate 10mb',
+        '  shoal cluster limits --replicas 1',
+      ],
     ],
-    OPERATOR_HELP,
-    [
-      'Examples',
-      '  shoal cluster limits --concurrent-moves 1 --move-rate 10mb',
-      '  shoal cluster limits --replicas 1',
-    ],
-  ]);
+  );
 }

@@ -183,8 +183,16 @@ describe('refused', () => {
     ['ranges that end before they begin', replication((told) => (told['vacant'] = [2, 1])), 'must hold ranges'],
     ['ranges that meet', replication((told) => (told['vacant'] = [1, 2, 2, 3])), 'must hold ranges'],
     ['ranges of no slots', replication((told) => (told['vacant'] = [1, 16_384])), 'whole numbers from 0 to 16383'],
-    ['a position that is none', replication((told) => (told['copies'] = [{ source: A, through: -1 }])), 'copies[0].through'],
-    ['4 copies', json({ protocol: 1, type: 'limits', cluster, replicas: 4 }), 'replicas must be a whole number from 0 to 3'],
+    [
+      'a position that is none',
+      replication((told) => (told['copies'] = [{ source: A, through: -1 }])),
+      'copies[0].through',
+    ],
+    [
+      '4 copies',
+      json({ protocol: 1, type: 'limits', cluster, replicas: 4 }),
+      'replicas must be a whole number from 0 to 3',
+    ],
     ['no figures', heartbeat((message) => (message['figures'] = 3)), 'figures must be an object'],
   ])('%s', (_name, bytes, text) => {
     const answer = decodeCoordinatorRequest(bytes, cluster);

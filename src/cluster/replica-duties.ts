@@ -1,0 +1,277 @@
+/**
+ * The replicas of this node's slots, and the slots of which it is one: what the mover is to do about them, and what the coordinator hears. Part of the agent.
+ *
+ *     topology ─► SlotCopies ─► copyFrom ─► mover ─► report of that epoch ─► what is there is served, kept, or deleted
+ *                     slot image ─► replicateTo ─┘              └─► heartbeat
+ *
+ * What a copy is worth is known only when nothing is added to it any more. So a slot that this node gets with its copy is held back until the mover has reported
+ * by the epoch in which it got it: then it is served if the copy is whole, and emptied first if not. An `unsure` slot is held back until another topology says more: its last owner died while it
+ * handed the slot over, and this node knows that it has not taken it over.
+ */
+import { type CopyTold, type ReplicationTold, type StreamTold, TEXT_LENGTH_MAX } from '../protocol/cluster/messages.ts';
+import { slotRanges } from '../topology/slot-ranges.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
+import { NO_NODE, type Topology } from '../topology/topology.ts';
+import type { AgentOutput } from './agent-output.ts';
+import type { KeptSlots, ReplicaAssignment, ReplicaReport } from './mover.ts';
+import { type CopyChanges, type CopyChangesInput, CopyState, SlotCopies } from './slot-copies.ts';
+import { OWNED, REPLICA, type SlotImage, SYNCED } from './slot-table.ts';
+
+/** Why a slot that the topology gives this node is not served: what it has in it is being asked for, or it must not know by itself. */
+const Doubt = { none: 0, asked: 1, unsure: 2 } as const;
+
+const NO_REPORT: ReplicaReport = { epoch: 0, targets: [], sources: [], kept: [], alone: 0 };
+
+interface CopiesWanted {
+  readonly sources: readonly ReplicaAssignment[];
+  readonly kept: KeptSlots;
+}
+
+export class ReplicaDuties {
+  private readonly output: AgentOutput;
+  private readonly copies = new SlotCopies();
+  private readonly doubts = new Uint8Array(SLOT_COUNT);
+  private doubtCount = 0;
+  private report = NO_REPORT;
+  /** By slot, of `report`. */
+  private readonly synced = new Uint8Array(SLOT_COUNT);
+  private restarted: readonly number[] = [];
+  /** The epoch by which something has changed that the mover has yet to report on; 0: nothing has. */
+  private askedEpoch = 0;
+  /** What the mover was told last; null: nothing. */
+  private wanted: CopiesWanted | null = null;
+  private targets: readonly ReplicaAssignment[] = [];
+
+  constructor(output: AgentOutput) {
+    this.output = output;
+  }
+
+  /** Changes of this node that no replica had confirmed when the mover reported last. */
+  get aloneCount(): number {
+    return this.report.alone;
+  }
+
+  /** Whether `slot` is this node's by the topology and must not be served. */
+  isInDoubt(slot: number): boolean {
+    return this.doubts[slot] !== Doubt.none;
+  }
+
+  /** What a new topology makes of the slots. */
+  takeTopology(input: CopyChangesInput): Pick<CopyChanges, 'gained' | 'lost'> {
+    const { continued, unsure, gained, lost, restarted, frozenCount } = this.copies.takeTopology(input);
+    this.doubts.fill(Doubt.none);
+    this.doubtCount = 0;
+    for (const slot of continued) {
+      // Nobody has more than who owned the slot.
+      if (this.copies.stateOf(slot) === CopyState.own) this.copies.forget(slot);
+      else this.doubt(slot, Doubt.asked);
+    }
+    for (const slot of unsure) this.doubt(slot, Doubt.unsure);
+    this.restarted = restarted;
+    if (frozenCount + continued.length > 0 || this.askedEpoch > 0) this.askedEpoch = input.after.epoch;
+    return { gained, lost };
+  }
+
+  /** This node was removed, or has left. */
+  clear(): void {
+    this.copies.clear();
+    this.doubts.fill(Doubt.none);
+    this.doubtCount = 0;
+    this.restarted = [];
+    this.askedEpoch = 0;
+    this.setReport(NO_REPORT);
+    this.wanted = null;
+    this.targets = [];
+  }
+
+  /** Holds back in `withheld` the slots that are in doubt. */
+  addDoubts(withheld: Uint8Array): void {
+    for (let slot = 0; slot < SLOT_COUNT && this.doubtCount > 0; slot += 1) {
+      if (this.doubts[slot] !== Doubt.none) withheld[slot] = 1;
+    }
+  }
+
+  /** Marks the slots that this node copies in `image`. */
+  addFlags({ words }: SlotImage): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (this.copies.stateOf(slot) !== CopyState.copying || (words[slot]! & OWNED) !== 0) continue;
+      words[slot]! |= REPLICA | (this.isSynced(slot) ? SYNCED : 0);
+    }
+  }
+
+  /** Tells the mover what is different. `image`: what this node serves. */
+  direct(topology: Topology, image: SlotImage): void {
+    const isWanted = topology.replicaCount > 0 && image.selfIndex !== NO_NODE;
+    if (!isWanted && this.wanted === null) return;
+    this.directCopies(topology, image);
+    this.directStreams(topology, image);
+    if (!isWanted) this.wanted = null;
+  }
+
+  /**
+   * What the mover tells. Returns whether words, or what the coordinator should hear at once, have changed by that; `empty` is called with the slots whose copy turned
+   * out not to be whole: they are to be emptied before they are served.
+   */
+  takeReport(report: ReplicaReport, empty: (slots: readonly number[]) => void): boolean {
+    const { report: before } = this;
+    this.setReport(report);
+    const isAnswer = this.askedEpoch > 0 && report.epoch >= this.askedEpoch;
+    if (isAnswer) {
+      this.askedEpoch = 0;
+      empty(this.settleDoubts());
+    }
+    return isAnswer || !isSameSlots(before, report);
+  }
+
+  /** What the coordinator hears; null where there is nothing to tell. */
+  told({ epoch, replicaCount }: Topology, selfId: string): ReplicationTold | null {
+    if (replicaCount === 0) return null;
+    const copies: CopyTold[] = [];
+    for (const { id, through, synced } of this.report.sources) {
+      const slots = synced.filter((slot) => this.copies.stateOf(slot) === CopyState.copying && this.isSynced(slot));
+      if (slots.length > 0) copies.push({ source: id, through, kept: false, slots: slotRanges(slots).flat() });
+    }
+    for (const { id, through, slots } of this.report.kept) {
+      const kept = slots.filter((slot) => this.copies.stateOf(slot) === CopyState.kept);
+      if (kept.length > 0) copies.push({ source: id, through, kept: true, slots: slotRanges(kept).flat() });
+    }
+    const own = slotsWhere((slot) => this.copies.stateOf(slot) === CopyState.own);
+    if (own.length > 0) copies.push({ source: selfId, through: null, kept: true, slots: slotRanges(own).flat() });
+    const vacant = this.doubtCount === 0 ? [] : slotsWhere((slot) => this.doubts[slot] === Doubt.unsure);
+    return {
+      epoch: this.askedEpoch === 0 ? epoch : Math.min(this.report.epoch, this.askedEpoch - 1),
+      copies,
+      vacant: slotRanges(vacant).flat(),
+      streams: this.streams(),
+    };
+  }
+
+  private streams(): readonly StreamTold[] {
+    return this.targets.map(({ node, slots }) => {
+      const report = this.report.targets.find(({ id }) => id === node.id);
+      const { lag = 0, error = null, synced = [] } = report ?? {};
+      return { target: node.id, slots: slots.length, synced: synced.length, lag, error: toldError(error) };
+    });
+  }
+
+  private doubt(slot: number, doubt: number): void {
+    this.doubts[slot] = doubt;
+    this.doubtCount += 1;
+  }
+
+  /** The mover has said what there is of the slots that were asked for; those of which it is not whole are returned. */
+  private settleDoubts(): readonly number[] {
+    const whole = new Uint8Array(SLOT_COUNT);
+    for (const { slots } of this.report.kept) for (const slot of slots) whole[slot] = 1;
+    const asked = slotsWhere((slot) => this.doubts[slot] === Doubt.asked);
+    for (const slot of asked) {
+      this.doubts[slot] = Doubt.none;
+      this.copies.forget(slot);
+    }
+    this.doubtCount -= asked.length;
+    return asked.filter((slot) => whole[slot] === 0);
+  }
+
+  private directCopies(topology: Topology, { words }: SlotImage): void {
+    const slots = new Map<number, number[]>();
+    const kept: number[] = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      const state = this.copies.stateOf(slot);
+      if (state === CopyState.kept) kept.push(slot);
+      // A move may have brought the slot here before the topology says so.
+      if (state === CopyState.copying && (words[slot]! & OWNED) === 0) add(slots, topology.ownerIndex(slot), slot);
+    }
+    const { restarted } = this;
+    this.restarted = [];
+    const wanted = { sources: assignments(topology, slots), kept: { epoch: topology.epoch, slots: kept } };
+    if (restarted.length === 0 && this.wanted !== null && isSameWanted(wanted, this.wanted)) return;
+    if (restarted.length > 0) {
+      // Taken away and given again, it is new to both ends.
+      const gone = new Set(restarted);
+      for (const [index, all] of slots) {
+        const left = all.filter((slot) => !gone.has(slot));
+        if (left.length > 0) slots.set(index, left);
+        else slots.delete(index);
+      }
+      this.output.add({ type: 'copyFrom', ...wanted, sources: assignments(topology, slots) });
+    }
+    this.wanted = wanted;
+    this.output.add({ type: 'copyFrom', ...wanted });
+  }
+
+  private directStreams(topology: Topology, { words, selfIndex }: SlotImage): void {
+    const slots = new Map<number, number[]>();
+    for (let slot = 0; slot < SLOT_COUNT && selfIndex !== NO_NODE; slot += 1) {
+      if (topology.ownerIndex(slot) !== selfIndex || (words[slot]! & OWNED) === 0) continue;
+      for (let n = 0; n < topology.replicaCount; n += 1) {
+        const index = topology.replicaIndex(slot, n);
+        if (index !== NO_NODE && !topology.isKept(slot, n)) add(slots, index, slot);
+      }
+    }
+    const targets = assignments(topology, slots);
+    if (isSameAssignments(targets, this.targets)) return;
+    this.targets = targets;
+    this.output.add({ type: 'replicateTo', targets });
+  }
+
+  private isSynced(slot: number): boolean {
+    return this.synced[slot] === 1 && this.report.epoch >= this.copies.begunEpoch(slot);
+  }
+
+  private setReport(report: ReplicaReport): void {
+    this.report = report;
+    this.synced.fill(0);
+    for (const { synced } of report.sources) for (const slot of synced) this.synced[slot] = 1;
+  }
+}
+
+function slotsWhere(is: (slot: number) => boolean): number[] {
+  const slots: number[] = [];
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (is(slot)) slots.push(slot);
+  return slots;
+}
+
+function add(slots: Map<number, number[]>, index: number, slot: number): void {
+  const some = slots.get(index);
+  if (some === undefined) slots.set(index, [slot]);
+  else some.push(slot);
+}
+
+function assignments({ nodes }: Topology, slots: ReadonlyMap<number, readonly number[]>): readonly ReplicaAssignment[] {
+  return [...slots].map(([index, some]) => ({ node: nodes[index]!, slots: some }));
+}
+
+function toldError(error: string | null): string | null {
+  return error === null ? null : error.slice(0, TEXT_LENGTH_MAX);
+}
+
+function isSameWanted(left: CopiesWanted, right: CopiesWanted): boolean {
+  const isSameKept = left.kept.epoch === right.kept.epoch && isSame(left.kept.slots, right.kept.slots);
+  return isSameKept && isSameAssignments(left.sources, right.sources);
+}
+
+function isSameAssignments(left: readonly ReplicaAssignment[], right: readonly ReplicaAssignment[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ node, slots }, at) => {
+      const other = right[at]!;
+      const { id, host, peerPort } = other.node;
+      return node.id === id && node.host === host && node.peerPort === peerPort && isSame(slots, other.slots);
+    })
+  );
+}
+
+/** Whether two reports tell the same slots, however far copies are. */
+function isSameSlots(left: ReplicaReport, right: ReplicaReport): boolean {
+  return (
+    left.sources.length === right.sources.length &&
+    left.sources.every(({ id, synced }, at) => {
+      const other = right.sources[at]!;
+      return id === other.id && isSame(synced, other.synced);
+    })
+  );
+}
+
+function isSame(left: readonly number[], right: readonly number[]): boolean {
+  return left === right || (left.length === right.length && left.every((slot, at) => slot === right[at]));
+}

@@ -1,0 +1,141 @@
+/**
+ * What this node has of slots that it does not serve, and of which owner's time it is (`Topology.sinceOf`): the memory on which it decides whether a slot that it gets may be served with what is there.
+ * Part of the agent.
+ *
+ *     none ─► copying ─(the owner has ended, or a new one has not been copied yet)─► kept ─► none
+ *     owner ─(handed over)─► own ─► none
+ *
+ * `copying`: the mover takes the owner's changes; whether the copy is whole, the mover knows. `kept`: nothing is added to it, and the mover has noted how far it
+ * goes. `own`: all that this node had when it handed the slot over. A topology may be many epochs behind the last one, so a copy is of use
+ * only if the topology names the very time that it is of.
+ */
+import { SLOT_COUNT } from '../topology/slots.ts';
+import { NO_NODE, type Topology } from '../topology/topology.ts';
+
+export const CopyState = { none: 0, copying: 1, kept: 2, own: 3 } as const;
+export type CopyState = (typeof CopyState)[keyof typeof CopyState];
+
+export interface CopyChanges {
+  /** Slots that this node owns now and that have, perhaps, a whole copy: what there is of it is to be asked. */
+  readonly continued: readonly number[];
+  /** The same, of which this node cannot know whether others have better ones. */
+  readonly unsure: readonly number[];
+  /** Slots that this node owns now, and what is in them is of no use. */
+  readonly gained: readonly number[];
+  /** Slots that are none of this node's business any more. */
+  readonly lost: readonly number[];
+  /** Slots that are to be copied from the same owner as before, who was not their owner in between. */
+  readonly restarted: readonly number[];
+  /** Slots whose copy nothing is added to any more. */
+  readonly frozenCount: number;
+}
+
+export interface CopyChangesInput {
+  readonly before: Topology;
+  readonly after: Topology;
+  readonly selfId: string;
+  /** Whether the slot was this node's to serve, with all that was in it. */
+  readonly wasOurs: (slot: number) => boolean;
+  /** Whether there may be anything in the slot beside copies. */
+  readonly mayHaveItems: (slot: number) => boolean;
+  /** Whether what is done about the slot goes on as it is. */
+  readonly isContinuing: (slot: number) => boolean;
+}
+
+export class SlotCopies {
+  private readonly states = new Uint8Array(SLOT_COUNT);
+  /** The owner's time that the copy is of. */
+  private readonly times = new Uint32Array(SLOT_COUNT);
+  /** The epoch of the topology by which this node began to copy. */
+  private readonly begun = new Uint32Array(SLOT_COUNT);
+
+  stateOf(slot: number): CopyState {
+    return this.states[slot] as CopyState;
+  }
+
+  /** The epoch of the topology by which this node began to copy `slot`; what the mover said before says nothing of it. */
+  begunEpoch(slot: number): number {
+    return this.begun[slot]!;
+  }
+
+  /** Everything was deleted. */
+  clear(): void {
+    this.states.fill(CopyState.none);
+  }
+
+  /** The slot is served with what was copied, or it was emptied. */
+  forget(slot: number): void {
+    this.states[slot] = CopyState.none;
+  }
+
+  takeTopology(input: CopyChangesInput): CopyChanges {
+    const { before, after, selfId, wasOurs, mayHaveItems, isContinuing } = input;
+    const selfIndex = after.indexOf(selfId);
+    const indexBefore = before.indexOf(selfId);
+    const continued: number[] = [];
+    const unsure: number[] = [];
+    const gained: number[] = [];
+    const lost: number[] = [];
+    const restarted: number[] = [];
+    let frozenCount = 0;
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (isContinuing(slot)) continue;
+      const wasCopying = this.states[slot] === CopyState.copying;
+      if (after.ownerIndex(slot) === selfIndex) {
+        if (wasOurs(slot)) {
+          this.states[slot] = CopyState.none;
+          continue;
+        }
+        const isOfUse = this.keep(slot, after.beforeOf(slot), before, indexBefore);
+        if (wasCopying) frozenCount += 1;
+        if (after.isUnsure(slot)) unsure.push(slot);
+        else if (isOfUse) continued.push(slot);
+        else gained.push(slot);
+        continue;
+      }
+      const n = after.columnOf(slot, selfIndex);
+      if (n >= 0) {
+        if (this.takeColumn(input, slot, n)) restarted.push(slot);
+        if (wasCopying && this.states[slot] !== CopyState.copying) frozenCount += 1;
+        continue;
+      }
+      const wasColumn = indexBefore !== NO_NODE && before.columnOf(slot, indexBefore) >= 0;
+      if (wasColumn || this.states[slot] !== CopyState.none || mayHaveItems(slot)) lost.push(slot);
+      this.states[slot] = CopyState.none;
+    }
+    return { continued, unsure, gained, lost, restarted, frozenCount };
+  }
+
+  /** This node is replica `n` of `slot`. Returns whether its copy begins anew from the same owner. */
+  private takeColumn({ before, after, selfId }: CopyChangesInput, slot: number, n: number): boolean {
+    const indexBefore = before.indexOf(selfId);
+    const isKept = after.isKept(slot, n);
+    if (isKept || after.ownerIndex(slot) === NO_NODE) {
+      this.keep(slot, isKept ? after.beforeOf(slot) : after.sinceOf(slot), before, indexBefore);
+      return false;
+    }
+    const time = after.sinceOf(slot);
+    const wasCopying = this.states[slot] === CopyState.copying;
+    if (wasCopying && this.times[slot] === time) return false;
+    this.states[slot] = CopyState.copying;
+    this.times[slot] = time;
+    this.begun[slot] = after.epoch;
+    return wasCopying && before.ownerOf(slot)?.id === after.ownerOf(slot)?.id;
+  }
+
+  /** Keeps what there is of the owner's time `time`. False where there is nothing of it. */
+  private keep(slot: number, time: number, before: Topology, indexBefore: number): boolean {
+    const state = this.states[slot]!;
+    const wasOwner = indexBefore !== NO_NODE && before.ownerIndex(slot) === indexBefore;
+    if (time !== 0 && wasOwner && before.sinceOf(slot) === time && !before.isUnsure(slot)) {
+      this.states[slot] = CopyState.own;
+    } else if (time !== 0 && state !== CopyState.none && this.times[slot] === time) {
+      if (state === CopyState.copying) this.states[slot] = CopyState.kept;
+    } else {
+      this.states[slot] = CopyState.none;
+      return false;
+    }
+    this.times[slot] = time;
+    return true;
+  }
+}
