@@ -29,6 +29,11 @@ export function performAction(world: World, action: Action): void {
       node.isToDrain = true;
       world.operator.ask({ type: 'drain', cluster: CLUSTER_NAME, node: node.id });
       return;
+    case 'failover':
+      if (node === null || !othersStay(world, node)) return;
+      node.isToDrain = true;
+      world.operator.ask({ type: 'failover', cluster: CLUSTER_NAME, node: node.id });
+      return;
     case 'undrain':
       if (node === null) return;
       node.isToDrain = false;

@@ -6,7 +6,16 @@ import { type ChangeConsumer, type ChangeLog, ChangeReading } from '../src/chang
 import type { MoveReport } from '../src/cluster/mover.ts';
 import type { SlotTable } from '../src/cluster/slot-table.ts';
 
-export const PLANTED_BUGS = ['skipFence', 'dropTail', 'takeEarly', 'reuseEpoch', 'fastClock'] as const;
+export const PLANTED_BUGS = [
+  'skipFence',
+  'dropTail',
+  'takeEarly',
+  'reuseEpoch',
+  'fastClock',
+  'ackEarly',
+  'promoteLagging',
+  'skipGap',
+] as const;
 
 /**
  * `skipFence`: a node serves on when its lease has ended. `dropTail`: what is written during a move is not sent to the target.

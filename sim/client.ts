@@ -41,6 +41,8 @@ export interface ClientSetting {
   readonly topology: () => Topology | null;
   /** A value that nobody has written yet. */
   readonly newValue: () => number;
+  /** Replicas that a write may ask to wait for. */
+  readonly acksMax: number;
 }
 
 const THINK_MS_MEAN = 8;
@@ -51,6 +53,8 @@ const RETRY_MS_MEAN = 15;
 const TOPOLOGY_EVERY_MS = 500;
 const HOT_KEY_PROBABILITY = 0.6;
 const WRITE_PROBABILITY = 0.5;
+/** A write that is answered at once, where there are replicas. */
+const NO_ACKS_PROBABILITY = 0.4;
 /** A call that goes to any node, as from a client whose topology is of long ago. */
 const ASTRAY_PROBABILITY = 0.08;
 /** Writes of one key whose outcome is open; then it is only read. */
@@ -60,6 +64,7 @@ interface Job {
   readonly kind: OperationKind & ('read' | 'write');
   readonly key: KeyOfRun;
   readonly value: number;
+  readonly acks: number;
   readonly deadlineMs: number;
 }
 
@@ -92,8 +97,15 @@ export class SimClient {
       const mayWrite = history.openWrites(key.name) < OPEN_WRITES_MAX;
       const kind = mayWrite && chance.happens(WRITE_PROBABILITY) ? 'write' : 'read';
       const deadlineMs = process.monotonicMs + DEADLINE_MS;
-      this.attempt({ kind, key, value: kind === 'write' ? newValue() : ABSENT, deadlineMs }, null);
+      const acks = kind === 'write' ? this.drawAcks() : 0;
+      this.attempt({ kind, key, value: kind === 'write' ? newValue() : ABSENT, acks, deadlineMs }, null);
     });
+  }
+
+  /** How many replicas shall have a write before it is answered. */
+  private drawAcks(): number {
+    const { acksMax, chance } = this.setting;
+    return acksMax === 0 || chance.happens(NO_ACKS_PROBABILITY) ? 0 : 1 + chance.below(acksMax);
   }
 
   private pickKey(): KeyOfRun {
@@ -109,17 +121,17 @@ export class SimClient {
   /** Tries `job` at `address`, or where the topology says. */
   private attempt(job: Job, address: string | null): void {
     const { process, scheduler, calls, history, trace, knowsSlots, seeds, chance } = this.setting;
-    const { kind, key, value } = job;
+    const { kind, key, value, acks } = job;
     const { name } = key;
     const isAstray = address === null && chance.happens(ASTRAY_PROBABILITY);
     const target = isAstray ? chance.pick(this.addresses()) : (address ?? this.route(key) ?? chance.pick(seeds));
     const operation = history.call(name, kind, value, scheduler.nowMs, process.name);
-    const request: DataRequest = { kind, key: name, value, forward: !knowsSlots };
+    const request: DataRequest = { kind, key: name, value, forward: !knowsSlots, acks };
     calls.call({ from: process, address: target, request, timeoutMs: CALL_TIMEOUT_MS }, (answer) => {
       trace.note(process.name, () => `${kind} ${name} ${value === ABSENT ? '' : value} at ${target}: ${tell(answer)}`);
       if (answer?.kind === 'done') {
         this.answeredCount += 1;
-        history.answer(operation, answer.value, scheduler.nowMs, scheduler.step);
+        history.answer(operation, answer.value, scheduler.nowMs, scheduler.step, answer.copies);
         this.next();
         return;
       }

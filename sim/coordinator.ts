@@ -49,7 +49,7 @@ export class SimCoordinator {
       slotsPerMove: world.chance('slots per move').pick(SLOTS_PER_MOVE),
       concurrentMoves: CONCURRENT_MOVES,
       moveBytesPerSecond: 0,
-      replicas: 0,
+      replicas: scenario.replicas,
       electedUntilMs: () => this.store.electedUntilMs(),
     });
   }

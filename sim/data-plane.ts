@@ -10,6 +10,8 @@ import { type CommandEntry, CommandTable } from '../src/server/command-table.ts'
 import { ALL_COMMANDS } from '../src/server/commands/all-commands.ts';
 import { SlotGate, SlotVerdict } from '../src/server/cluster/slot-gate.ts';
 import { ThreadCluster } from '../src/server/cluster/thread-cluster.ts';
+import { keySlot } from '../src/topology/slots.ts';
+import type { ReplicaTable } from '../src/cluster/replica-table.ts';
 import type { SlotTable } from '../src/cluster/slot-table.ts';
 import type { Store } from '../src/store/store.ts';
 import { ItemSnapshot, Key, WriteOptions, WriteResult } from '../src/store/types.ts';
@@ -25,14 +27,16 @@ export interface DataRequest {
   readonly value: number;
   /** A client that knows no slots: the node asks the owner itself. */
   readonly forward: boolean;
+  /** A write is answered once so many replicas have it, or after a while, with how many do. */
+  readonly acks: number;
 }
 
 /**
- * `done`: with the value that was read, or written. `moved`: `address` has it, by a topology of `epoch`. `refused`: the node may not serve, nothing was done.
+ * `done`: with the value that was read, or written, and how many replicas have it. `moved`: `address` has it, by a topology of `epoch`. `refused`: the node may not serve, nothing was done.
  * `closed`: the connection ended without an answer; it may have been done.
  */
 export type DataAnswer =
-  | { readonly kind: 'done'; readonly value: number }
+  | { readonly kind: 'done'; readonly value: number; readonly copies: number }
   | { readonly kind: 'moved'; readonly address: string; readonly epoch: number }
   | { readonly kind: 'refused' }
   | { readonly kind: 'closed' };
@@ -40,6 +44,8 @@ export type DataAnswer =
 /** Most commands that are held at a node; one more is refused. */
 const HELD_COUNT_MAX = 256;
 const VALUE_BYTES = 16;
+/** So long a write waits for replicas, by the node's clock. */
+const ACK_WAIT_MS = 250;
 
 const COMMANDS = new CommandTable(ALL_COMMANDS);
 const GET: CommandEntry = entryOf('get');
@@ -49,6 +55,9 @@ export interface DataPlaneSetting {
   readonly process: SimProcess;
   readonly slots: SlotTable;
   readonly store: Store;
+  readonly replicas: ReplicaTable;
+  /** Somebody waits for replicas. */
+  readonly confirmNow: () => void;
   readonly clusterName: string;
   readonly bug: PlantedBug | null;
   /** ms since 1970, for the store. */
@@ -62,6 +71,16 @@ interface Held {
   readonly answer: (answer: DataAnswer) => void;
 }
 
+/** A write that waits for replicas. */
+interface Unconfirmed {
+  readonly slot: number;
+  /** Of the change log, behind the write. */
+  readonly position: number;
+  readonly acks: number;
+  readonly untilMs: number;
+  readonly answer: (copies: number) => void;
+}
+
 export class DataPlane {
   readonly cluster: ThreadCluster;
   private readonly setting: DataPlaneSetting;
@@ -72,6 +91,7 @@ export class DataPlane {
   private readonly options = new WriteOptions();
   private readonly value: Buffer = Buffer.alloc(VALUE_BYTES);
   private held: Held[] = [];
+  private unconfirmed: Unconfirmed[] = [];
   /** The next command that is served is interrupted for so long, in the middle. */
   private pauseInsideMs = 0;
   private pauseBeforeRun = false;
@@ -122,11 +142,11 @@ export class DataPlane {
       case SlotVerdict.serve: {
         const pauseMs = this.pauseInsideMs;
         this.pauseInsideMs = 0;
-        if (pauseMs === 0) this.end(this.run(request), answer);
-        else if (this.pauseBeforeRun) process.pause(pauseMs, () => this.end(this.run(request), answer));
+        if (pauseMs === 0) this.runAndEnd(request, answer);
+        else if (this.pauseBeforeRun) process.pause(pauseMs, () => this.runAndEnd(request, answer));
         else {
           const value = this.run(request);
-          process.pause(pauseMs, () => this.end(value, answer));
+          process.pause(pauseMs, () => this.end(value, 0, answer));
         }
       }
     }
@@ -143,6 +163,46 @@ export class DataPlane {
   /** Keys of `keys` that the store has, whoever owns them: for the check that nothing is left where it does not belong. */
   stored(keys: readonly string[]): readonly string[] {
     return keys.filter((key) => this.lookUp(key) !== ABSENT);
+  }
+
+  /** Replicas may have confirmed more: writes that waited for that are answered, and those that have waited long enough. */
+  confirm(): void {
+    if (this.unconfirmed.length === 0) return;
+    const { process, replicas, bug } = this.setting;
+    const waiting = this.unconfirmed;
+    this.unconfirmed = [];
+    for (const write of waiting) {
+      const { slot, position, acks, untilMs, answer } = write;
+      const copies = bug === 'ackEarly' ? replicas.copyCount(slot) : replicas.confirmedCount(slot, position);
+      if (copies >= acks || process.monotonicMs >= untilMs) answer(copies);
+      else this.unconfirmed.push(write);
+    }
+  }
+
+  private runAndEnd(request: DataRequest, answer: (answer: DataAnswer) => void): void {
+    const value = this.run(request);
+    const { acks } = request;
+    if (acks === 0) {
+      this.end(value, 0, answer);
+      return;
+    }
+    const { store, process, confirmNow } = this.setting;
+    const bytes = Buffer.from(request.key);
+    const untilMs = process.monotonicMs + ACK_WAIT_MS;
+    this.unconfirmed.push({
+      slot: keySlot(bytes, 0, bytes.length),
+      position: store.parts.changes.position,
+      acks,
+      untilMs,
+      answer: (copies) => this.end(value, copies, answer),
+    });
+    confirmNow();
+    process.at(untilMs, () => this.confirm());
+  }
+
+  /** The value of `key` in the store, whoever owns it. */
+  valueOf(key: string): number {
+    return this.lookUp(key);
   }
 
   private hold(request: DataRequest, answer: (answer: DataAnswer) => void): void {
@@ -170,9 +230,11 @@ export class DataPlane {
     );
   }
 
-  private end(value: number, answer: (answer: DataAnswer) => void): void {
+  /** `copies`: replicas that have the write. */
+  private end(value: number, copies: number, answer: (answer: DataAnswer) => void): void {
     this.gate.hasServed = true;
-    answer(this.gate.mayAnswer(this.setting.process.monotonicMs) ? { kind: 'done', value } : { kind: 'closed' });
+    const mayAnswer = this.gate.mayAnswer(this.setting.process.monotonicMs);
+    answer(mayAnswer ? { kind: 'done', value, copies } : { kind: 'closed' });
   }
 }
 

@@ -4,6 +4,8 @@
  *
  * - A write without an answer may have been done, at any time after its call, or never. A call that is tried twice is two writes.
  * - When the owner of a key dies, the key may become absent, once, at any time after that. Only then.
+ * - With replicas, it may instead go back to what it was at some moment before, or to nothing: once, at any time after that. But a write that was answered when k replicas had it
+ *   is not gone back behind, as long as no more than k nodes have died since it was called.
  * - Values are never written twice by different calls, so a value names its write.
  */
 
@@ -11,7 +13,7 @@
 export const ABSENT = 0;
 const NEVER = Number.POSITIVE_INFINITY;
 
-export type OperationKind = 'read' | 'write' | 'erase';
+export type OperationKind = 'read' | 'write' | 'erase' | 'revert';
 
 export interface Operation {
   readonly kind: OperationKind;
@@ -22,6 +24,8 @@ export interface Operation {
   answeredAtMs: number;
   /** The step at which the answer came. */
   answeredAtStep: number;
+  /** Replicas that had it when it was answered. */
+  copies: number;
   /** It certainly did not happen. */
   void: boolean;
   /** Who called, for people. */
@@ -40,6 +44,8 @@ const RECENT_OPERATIONS = 12;
 
 export class History {
   private readonly keys = new Map<string, Operation[]>();
+  /** When each node died. */
+  private readonly deathsMs: number[] = [];
 
   /** A call begins; the returned record is to be completed by `answer`, `refuse`, or left as it is. */
   call(key: string, kind: OperationKind, value: number, nowMs: number, who: string): Operation {
@@ -49,6 +55,7 @@ export class History {
       calledAtMs: nowMs,
       answeredAtMs: NEVER,
       answeredAtStep: 0,
+      copies: 0,
       void: false,
       who,
     };
@@ -58,9 +65,10 @@ export class History {
     return operation;
   }
 
-  /** The call was done, at some moment from its call to now; a read gave `value`. */
-  answer(operation: Operation, value: number, nowMs: number, step: number): void {
+  /** The call was done, at some moment from its call to now; a read gave `value`. `copies`: replicas that have a write by now. */
+  answer(operation: Operation, value: number, nowMs: number, step: number, copies = 0): void {
     operation.value = value;
+    operation.copies = copies;
     operation.answeredAtMs = nowMs;
     operation.answeredAtStep = step;
   }
@@ -73,6 +81,16 @@ export class History {
   /** The owner of `key` died: its value may be gone from now on. */
   erase(key: string, nowMs: number, who: string): void {
     this.call(key, 'erase', ABSENT, nowMs, who);
+  }
+
+  /** The owner of `key` died: its value may be an earlier one from now on. */
+  revert(key: string, nowMs: number, who: string): void {
+    this.call(key, 'revert', ABSENT, nowMs, who);
+  }
+
+  /** A node died, with all copies that it had. */
+  died(nowMs: number): void {
+    this.deathsMs.push(nowMs);
   }
 
   /** Writes of `key` whose outcome is open: what makes checking dear, so clients keep this low. */
@@ -94,7 +112,7 @@ export class History {
   check(): HistoryProblem | null {
     let first: HistoryProblem | null = null;
     for (const [key, operations] of this.keys) {
-      const operation = firstUnexplained(operations);
+      const operation = firstUnexplained(operations, this.deathsMs);
       if (operation === null || (first !== null && first.operation.answeredAtMs <= operation.answeredAtMs)) continue;
       const before = operations.filter(({ calledAtMs }) => calledAtMs <= operation.answeredAtMs);
       first = { key, operation, recent: before.slice(-RECENT_OPERATIONS) };
@@ -106,14 +124,26 @@ export class History {
 /** What may be so at one moment: the value, and which of the operations that are open have taken effect. */
 interface Possibility {
   readonly value: number;
+  /** The write of the value; null: none, or one of before what is known of the past. */
+  readonly writer: Operation | null;
+  /** What a revert may bring back, the last first; null: nothing but absence. Only where nodes with replicas have died. */
+  readonly past: Past | null;
   readonly done: ReadonlySet<Operation>;
+}
+
+/** Writes that have taken effect, and those before. */
+interface Past {
+  readonly writer: Operation;
+  readonly past: Past | null;
 }
 
 /**
  * Goes through calls and answers in the order of time and keeps all that may be so. An operation takes effect only when an answer forces it
  * to (or, for a read, when its value is the current one), which leaves nothing out: later is always possible while nothing forces it.
  */
-export function firstUnexplained(all: readonly Operation[]): Operation | null {
+export function firstUnexplained(all: readonly Operation[], deathsMs: readonly number[] = []): Operation | null {
+  const hasReverts = all.some(({ kind }) => kind === 'revert');
+  const deaths: Deaths = { hasReverts, atMs: deathsMs };
   const operations = all.filter((operation) => counts(operation, all));
   const calls = operations.map((operation) => ({ timeMs: operation.calledAtMs, isAnswer: false, operation }));
   const answers = operations
@@ -123,14 +153,14 @@ export function firstUnexplained(all: readonly Operation[]): Operation | null {
     // At one moment calls come first: what overlaps by a point overlaps.
     .toSorted((left, right) => left.timeMs - right.timeMs || Number(left.isAnswer) - Number(right.isAnswer));
   const open = new Set<Operation>();
-  let possible: readonly Possibility[] = [{ value: ABSENT, done: new Set() }];
+  let possible: readonly Possibility[] = [{ value: ABSENT, writer: null, past: null, done: new Set() }];
   for (const { isAnswer, operation } of moments) {
     if (!isAnswer) {
       open.add(operation);
-      if (operation.kind === 'read') possible = possible.map((one) => withReads(one.value, one.done, open));
+      if (operation.kind === 'read') possible = possible.map((one) => withReads(one, one.done, open));
       continue;
     }
-    possible = afterAnswer(possible, operation, open);
+    possible = afterAnswer(possible, operation, open, deaths);
     if (possible.length === 0) return operation;
     open.delete(operation);
   }
@@ -140,7 +170,7 @@ export function firstUnexplained(all: readonly Operation[]): Operation | null {
 /** Leaves out what cannot change any verdict: refused calls, reads without an answer, open writes of values that nobody saw. */
 function counts(operation: Operation, all: readonly Operation[]): boolean {
   if (operation.void) return false;
-  if (operation.answeredAtMs !== NEVER || operation.kind === 'erase') return true;
+  if (operation.answeredAtMs !== NEVER || operation.kind === 'erase' || operation.kind === 'revert') return true;
   if (operation.kind === 'read') return false;
   return all.some((other) => other.kind === 'read' && other.answeredAtMs !== NEVER && other.value === operation.value);
 }
@@ -150,13 +180,14 @@ function afterAnswer(
   possible: readonly Possibility[],
   answered: Operation,
   open: ReadonlySet<Operation>,
+  deaths: Deaths,
 ): readonly Possibility[] {
   const reached: Possibility[] = [];
   const seen = new Set<string>();
   const numbers = new Map([...open].map((operation, index) => [operation, index]));
   const queue = [...possible];
   for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
-    const name = `${one.value}:${[...one.done]
+    const name = `${one.value}:${pastName(one.past)}:${[...one.done]
       .map((operation) => numbers.get(operation)!)
       .toSorted((left, right) => left - right)
       .join()}`;
@@ -165,32 +196,78 @@ function afterAnswer(
     if (one.done.has(answered)) {
       const done = new Set(one.done);
       done.delete(answered);
-      reached.push({ value: one.value, done });
+      reached.push({ ...one, done });
       continue;
     }
     let erased = false;
+    let reverted = false;
     for (const operation of open) {
       if (operation.kind === 'read' || one.done.has(operation)) continue;
+      if (operation.kind === 'revert') {
+        // To go back is of use only for a read that saw it; until then later is as good, and more is left to go back to.
+        if (reverted || answered.kind !== 'read') continue;
+        reverted = true;
+        const back = goneBack(one, answered, deaths);
+        if (back !== null) queue.push(withReads(back, new Set(one.done).add(operation), open));
+        continue;
+      }
       if (operation.kind === 'erase') {
         // One erase is as good as another, and none is of use while there is nothing to erase.
         if (erased || one.value === ABSENT) continue;
         erased = true;
       }
-      queue.push(withReads(operation.value, new Set(one.done).add(operation), open));
+      queue.push(withReads(after(one, operation, deaths), new Set(one.done).add(operation), open));
     }
   }
   return undominated(reached);
 }
 
-/** The state with `value`, in which all open reads of that value have had it. */
-function withReads(value: number, before: ReadonlySet<Operation>, open: ReadonlySet<Operation>): Possibility {
+type State = Omit<Possibility, 'done'>;
+
+interface Deaths {
+  readonly hasReverts: boolean;
+  readonly atMs: readonly number[];
+}
+
+/** The state once `operation`, a write or an erase, has taken effect. */
+function after({ writer, past }: State, operation: Operation, { hasReverts }: Deaths): State {
+  if (operation.kind === 'erase') return { value: ABSENT, writer: null, past: null };
+  const before = writer === null || !hasReverts ? past : { writer, past };
+  return { value: operation.value, writer: operation, past: hasReverts ? before : null };
+}
+
+/** The state in which a revert has brought back what `read` saw; null where it cannot have. */
+function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
+  if (one.value === read.value) return null;
+  for (let at: Past | null = one.writer === null ? one.past : { writer: one.writer, past: one.past }; at !== null; at = at.past) {
+    if (at.writer.value === read.value) return { value: read.value, writer: at.writer, past: at.past };
+    if (isSafe(at.writer, read.answeredAtMs, deaths)) return null;
+  }
+  return read.value === ABSENT ? { value: ABSENT, writer: null, past: null } : null;
+}
+
+/** Whether some copy of what `write` wrote must be there still at `nowMs`. */
+function isSafe({ copies, calledAtMs }: Operation, nowMs: number, { atMs }: Deaths): boolean {
+  if (copies === 0) return false;
+  return atMs.filter((deathMs) => deathMs >= calledAtMs && deathMs <= nowMs).length <= copies;
+}
+
+function pastName(past: Past | null): string {
+  let name = '';
+  for (let at = past; at !== null; at = at.past) name += `${at.writer.value},`;
+  return name;
+}
+
+/** `state`, in which all open reads of its value have had it. */
+function withReads(state: State, before: ReadonlySet<Operation>, open: ReadonlySet<Operation>): Possibility {
   let done: Set<Operation> | null = null;
   for (const operation of open) {
-    if (operation.kind !== 'read' || operation.value !== value || before.has(operation)) continue;
+    if (operation.kind !== 'read' || operation.value !== state.value || before.has(operation)) continue;
     done ??= new Set(before);
     done.add(operation);
   }
-  return { value, done: done ?? before };
+  const { value, writer, past } = state;
+  return { value, writer, past, done: done ?? before };
 }
 
 /**
@@ -210,7 +287,7 @@ function undominated(all: readonly Possibility[]): readonly Possibility[] {
 }
 
 function dominates(better: Possibility, worse: Possibility): boolean {
-  if (better.value !== worse.value) return false;
+  if (better.value !== worse.value || pastName(better.past) !== pastName(worse.past)) return false;
   for (const operation of better.done) {
     if (isOptional(operation) && !worse.done.has(operation)) return false;
   }

@@ -97,10 +97,13 @@ export class SimNode implements Server {
       hashSeed: [1, 2],
     });
     const wallClockMs = () => wallMsOf(process);
+    const replicas = ReplicaTable.create();
     this.data = new DataPlane({
       process,
       slots: this.slots,
       store: this.store,
+      replicas,
+      confirmNow: () => this.mover.confirmNow(),
       clusterName: CLUSTER_NAME,
       bug: world.bug,
       wallClockMs,
@@ -116,7 +119,7 @@ export class SimNode implements Server {
       store: Store.attach(this.store.handle, controlRow(this.store.handle)),
       log: world.bug === 'dropTail' ? withoutTail(log) : log,
       bytesPerSecond: SLOT_BYTES_PER_SECOND,
-      replicas: ReplicaTable.create(),
+      replicas,
       random01: () => chance.fraction(),
       port: {
         connect: (target, purpose, events) => openMoveLink({ world, process, chance, target, purpose, events }),
@@ -356,6 +359,7 @@ export class SimNode implements Server {
       if (!this.stepWanted || this.stepDueMs !== dueMs) return;
       this.stepWanted = false;
       const nextMs = this.mover.step(process.monotonicMs, wallMsOf(process));
+      this.data.confirm();
       if (nextMs !== Number.POSITIVE_INFINITY) this.wakeMover(nextMs - process.monotonicMs);
     });
   }

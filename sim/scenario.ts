@@ -24,6 +24,7 @@ export type ActionKind =
   | 'undrain'
   | 'weight'
   | 'leave'
+  | 'failover'
   | 'crashNode'
   | 'pauseNode'
   | 'pauseInside'
@@ -62,6 +63,8 @@ export interface Scenario {
   readonly coordinatorCount: number;
   readonly stateStore: StateStoreKind;
   readonly clientCount: number;
+  /** Copies of each slot. */
+  readonly replicas: number;
   readonly actions: readonly Action[];
 }
 
@@ -73,6 +76,9 @@ const ACTION_COUNT_MIN = 2;
 const ACTION_COUNT_MAX = 9;
 
 const CHANGES: readonly ActionKind[] = ['join', 'join', 'drain', 'drain', 'weight', 'weight', 'undrain', 'leave'];
+const CHANGES_WITH_REPLICAS: readonly ActionKind[] = [...CHANGES, 'failover', 'failover'];
+/** As often as each is drawn. */
+const REPLICAS_DRAWN = [0, 0, 0, 1, 1, 2] as const;
 const COORDINATOR_FAULTS: readonly ActionKind[] = [
   'crashCoordinator',
   'crashCoordinator',
@@ -113,6 +119,8 @@ export function drawScenario(seed: number): Scenario {
   const profile = chance.pick(PROFILES_DRAWN);
   const stateStore = chance.happens(0.6) ? 'etcd' : 'file';
   const faults = FAULTS_OF[profile];
+  const replicas = new Chance(seed, 'replicas').pick(REPLICAS_DRAWN);
+  const changes = replicas === 0 ? CHANGES : CHANGES_WITH_REPLICAS;
   const count = ACTION_COUNT_MIN + chance.below(ACTION_COUNT_MAX - ACTION_COUNT_MIN + 1);
   const withinMs = chance.happens(SHORT_PROBABILITY) ? ACTIONS_MS_SHORT : ACTIONS_MS;
   const actions: Omit<Action, 'number'>[] = [];
@@ -120,7 +128,7 @@ export function drawScenario(seed: number): Scenario {
     const isChange = faults.length === 0 || chance.happens(CHANGE_PROBABILITY);
     actions.push({
       atMs: chance.between(0, withinMs),
-      kind: chance.pick(isChange ? CHANGES : faults),
+      kind: chance.pick(isChange ? changes : faults),
       which: chance.fraction(),
       other: chance.fraction(),
       // Shorter than a lease and around it, or so long that nobody waits for its end.
@@ -136,6 +144,7 @@ export function drawScenario(seed: number): Scenario {
     coordinatorCount: stateStore === 'file' ? 1 : 1 + chance.below(3),
     stateStore,
     clientCount: 2 + chance.below(3),
+    replicas,
     actions: actions.map(numbered),
   };
 }

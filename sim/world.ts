@@ -46,6 +46,9 @@ const LOOK_EVERY_MS = 50;
 /** What a run takes at least, and after its last action, until its faults count as over. */
 const CALM_MS = 300;
 const STEPS_MAX = 2_000_000;
+const HAS_LEFT = 'has left';
+/** Streams have brought everything to replicas so soon after the last write. */
+const COPIED_WITHIN_MS = 2000;
 
 export interface WorldSetting {
   readonly seed: number;
@@ -111,7 +114,8 @@ export class World {
       return { name, bytes, slot: keySlot(bytes, 0, bytes.length) };
     });
     const { scheduler, history, keys } = this;
-    this.losses = new Losses({ profile: scenario.profile, keys, history, scheduler });
+    const { profile, replicas } = scenario;
+    this.losses = new Losses({ profile, replicas, keys, history, scheduler });
     const stateProcess = scenario.stateStore === 'etcd' ? this.newProcess(STATE_PLACE) : null;
     this.stateService = new StateService({
       process: stateProcess,
@@ -170,6 +174,8 @@ export class World {
     for (const client of this.clients) client.stop();
     if (!this.readAll()) return;
     this.checkHistory();
+    const restUntilMs = scheduler.nowMs + (scenario.replicas === 0 ? 0 : COPIED_WITHIN_MS);
+    while (scheduler.nowMs < restUntilMs) if (!this.step()) return;
     checkAtRest(this);
   }
 
@@ -206,7 +212,7 @@ export class World {
     if (slotCount > 0 && this.scenario.profile !== 'faults') {
       throw new SimulationFailure('needlessDeath', `${node.describe()} has left with ${slotCount} slots`);
     }
-    this.endNode(node, 'has left');
+    this.endNode(node, HAS_LEFT);
   }
 
   /** The process of `node` ends now, with all that it had in memory. */
@@ -214,6 +220,7 @@ export class World {
     if (!this.nodes.includes(node)) return;
     this.trace.note(node.process.name, () => why);
     this.losses.died(node, this.topology);
+    if (why !== HAS_LEFT || (this.topology?.slotCountOf(node.id) ?? 0) > 0) this.losses.copiesDied();
     for (const id of node.ids) this.endedIds.add(id);
     node.process.kill();
     this.serving.remove(node);
@@ -254,6 +261,7 @@ export class World {
         );
       }
       this.losses.died(node, before);
+      this.losses.copiesDied();
     }
   }
 
@@ -282,6 +290,7 @@ export class World {
         this.valueCount += 1;
         return this.valueCount;
       },
+      acksMax: this.scenario.replicas,
     });
     this.clients.push(client);
     client.start();
@@ -327,7 +336,7 @@ export class World {
       const owner = this.topology?.ownerOf(slot);
       if (owner === null || owner === undefined) throw new SimulationFailure('notAtRest', `nobody owns slot ${slot}`);
       const operation = history.call(name, 'read', ABSENT, scheduler.nowMs, 'k0');
-      const request = { kind: 'read', key: name, value: ABSENT, forward: false } as const;
+      const request = { kind: 'read', key: name, value: ABSENT, forward: false, acks: 0 } as const;
       const address = `${owner.host}:${owner.port}`;
       this.data.call({ from: process, address, request, timeoutMs: REST_WITHIN_MS }, (answer) => {
         if (answer?.kind !== 'done') {
