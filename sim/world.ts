@@ -48,7 +48,7 @@ const CALM_MS = 300;
 const STEPS_MAX = 2_000_000;
 const HAS_LEFT = 'has left';
 /** Streams have brought everything to replicas so soon after the last write. */
-const COPIED_WITHIN_MS = 2000;
+const COPIED_WITHIN_MS = 6000;
 
 export interface WorldSetting {
   readonly seed: number;

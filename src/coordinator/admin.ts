@@ -3,7 +3,7 @@ import { unreachable } from '../base/assert.ts';
 import { type AdminRequest, type CoordinatorAnswer, type Refusal, refusal } from '../protocol/cluster/messages.ts';
 import { type CoordinatorState, WEIGHTS_MAX } from './coordinator-state.ts';
 import type { Membership } from './membership.ts';
-import { syncedReplicas } from './failover-moves.ts';
+import { heirsOf } from './failover-moves.ts';
 import { addressOf } from './next-nodes.ts';
 import { planOf } from './status.ts';
 
@@ -93,10 +93,11 @@ function whyNoFailover(id: string, { topology, settings }: CoordinatorState, mem
   if (node === null) return `there is no node ${id}`;
   if (settings.replicas === 0)
     return 'this cluster has no replicas; see shoal cluster limits --replicas, or drain the node';
-  let bareCount = 0;
-  for (const slot of topology.slotsOf(id)) if (syncedReplicas(topology, slot, membership).length === 0) bareCount += 1;
+  const failedOver = new Set(settings.failedOver).add(id);
+  const bare = topology.slotsOf(id).filter((slot) => heirsOf(topology, slot, failedOver, membership).length === 0);
+  const bareCount = bare.length;
   if (bareCount === 0) return null;
-  return `${bareCount} of the ${topology.slotCountOf(id)} slots of node ${id} have no replica that is synced; try again when they have, or drain the node`;
+  return `${bareCount} of the ${topology.slotCountOf(id)} slots of node ${id} have no replica that is synced and may own slots; try again when they have, or drain the node`;
 }
 
 function done(change: WantedChange['change']): Omit<WantedChange, 'request'> {

@@ -21,7 +21,18 @@ export function moveKind(topology: Topology, slot: number, to: string, membershi
   return syncedReplicas(topology, slot, membership).some(({ id }) => id === to) ? 'replica' : 'copy';
 }
 
-/** The slots of the nodes `failedOver`, each to a synced replica, so that these get equal parts for their weight. Slots without one wait. */
+/** The replicas of `slot` that could take it over, and may own slots. */
+export function heirsOf(
+  topology: Topology,
+  slot: number,
+  failedOver: ReadonlySet<string>,
+  membership: Membership,
+): readonly ClusterNode[] {
+  const synced = syncedReplicas(topology, slot, membership);
+  return synced.filter(({ id, state }) => state === 'active' && !failedOver.has(id));
+}
+
+/** The slots of the nodes `failedOver` that can go to a replica, so that those get equal parts for their weight. */
 export function failoverPairs(
   topology: Topology,
   failedOver: ReadonlySet<string>,
@@ -32,11 +43,9 @@ export function failoverPairs(
   const transfers = [...failedOver].flatMap((from) =>
     topology.slotsOf(from).flatMap((slot) => {
       if (topology.moveOf(slot) !== null) return [];
-      const able = syncedReplicas(topology, slot, membership).filter(
-        ({ id, state }) => state === 'active' && !failedOver.has(id),
-      );
-      if (able.length === 0) return [];
-      const to = able.reduce((best, node) => (loadOf(node) < loadOf(best) ? node : best));
+      const heirs = heirsOf(topology, slot, failedOver, membership);
+      if (heirs.length === 0) return [];
+      const to = heirs.reduce((best, node) => (loadOf(node) < loadOf(best) ? node : best));
       counts.set(to.id, counts.get(to.id)! + 1);
       return [{ slot, from, to: to.id }];
     }),

@@ -102,23 +102,20 @@ export interface MoveRules {
   readonly kindOf: (slot: number, to: string) => MoveKind;
   /** Slots that nobody owns and nobody is to get yet. */
   readonly waiting: ReadonlySet<number>;
-  /** What replaces the plan for slots of nodes in `failedOver`. */
+  /** Slots that go to their replicas, whatever else is planned for them. */
   readonly failovers: readonly PairedSlots[];
-  readonly failedOver: ReadonlySet<string>;
 }
 
 /** `topology`: a draft of the next one, in which what is over is over. */
 export function beginMoves(
   { settings, nextMoveId }: CoordinatorState,
   topology: Topology,
-  { isReady, groupOf, kindOf, waiting, failovers, failedOver }: MoveRules,
+  { isReady, groupOf, kindOf, waiting, failovers }: MoveRules,
 ): BegunMoves {
   const owners = new Map<number, string>();
   const moves: SlotMove[] = [];
   const busy = new Set(topology.moves.map(({ from, to }) => pairOf(from, to)));
-  const planned = plannedPairs(topology, settings.tight);
-  const pairs =
-    failedOver.size === 0 ? planned : [...failovers, ...planned.filter(([{ from }]) => !failedOver.has(from ?? ''))];
+  const pairs = withFailovers(plannedPairs(topology, settings.tight), failovers);
   let waits = false;
   for (const [{ from, to }, slots] of pairs) {
     if (from === null) {
@@ -132,6 +129,13 @@ export function beginMoves(
     waits ||= slots.length > group.length;
   }
   return { owners, moves, waits };
+}
+
+function withFailovers(planned: readonly PairedSlots[], failovers: readonly PairedSlots[]): readonly PairedSlots[] {
+  if (failovers.length === 0) return planned;
+  const taken = new Set(failovers.flatMap(([, slots]) => slots));
+  const others = planned.map(([pair, slots]): PairedSlots => [pair, slots.filter((slot) => !taken.has(slot))]);
+  return [...failovers, ...others.filter(([, slots]) => slots.length > 0)];
 }
 
 /** The slots that go to `to` next, all in one way. Those go first that the node has copied. */

@@ -9,6 +9,7 @@ import { planReplicas } from '../topology/planner.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import { type ClusterNode, nextTopology, NO_NODE, type Topology } from '../topology/topology.ts';
 import type { Membership } from './membership.ts';
+import { isIdle } from './next-nodes.ts';
 import type { Column, SlotBook } from './slot-book.ts';
 
 /** Where only replicas change, they change together: an epoch for each copy that is whole would keep every node busy. */
@@ -18,21 +19,24 @@ const BATCH_MS = 250;
 export class ReplicaPace {
   private plannedFor: Topology | null = null;
   private plannedVersion = -1;
+  private plannedWishes = '';
   private changedAtMs = Number.NEGATIVE_INFINITY;
 
   clear(): void {
     this.plannedFor = null;
   }
 
-  /** Whether `topology`, as it is stored, has to be looked at. */
-  isDue(topology: Topology, copiesVersion: number, nowMs: number): boolean {
-    const isPlanned = topology === this.plannedFor && copiesVersion === this.plannedVersion;
+  /** Whether `topology`, as it is stored, has to be looked at. `wishes`: what nodes and operators want, beside that. */
+  isDue(topology: Topology, copiesVersion: number, wishes: string, nowMs: number): boolean {
+    const isPlanned =
+      topology === this.plannedFor && copiesVersion === this.plannedVersion && wishes === this.plannedWishes;
     return !isPlanned && nowMs - this.changedAtMs >= BATCH_MS;
   }
 
-  planned(topology: Topology, copiesVersion: number): void {
+  planned(topology: Topology, copiesVersion: number, wishes: string): void {
     this.plannedFor = topology;
     this.plannedVersion = copiesVersion;
+    this.plannedWishes = wishes;
   }
 
   changed(nowMs: number): void {
@@ -61,6 +65,8 @@ class NextReplicas {
   private readonly mayHold: readonly boolean[];
   private readonly holderCount: number;
   private readonly leaving: readonly boolean[];
+  /** Nodes that leave as soon as nobody needs their copies. */
+  private readonly isReadyToGo: readonly boolean[];
   private readonly plan: Uint16Array;
   private readonly loads: Uint32Array;
   private readonly isMoving = new Uint8Array(SLOT_COUNT);
@@ -71,11 +77,14 @@ class NextReplicas {
     const { replicas, failedOver, isLeaving } = input;
     // To the planner a node that shall copy is active, whatever becomes of its own slots.
     this.nodes = book.nodes.map((node) =>
-      failedOver.has(node.id) && node.state === 'draining' ? { ...node, state: 'active' as const } : node,
+      failedOver.has(node.id) && node.state === 'draining' && !isLeaving(node.id)
+        ? { ...node, state: 'active' as const }
+        : node,
     );
     this.mayHold = this.nodes.map(({ state }) => state === 'active');
     this.holderCount = this.mayHold.filter(Boolean).length;
     this.leaving = this.nodes.map(({ id }) => isLeaving(id));
+    this.isReadyToGo = this.nodes.map(({ id }) => isLeaving(id) && isIdle(id, draft));
     this.loads = new Uint32Array(this.nodes.length);
     for (const { slots } of draft.moves) for (const slot of slots) this.isMoving[slot] = 1;
     const preferred = this.preferred(replicas);
@@ -192,8 +201,8 @@ class NextReplicas {
     let columns = all;
     for (const column of all) {
       if (wanted.includes(column.index)) continue;
-      // A node that wants to go need not wait for more copies than there can be.
-      const isEnough = this.leaving[column.index] === true && this.areSynced(slot, columns, wanted);
+      // A node that wants to go, and has nothing else, need not wait for more copies than there can be.
+      const isEnough = this.isReadyToGo[column.index] === true && this.areSynced(slot, columns, wanted);
       const isUnderWay = !column.kept && !this.isSynced(slot, column);
       if (isUnderWay) continue;
       if (isEnough || this.wholeWithout(slot, columns, column) >= this.input.replicas) {

@@ -67,14 +67,13 @@ export class ReplicaDraft {
   }
 
   /** How slots of `draft` may move. */
-  moveRules(draft: Topology): Pick<MoveRules, 'kindOf' | 'failovers' | 'failedOver'> {
+  moveRules(draft: Topology): Pick<MoveRules, 'kindOf' | 'failovers'> {
     const { membership } = this.facts;
     const { failedOver } = this.state.settings;
-    if (draft.replicaCount === 0) return { kindOf: () => 'copy', failovers: [], failedOver: new Set() };
+    if (draft.replicaCount === 0) return { kindOf: () => 'copy', failovers: [] };
     return {
       kindOf: (slot, to) => moveKind(draft, slot, to, membership),
       failovers: failedOver.size === 0 ? [] : failoverPairs(draft, failedOver, membership),
-      failedOver,
     };
   }
 
@@ -99,7 +98,9 @@ export class ReplicaDraft {
     const { topology, settings } = state;
     const { membership, replicaPace } = this.facts;
     const isChanged = reasons.length > 0 || topology.replicaCount !== columnCount;
-    const isDue = isChanged || replicaPace.isDue(topology, membership.copiesVersion, nowMs);
+    const isLeaving = (id: string): boolean => membership.lastOf(id)?.heartbeat.leaving === true;
+    const wishes = [...settings.failedOver, '', ...this.nodes.map(({ id }) => id).filter(isLeaving)].join();
+    const isDue = isChanged || replicaPace.isDue(topology, membership.copiesVersion, wishes, nowMs);
     if (isDue && columnCount > 0) {
       const book = this.open();
       const draft = isChanged ? nextTopology(topology, { ...change, ...this.change }) : topology;
@@ -107,9 +108,9 @@ export class ReplicaDraft {
         replicas: settings.replicas,
         membership,
         failedOver: settings.failedOver,
-        isLeaving: (id) => membership.lastOf(id)?.heartbeat.leaving === true,
+        isLeaving,
       });
-      replicaPace.planned(topology, membership.copiesVersion);
+      replicaPace.planned(topology, membership.copiesVersion, wishes);
     }
     if (topology.replicaCount === columnCount && this.book?.isChanged(topology) !== true) return;
     this.open();
