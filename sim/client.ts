@@ -120,7 +120,7 @@ export class SimClient {
 
   /** Tries `job` at `address`, or where the topology says. */
   private attempt(job: Job, address: string | null): void {
-    const { process, scheduler, calls, history, trace, knowsSlots, seeds, chance } = this.setting;
+    const { process, scheduler, calls, history, trace, knowsSlots, seeds, chance, acksMax } = this.setting;
     const { kind, key, value, acks } = job;
     const { name } = key;
     const isAstray = address === null && chance.happens(ASTRAY_PROBABILITY);
@@ -131,7 +131,9 @@ export class SimClient {
       trace.note(process.name, () => `${kind} ${name} ${value === ABSENT ? '' : value} at ${target}: ${tell(answer)}`);
       if (answer?.kind === 'done') {
         this.answeredCount += 1;
-        history.answer(operation, answer.value, scheduler.nowMs, scheduler.step, answer.copies);
+        // A copy above those that are wanted is on its way to be given up.
+        const copies = Math.min(answer.copies, acksMax);
+        history.answer(operation, answer.value, scheduler.nowMs, scheduler.step, copies);
         this.next();
         return;
       }

@@ -239,7 +239,11 @@ function after({ writer, past }: State, operation: Operation, { hasReverts }: De
 /** The state in which a revert has brought back what `read` saw; null where it cannot have. */
 function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
   if (one.value === read.value) return null;
-  for (let at: Past | null = one.writer === null ? one.past : { writer: one.writer, past: one.past }; at !== null; at = at.past) {
+  for (
+    let at: Past | null = one.writer === null ? one.past : { writer: one.writer, past: one.past };
+    at !== null;
+    at = at.past
+  ) {
     if (at.writer.value === read.value) return { value: read.value, writer: at.writer, past: at.past };
     if (isSafe(at.writer, read.answeredAtMs, deaths)) return null;
   }

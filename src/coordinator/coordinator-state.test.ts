@@ -54,9 +54,22 @@ describe('the stored value', () => {
     }
   });
 
+  test('with replicas is of another version, which older coordinators refuse; without them it is not', () => {
+    const version = (value: Uint8Array): unknown => {
+      const bytes = Buffer.from(value);
+      return (JSON.parse(bytes.toString('utf8', 4, 4 + bytes.readUInt32LE(0))) as { version: number }).version;
+    };
+    const plain = state();
+    expect(version(encodeState(plain))).toBe(1);
+    const settings = { ...plain.settings, replicas: 2, failedOver: new Set(['e'.repeat(40)]) };
+    const replicated = { ...plain, settings };
+    expect(version(encodeState(replicated))).toBe(2);
+    expect(decodeState(encodeState(replicated), CLUSTER).settings).toEqual(settings);
+  });
+
   test('of a later version, or of another cluster, says so', () => {
-    const later = withJson((json) => (json['version'] = 2));
-    expect(() => decodeState(later, CLUSTER)).toThrow('it is of version 2, and this coordinator reads up to 1');
+    const later = withJson((json) => (json['version'] = 3));
+    expect(() => decodeState(later, CLUSTER)).toThrow('it is of version 3, and this coordinator reads up to 2');
     expect(() => decodeState(encodeState(state()), 'another')).toThrow('it is of the cluster "a cluster, ü"');
   });
 

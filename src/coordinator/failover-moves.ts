@@ -14,11 +14,21 @@ export function syncedReplicas(topology: Topology, slot: number, membership: Mem
 /** How `slot` can go to the node `to`. */
 export function moveKind(topology: Topology, slot: number, to: string, membership: Membership): MoveKind {
   if (topology.isUnsure(slot)) return 'wait';
+  // With another owner, what is kept would be of no use any more, while others do not have it all yet.
+  if (topology.hasKept(slot) && !isStuck(topology, slot, membership)) return 'wait';
   const n = topology.columnOf(slot, topology.indexOf(to));
-  if (n < 0) return 'copy';
-  // What it keeps may be the last whole copy of what its owner had; others will be soon.
-  if (topology.isKept(slot, n)) return 'wait';
+  if (n < 0 || topology.isKept(slot, n)) return 'copy';
   return syncedReplicas(topology, slot, membership).some(({ id }) => id === to) ? 'replica' : 'copy';
+}
+
+/** Whether none of those that copy `slot` gets on, by its owner's word: it would be waited for in vain. */
+function isStuck(topology: Topology, slot: number, membership: Membership): boolean {
+  const streams = membership.lastOf(topology.ownerOf(slot)?.id ?? '')?.heartbeat.replication?.streams ?? [];
+  const copying = topology.replicasOf(slot);
+  return (
+    copying.length > 0 &&
+    copying.every(({ id }) => streams.some(({ target, error }) => target === id && error !== null))
+  );
 }
 
 /** The replicas of `slot` that could take it over, and may own slots. */

@@ -14,6 +14,7 @@ import { ByteWriter } from './byte-codec.ts';
 import { diffTopologies } from './diff.ts';
 import { decodeTopology, encodeTopology } from './encoding.ts';
 import { planOwners } from './planner.ts';
+import { emptyLineage, keptMark, type SlotLineage, UNSURE } from './slot-lineage.ts';
 import { SLOT_COUNT } from './slots.ts';
 import { nextTopology, NO_NODE, Topology } from './topology.ts';
 
@@ -30,8 +31,23 @@ function anyTopology(random: () => number, limits = SMALL): Topology {
     const node = Math.floor(turn / 1000) % all.length;
     if (node !== changed.ownerIndex(slot)) replicas[slot * replicaCount] = node;
   }
-  const replicated = nextTopology(changed, { replicas });
+  const replicated = nextTopology(changed, { replicas, ...anyLineage(random, changed, replicas) });
   return random() < 0.5 ? replicated : withMoves(replicated, planOwners(replicated));
+}
+
+/** Of half the topologies that have replicas, with marks of all kinds. */
+function anyLineage(random: () => number, topology: Topology, replicas: Uint16Array): { lineage?: SlotLineage } {
+  const { replicaCount, epoch } = topology;
+  if (replicaCount === 0 || random() < 0.5) return {};
+  const lineage = emptyLineage();
+  for (let slot = 0, turn = 0; slot < SLOT_COUNT; slot += 1, turn += below(random, 40)) {
+    lineage.since[slot] = Math.floor(turn / 1000) % (epoch + 2);
+    lineage.before[slot] = lineage.since[slot]! >>> 1;
+    const isKept = turn % 7000 < 1000 && replicas[slot * replicaCount] !== NO_NODE;
+    const isUnsure = turn % 5000 < 1000 && topology.ownerIndex(slot) !== NO_NODE;
+    lineage.marks[slot] = (isKept ? keptMark(0) : 0) | (isUnsure ? UNSURE : 0);
+  }
+  return { lineage };
 }
 
 /** With the length and the checksum that these bytes should have. */
@@ -75,6 +91,7 @@ describe('an encoded topology', () => {
       expect(decoded.nodes).toEqual(topology.nodes);
       expect(decoded.moves).toEqual(topology.moves);
       expect(diffTopologies(topology, decoded).isEmpty).toBe(true);
+      expect(decoded.lineage).toEqual(topology.lineage);
       expect(Buffer.compare(encodeTopology(decoded), bytes)).toBe(0);
     }
   });
@@ -188,7 +205,7 @@ describe('the refusal says what is wrong:', () => {
     ['something else', Buffer.from('*1\r\n$4\r\nPING\r\n'), 'these bytes are none'],
     ['cut', good.subarray(0, 100), `it has 100 bytes instead of ${good.length}`],
     ['damaged', changed(40, good[40]! ^ 1), 'its bytes are damaged, the checksum is wrong'],
-    ['of the future', sealed(changed(3, 2)), 'its encoding has version 2; this program knows version 1'],
+    ['of the future', sealed(changed(3, 3)), 'its encoding has version 3; this program knows versions 1 and 2'],
     ['without a name', crafted((writer) => [1, 0, 0, 0, 0].forEach((byte) => writer.byte(byte))), 'end too early'],
     [
       'too many nodes',

@@ -17,7 +17,8 @@ import type {
   MoveProgress,
   Status,
 } from '../../src/protocol/cluster/messages.ts';
-import { Topology } from '../../src/topology/topology.ts';
+import { type SlotMove, Topology } from '../../src/topology/topology.ts';
+import { BenchCopies } from './bench-copies.ts';
 
 export const LEASE_MS = 2000;
 export const CLUSTER = 'bench';
@@ -36,9 +37,14 @@ export class MemoryState {
   /** All that was stored, in order. */
   readonly values: Uint8Array[] = [];
   leader: CoordinatorBench | null = null;
+  /** Of `values`, as far as somebody has asked for them. */
+  private readonly decoded: Topology[] = [];
 
   get topologies(): readonly Topology[] {
-    return this.values.map((value) => decodeState(value, CLUSTER).topology);
+    for (const value of this.values.slice(this.decoded.length)) {
+      this.decoded.push(decodeState(value, CLUSTER).topology);
+    }
+    return this.decoded;
   }
 
   write(by: CoordinatorBench, value: Uint8Array, expectedRevision: number): WriteOutcome {
@@ -73,6 +79,11 @@ export interface BenchNode {
   items: number;
   progress: Map<number, Partial<MoveProgress>>;
   handed: number[];
+  /** Ids of moves that it has taken over without having said so yet. */
+  takes: number[];
+  copies: BenchCopies;
+  /** What it copies is whole with its next heartbeat. */
+  syncs: boolean;
   nextMs: number;
   answer: CoordinatorAnswer | null;
 }
@@ -145,8 +156,11 @@ export class CoordinatorBench {
 
   join(node: Partial<BenchNode> = {}): BenchNode {
     const number = this.nodes.length + 1;
+    const id = number.toString(16).padStart(40, '0');
     const joined: BenchNode = {
-      id: number.toString(16).padStart(40, '0'),
+      id,
+      copies: new BenchCopies(id),
+      syncs: true,
       host: '10.0.0.1',
       port: 7000 + number,
       zone: '',
@@ -159,6 +173,7 @@ export class CoordinatorBench {
       items: ITEMS,
       progress: new Map(),
       handed: [],
+      takes: [],
       nextMs: this.nowMs,
       answer: null,
       ...node,
@@ -198,6 +213,7 @@ export class CoordinatorBench {
   beat(node: BenchNode): CoordinatorAnswer | null {
     const { id, host, port, zone, weight, epoch, leaving } = node;
     node.nextMs = this.nowMs + this.heartbeatMs;
+    node.copies.apply(this.topologyOf(epoch));
     const mine = this.topology.moves.filter((move) => move.from === id && epoch > 0);
     const moves = mine.map((move): MoveProgress => {
       const none = { id: move.id, state: 'copying', items: 0, bytes: 0, itemsTotal: 0, lag: 0, error: null } as const;
@@ -205,10 +221,15 @@ export class CoordinatorBench {
     });
     if (node.hands) {
       const incoming = this.topology.moves.filter(({ to }) => to === id);
-      node.handed = incoming.filter(({ from }) => this.nodeOf(from)?.hands === true).map((move) => move.id);
+      const ready = incoming.filter((move) => this.nodeOf(move.from)?.hands === true && this.isReady(move, node));
+      node.handed = ready.map((move) => move.id);
     }
+    for (const move of [...node.handed, ...node.takes]) node.copies.take(move);
+    if (node.syncs) node.copies.sync();
+    const replication = node.copies.told();
     node.answer = this.ask({
       type: 'heartbeat',
+      ...(replication === null ? {} : { replication }),
       cluster: CLUSTER,
       node: { id, host, port, peerPort: port + 1000, zone, weight },
       epoch,
@@ -249,6 +270,17 @@ export class CoordinatorBench {
     const { held } = this;
     this.held = null;
     held?.();
+  }
+
+  /** A move to a replica is handed over only where that has all. */
+  private isReady(move: SlotMove, target: BenchNode): boolean {
+    return !this.topology.isToReplica(move) || move.slots.every((slot) => target.copies.hasAll(slot));
+  }
+
+  /** The topology of `epoch`, as it was stored. */
+  topologyOf(epoch: number): Topology {
+    if (epoch === this.epoch) return this.topology;
+    return this.store.topologies.find((topology) => topology.epoch === epoch) ?? Topology.empty(CLUSTER);
   }
 
   nodeOf(id: string): BenchNode | null {
