@@ -33,8 +33,8 @@ export class ReplicaDuties {
   private readonly doubts = new Uint8Array(SLOT_COUNT);
   private doubtCount = 0;
   private report = NO_REPORT;
-  /** By slot, of `report`. */
-  private readonly synced = new Uint8Array(SLOT_COUNT);
+  /** By slot, as `report` and the time at which this node began to copy have it. */
+  private readonly synced: Buffer = Buffer.alloc(SLOT_COUNT);
   private restarted: readonly number[] = [];
   /** The epoch by which something has changed that the mover has yet to report on; 0: nothing has. */
   private askedEpoch = 0;
@@ -68,6 +68,7 @@ export class ReplicaDuties {
     }
     for (const slot of unsure) this.doubt(slot, Doubt.unsure);
     this.restarted = restarted;
+    this.setReport(this.report);
     if (frozenCount + continued.length > 0 || this.askedEpoch > 0) this.askedEpoch = input.after.epoch;
     return { gained, lost };
   }
@@ -95,7 +96,7 @@ export class ReplicaDuties {
   addFlags({ words }: SlotImage): void {
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.copies.stateOf(slot) !== CopyState.copying || (words[slot]! & OWNED) !== 0) continue;
-      words[slot]! |= REPLICA | (this.isSynced(slot) ? SYNCED : 0);
+      words[slot]! |= REPLICA | (this.synced[slot] === 1 ? SYNCED : 0);
     }
   }
 
@@ -113,14 +114,14 @@ export class ReplicaDuties {
    * out not to be whole: they are to be emptied before they are served.
    */
   takeReport(report: ReplicaReport, empty: (slots: readonly number[]) => void): boolean {
-    const { report: before } = this;
+    const before = Buffer.from(this.synced);
     this.setReport(report);
     const isAnswer = this.askedEpoch > 0 && report.epoch >= this.askedEpoch;
     if (isAnswer) {
       this.askedEpoch = 0;
       empty(this.settleDoubts());
     }
-    return isAnswer || !isSameSlots(before, report);
+    return isAnswer || !before.equals(this.synced);
   }
 
   /** What the coordinator hears; null where there is nothing to tell. */
@@ -128,7 +129,7 @@ export class ReplicaDuties {
     if (replicaCount === 0) return null;
     const copies: CopyTold[] = [];
     for (const { id, through, synced } of this.report.sources) {
-      const slots = synced.filter((slot) => this.copies.stateOf(slot) === CopyState.copying && this.isSynced(slot));
+      const slots = synced.filter((slot) => this.copies.stateOf(slot) === CopyState.copying && this.synced[slot] === 1);
       if (slots.length > 0) copies.push({ source: id, through, kept: false, slots: slotRanges(slots).flat() });
     }
     for (const { id, through, slots } of this.report.kept) {
@@ -214,14 +215,13 @@ export class ReplicaDuties {
     this.output.add({ type: 'replicateTo', targets });
   }
 
-  private isSynced(slot: number): boolean {
-    return this.synced[slot] === 1 && this.report.epoch >= this.copies.begunEpoch(slot);
-  }
-
   private setReport(report: ReplicaReport): void {
     this.report = report;
     this.synced.fill(0);
-    for (const { synced } of report.sources) for (const slot of synced) this.synced[slot] = 1;
+    for (const { synced } of report.sources) {
+      // What was reported before this node began to copy is of another time.
+      for (const slot of synced) if (report.epoch >= this.copies.begunEpoch(slot)) this.synced[slot] = 1;
+    }
   }
 }
 
@@ -257,17 +257,6 @@ function isSameAssignments(left: readonly ReplicaAssignment[], right: readonly R
       const other = right[at]!;
       const { id, host, peerPort } = other.node;
       return node.id === id && node.host === host && node.peerPort === peerPort && isSame(slots, other.slots);
-    })
-  );
-}
-
-/** Whether two reports tell the same slots, however far copies are. */
-function isSameSlots(left: ReplicaReport, right: ReplicaReport): boolean {
-  return (
-    left.sources.length === right.sources.length &&
-    left.sources.every(({ id, synced }, at) => {
-      const other = right.sources[at]!;
-      return id === other.id && isSame(synced, other.synced);
     })
   );
 }
