@@ -1,61 +1,22 @@
-/** What a node does with copies: as primary, as replica, when it gets a slot that it has copied, and when moves and replicas come together. */
+/** What a node does with copies: as primary, as replica, and when it gets a slot that it has copied. */
 import { describe, expect, test } from 'bun:test';
-import { AgentBench, CLUSTER, idOf, LEASE_MS, nodeOf } from '../../test/support/agent-bench.ts';
-import { replicated, reportOf, SLOT, type SlotSetting } from '../../test/support/agent-replicas.ts';
-import type { PeerRequest } from '../protocol/cluster/messages.ts';
-import type { SlotMove } from '../topology/topology.ts';
-import type { ReplicaReport } from './mover.ts';
-import { HANDED, OWNED, OWNER_MASK, PAUSED, REPLICA, SYNCED } from './slot-table.ts';
-
-/** Node a, with this topology as its first one. */
-function joined(setting: SlotSetting, options: Parameters<typeof replicated>[2] = {}): AgentBench {
-  const bench = new AgentBench();
-  bench.apply(replicated(1, setting, options));
-  // What it was when it began need not be told again.
-  bench.effects = bench.effects.filter(({ type }) => type !== 'purge');
-  return bench;
-}
-
-function reported(bench: AgentBench, report: ReplicaReport): void {
-  bench.step({ type: 'replicasChanged', report });
-}
-
-function flags(bench: AgentBench): number {
-  return bench.table.wordOf(SLOT) & ~OWNER_MASK;
-}
-
-/** a copies the slot of b, and its copy is whole. */
-function replica(through = 40): AgentBench {
-  const bench = joined({ owner: 'b', since: 1, replicas: 'a' });
-  reported(bench, reportOf(1, { sources: [{ id: idOf('b'), through, synced: [SLOT] }] }));
-  bench.effects = [];
-  return bench;
-}
-
-/** What the mover says once the copy of b's slot is kept. */
-function kept(epoch: number, through = 40): ReplicaReport {
-  return reportOf(epoch, { kept: [{ id: idOf('b'), through, slots: [SLOT] }] });
-}
-
-function purged(bench: AgentBench): readonly (readonly number[])[] {
-  return bench.wanted('purge').map(({ slots }) => slots);
-}
-
-/** The slots that a takes from each node by the last word to the mover, by its digit. */
-function sources(bench: AgentBench): Readonly<Record<string, readonly number[]>> {
-  const last = bench.wanted('copyFrom').at(-1);
-  return Object.fromEntries((last?.sources ?? []).map(({ node, slots }) => [node.id[0]!, slots]));
-}
-
-function targets(bench: AgentBench): Readonly<Record<string, readonly number[]>> {
-  const last = bench.wanted('replicateTo').at(-1);
-  return Object.fromEntries((last?.targets ?? []).map(({ node, slots }) => [node.id[0]!, slots]));
-}
-
-function told(bench: AgentBench): unknown {
-  bench.pass(LEASE_MS);
-  return bench.heartbeats.at(-1)!.replication;
-}
+import { CLUSTER, idOf, LEASE_MS, nodeOf } from '../../test/support/agent-bench.ts';
+import {
+  flags,
+  joined,
+  kept,
+  purged,
+  replica,
+  replicated,
+  reported,
+  reportOf,
+  SLOT,
+  sources,
+  targets,
+  told,
+} from '../../test/support/agent-replicas.ts';
+import { Topology } from '../topology/topology.ts';
+import { OWNED, PAUSED, REPLICA, SYNCED } from './slot-table.ts';
 
 describe('a primary', () => {
   test('has its slots copied by those who are to, not by those who keep what they have', () => {
@@ -187,7 +148,6 @@ describe('a replica', () => {
     const topology = replicated(2, { owner: 'b', since: 1 });
     const { nodes, epoch, cluster } = topology;
     const owners = Uint16Array.from({ length: 16_384 }, (_, slot) => topology.ownerIndex(slot));
-    const { Topology } = { Topology: topology.constructor as typeof import('../topology/topology.ts').Topology };
     bench.apply(
       Topology.of({ cluster, epoch, nodes, owners, replicaCount: 0, replicas: new Uint16Array(0), moves: [] }),
     );
@@ -251,143 +211,6 @@ describe('a replica that gets the slot', () => {
     expect(bench.serves(SLOT)).toBeFalse();
     reported(bench, kept(3));
     expect([bench.serves(SLOT), purged(bench), targets(bench)]).toEqual([true, [], { d: [SLOT] }]);
-  });
-});
-
-const OUT: SlotMove = { id: 7, from: idOf('a'), to: idOf('b'), slots: [SLOT] };
-const IN: SlotMove = { id: 8, from: idOf('b'), to: idOf('a'), slots: [SLOT] };
-
-describe('a move', () => {
-  test('to a replica sends nothing, and the stream goes on until the slot is handed over', () => {
-    const bench = joined({ owner: 'a', since: 1, replicas: 'b' });
-    bench.apply(replicated(2, { owner: 'a', since: 1, replicas: 'b' }, { moves: [OUT] }));
-    expect(bench.wanted('beginExport').map(({ how }) => how)).toEqual(['replica']);
-    const asked: PeerRequest[] = [];
-    bench.onPeer = (request) => {
-      asked.push(request);
-      return { type: 'moveState', state: 'handed' };
-    };
-    bench.report({ id: 7, role: 'source', state: 'ready' });
-    bench.report({ id: 7, role: 'source', state: 'drained' });
-    expect(targets(bench)).toEqual({ b: [SLOT] });
-    bench.pass(40);
-    expect([asked.length, flags(bench), targets(bench)]).toEqual([1, HANDED, {}]);
-  });
-
-  test('to another node copies, and replicas follow meanwhile', () => {
-    const bench = joined({ owner: 'a', since: 1, replicas: 'd' });
-    bench.apply(replicated(2, { owner: 'a', since: 1, replicas: 'd' }, { moves: [OUT] }));
-    expect(bench.wanted('beginExport').map(({ how }) => how)).toEqual(['copy']);
-    expect(targets(bench)).toEqual({ d: [SLOT] });
-  });
-
-  test('leaves its source with a copy that it keeps as long as it is to', () => {
-    const bench = joined({ owner: 'a', since: 1 });
-    bench.onPeer = () => ({ type: 'moveState', state: 'handed' });
-    bench.apply(replicated(2, { owner: 'a', since: 1 }, { moves: [OUT] }));
-    bench.report({ id: 7, role: 'source', state: 'ready' });
-    bench.report({ id: 7, role: 'source', state: 'drained' });
-    bench.pass(40);
-    bench.apply(replicated(3, { owner: 'b', since: 3, before: 1, replicas: 'dak' }));
-    expect(purged(bench)).toEqual([]);
-    expect(told(bench)).toMatchObject({
-      epoch: 3,
-      copies: [{ source: idOf('a'), through: null, kept: true, slots: [SLOT, SLOT] }],
-    });
-    bench.apply(replicated(4, { owner: 'b', since: 3, before: 1, replicas: 'd' }));
-    expect(purged(bench)).toEqual([[SLOT]]);
-  });
-
-  test('back to a source that has kept its copy needs no deletion, where the target is dead', () => {
-    const bench = joined({ owner: 'a', since: 1 });
-    bench.apply(replicated(3, { owner: 'b', since: 3, before: 1, replicas: 'dak' }));
-    bench.apply(replicated(4, { owner: 'a', since: 4, before: 1, replicas: 'd' }, { digits: 'acd' }));
-    expect([bench.serves(SLOT), purged(bench)]).toEqual([true, []]);
-  });
-
-  test('whose target dies after it may have taken over leaves the source with what it had', () => {
-    const bench = joined({ owner: 'a', since: 1, replicas: 'd' });
-    bench.onPeer = () => null;
-    bench.apply(replicated(2, { owner: 'a', since: 1, replicas: 'd' }, { moves: [OUT] }));
-    bench.report({ id: 7, role: 'source', state: 'ready' });
-    bench.report({ id: 7, role: 'source', state: 'drained' });
-    bench.pass(40);
-    expect(bench.serves(SLOT)).toBeFalse();
-    bench.apply(replicated(3, { owner: 'a', since: 1, replicas: 'd' }, { digits: 'acd' }));
-    expect([bench.serves(SLOT), purged(bench)]).toEqual([true, []]);
-  });
-
-  test('to this node, which copies the slot, ends with the slot and what was copied', () => {
-    const bench = replica();
-    bench.apply(replicated(2, { owner: 'b', since: 1, replicas: 'a' }, { moves: [IN] }));
-    expect(bench.wanted('beginImport').map(({ how }) => how)).toEqual(['replica']);
-    expect(bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 8 })).toEqual({
-      type: 'moveState',
-      state: 'handed',
-    });
-    expect([bench.serves(SLOT), sources(bench)]).toEqual([true, {}]);
-    bench.apply(replicated(3, { owner: 'a', since: 3, before: 1, replicas: 'bk' }));
-    expect([bench.serves(SLOT), purged(bench)]).toEqual([true, []]);
-  });
-
-  test('to this node, which copies the slot, leaves it a replica where it is given up', () => {
-    const bench = replica();
-    bench.apply(replicated(2, { owner: 'b', since: 1, replicas: 'a' }, { moves: [IN] }));
-    bench.effects = [];
-    bench.apply(replicated(3, { owner: 'b', since: 1, replicas: 'a' }));
-    expect([purged(bench), sources(bench), flags(bench)]).toEqual([[], { b: [SLOT] }, REPLICA | SYNCED]);
-  });
-});
-
-describe('a target whose source dies', () => {
-  function unsure(): AgentBench {
-    const bench = joined({ owner: 'b', since: 1, replicas: 'd' });
-    bench.apply(replicated(2, { owner: 'b', since: 1, replicas: 'd' }, { moves: [IN] }));
-    bench.effects = [];
-    return bench;
-  }
-  const seized = replicated(3, { owner: 'a', since: 3, before: 1, replicas: 'dk', isUnsure: true }, { digits: 'acd' });
-
-  test('serves where it had taken over', () => {
-    const bench = unsure();
-    bench.ask({ type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 8 });
-    bench.apply(seized);
-    expect(bench.serves(SLOT)).toBeTrue();
-    expect(told(bench)).toMatchObject({ epoch: 3, vacant: [] });
-  });
-
-  test('serves nothing where it had not, and says so, until the topology says whose the slot is', () => {
-    const bench = unsure();
-    bench.apply(seized);
-    expect([bench.serves(SLOT), flags(bench), purged(bench)]).toEqual([false, PAUSED, []]);
-    expect(told(bench)).toMatchObject({ epoch: 3, vacant: [SLOT, SLOT] });
-    bench.pass(LEASE_MS * 2);
-    expect(bench.serves(SLOT)).toBeFalse();
-    bench.apply(replicated(4, { owner: 'd', since: 4, before: 1 }, { digits: 'acd' }));
-    expect([bench.serves(SLOT), purged(bench)]).toEqual([false, [[SLOT]]]);
-  });
-
-  test('empties the slot and serves it where nobody had a copy', () => {
-    const bench = unsure();
-    bench.apply(seized);
-    bench.apply(replicated(4, { owner: 'a', since: 4 }, { digits: 'acd' }));
-    bench.pass(40);
-    expect([purged(bench), bench.serves(SLOT)]).toEqual([[[SLOT]], true]);
-  });
-
-  test('goes on with its own copy where that is the best', () => {
-    const bench = replica();
-    bench.apply(replicated(2, { owner: 'b', since: 1, replicas: 'ad' }, { moves: [IN] }));
-    bench.apply(seized);
-    reported(bench, kept(3));
-    expect(bench.serves(SLOT)).toBeFalse();
-    expect(told(bench)).toMatchObject({
-      vacant: [SLOT, SLOT],
-      copies: [{ source: idOf('b'), kept: true, through: 40 }],
-    });
-    bench.apply(replicated(4, { owner: 'a', since: 4, before: 1, replicas: 'dk' }, { digits: 'acd' }));
-    reported(bench, kept(4));
-    expect([bench.serves(SLOT), purged(bench)]).toEqual([true, []]);
   });
 });
 

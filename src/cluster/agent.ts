@@ -32,7 +32,7 @@ import type { MoveReport } from './mover.ts';
 import { OutgoingMoves } from './outgoing-moves.ts';
 import { PromiseTalk } from './promise-talk.ts';
 import { ReplicaDuties } from './replica-duties.ts';
-import { ServingNews } from './serving-news.ts';
+import { type Life, ServingNews, troubleText } from './serving-news.ts';
 import { NO_RIGHT, ServingRights } from './serving-right.ts';
 import { raiseFences, slotChanges } from './slot-changes.ts';
 import { SlotFences } from './slot-fences.ts';
@@ -40,9 +40,6 @@ import { SlotHolds } from './slot-holds.ts';
 import { type MoveMark, slotImage } from './slot-image.ts';
 import type { SlotImage } from './slot-table.ts';
 import { type TakenTopology, TopologyIntake } from './topology-intake.ts';
-
-/** `dropping`: removed, until all is deleted. `left`: gone in order, for good. */
-type Life = 'joining' | 'member' | 'dropping' | 'left';
 
 const NO_FIGURES: NodeFigures = { items: 0, bytes: 0, memoryBytes: 0 };
 
@@ -382,13 +379,9 @@ export class ClusterAgent {
 
   /** Why this node may not serve at `nowMs`; null where it may. */
   private troubleText(nowMs: number): string | null {
-    const failure = this.talk.failure === null ? '' : ` (${this.talk.failure})`;
-    if (this.life === 'joining') return `the node has not joined the cluster yet${failure}`;
-    if (this.life === 'dropping') return 'the node was removed from the cluster and is being cleared';
-    if (this.life === 'left') return 'the node has left the cluster';
-    if (this.news.right.untilMs > nowMs) return null;
-    const missing = this.promises.missingText(this.topology, this.node.id, nowMs);
-    return `no coordinator answers${failure}, and ${missing}`;
+    return troubleText(this.life, this.talk.failure, () =>
+      this.news.right.untilMs > nowMs ? null : this.promises.missingText(this.topology, this.node.id, nowMs),
+    );
   }
 
   private others(): readonly string[] {

@@ -9,6 +9,19 @@ import { ServingRight } from './slot-table.ts';
 /** The reason of a trouble that goes on is told anew at most this often. */
 const TROUBLE_TEXT_MS = 250;
 
+/** `dropping`: removed, until all is deleted. `left`: gone in order, for good. */
+export type Life = 'joining' | 'member' | 'dropping' | 'left';
+
+/** Why a node may not serve; null where it may. `failure`: why it got no lease last time. `missing`: who holds a member up; null: nobody. */
+export function troubleText(life: Life, failure: string | null, missing: () => string | null): string | null {
+  const reason = failure === null ? '' : ` (${failure})`;
+  if (life === 'joining') return `the node has not joined the cluster yet${reason}`;
+  if (life === 'dropping') return 'the node was removed from the cluster and is being cleared';
+  if (life === 'left') return 'the node has left the cluster';
+  const who = missing();
+  return who === null ? null : `no coordinator answers${reason}, and ${who}`;
+}
+
 /** What people are to know about the coordinator when the right changes. */
 export interface CoordinatorState {
   /** The lease has run out. */

@@ -39,6 +39,11 @@ export class StreamSlots implements SlotFilter {
     return this.states[slot] as CopyState;
   }
 
+  /** Whether the replica has a whole copy of all these. */
+  hasSynced(slots: readonly number[]): boolean {
+    return slots.every((slot) => this.states[slot] === CopyState.synced);
+  }
+
   countOf(state: CopyState): number {
     return this.counts[state]!;
   }

@@ -130,9 +130,8 @@ export class StreamSource {
     return this.isLinked && this.wanted !== null;
   }
 
-  /** Whether the replica has a whole copy of all these. */
   hasSynced(slots: readonly number[]): boolean {
-    return slots.every((slot) => this.slots.stateOf(slot) === CopyState.synced);
+    return this.slots.hasSynced(slots);
   }
 
   /** Changes are on their way, or somebody waits for them. */

@@ -3,7 +3,8 @@ import type { ReplicaReport } from '../../src/cluster/mover.ts';
 import { emptyLineage, keptMark, UNSURE } from '../../src/topology/slot-lineage.ts';
 import { SLOT_COUNT } from '../../src/topology/slots.ts';
 import { NO_NODE, type SlotMove, Topology } from '../../src/topology/topology.ts';
-import { CLUSTER, nodeOf } from './agent-bench.ts';
+import { OWNER_MASK } from '../../src/cluster/slot-table.ts';
+import { AgentBench, CLUSTER, idOf, LEASE_MS, nodeOf } from './agent-bench.ts';
 
 /** Slot 5, to which all of this is about; the others are c's since epoch 1, without copies. */
 export const SLOT = 5;
@@ -44,4 +45,55 @@ export function replicated(
 
 export function reportOf(epoch: number, parts: Partial<ReplicaReport> = {}): ReplicaReport {
   return { epoch, targets: [], sources: [], kept: [], alone: 0, ...parts };
+}
+
+/** Node a, with this topology as its first one. */
+export function joined(setting: SlotSetting, options: Parameters<typeof replicated>[2] = {}): AgentBench {
+  const bench = new AgentBench();
+  bench.apply(replicated(1, setting, options));
+  // What it was when it began need not be told again.
+  bench.effects = bench.effects.filter(({ type }) => type !== 'purge');
+  return bench;
+}
+
+export function reported(bench: AgentBench, report: ReplicaReport): void {
+  bench.step({ type: 'replicasChanged', report });
+}
+
+export function flags(bench: AgentBench): number {
+  return bench.table.wordOf(SLOT) & ~OWNER_MASK;
+}
+
+/** a copies the slot of b, and its copy is whole. */
+export function replica(through = 40): AgentBench {
+  const bench = joined({ owner: 'b', since: 1, replicas: 'a' });
+  reported(bench, reportOf(1, { sources: [{ id: idOf('b'), through, synced: [SLOT] }] }));
+  bench.effects = [];
+  return bench;
+}
+
+/** What the mover says once the copy of b's slot is kept. */
+export function kept(epoch: number, through = 40): ReplicaReport {
+  return reportOf(epoch, { kept: [{ id: idOf('b'), through, slots: [SLOT] }] });
+}
+
+export function purged(bench: AgentBench): readonly (readonly number[])[] {
+  return bench.wanted('purge').map(({ slots }) => slots);
+}
+
+/** The slots that a takes from each node by the last word to the mover, by its digit. */
+export function sources(bench: AgentBench): Readonly<Record<string, readonly number[]>> {
+  const last = bench.wanted('copyFrom').at(-1);
+  return Object.fromEntries((last?.sources ?? []).map(({ node, slots }) => [node.id[0]!, slots]));
+}
+
+export function targets(bench: AgentBench): Readonly<Record<string, readonly number[]>> {
+  const last = bench.wanted('replicateTo').at(-1);
+  return Object.fromEntries((last?.targets ?? []).map(({ node, slots }) => [node.id[0]!, slots]));
+}
+
+/** What the coordinator hears with the next heartbeat. */
+export function told(bench: AgentBench): unknown {
+  bench.pass(LEASE_MS);
+  return bench.heartbeats.at(-1)!.replication;
 }
