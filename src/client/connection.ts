@@ -289,4 +289,4 @@ const HELLO_VERSION = 1;
 /** The greeting comes before the node said what it takes. */
 const HELLO_LIMITS: ItemLimits = { keyBytesMax: 0, valueBytesMax: 0xffff };
 /** The longest value that any node takes is 64 MiB; a reply of a `call` may hold many. */
-const REPLY_FRAME_BYTES_MAX = HEADER_BYTES + 2 * FIELD_BYTES + 1024 * 1024 * 1024;
+const REPLY_FRAME_BYTES_MAX = HEADER_BYTES + 3 * FIELD_BYTES + 1024 * 1024 * 1024;

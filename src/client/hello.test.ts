@@ -3,6 +3,7 @@ import { SHOAL_STEPS } from '../../test/vectors/shoal-vectors.ts';
 import type { ShoalError } from '../base/errors.ts';
 import { decodeGreeting, type Greeting } from './hello.ts';
 import { ReplyReader } from './reply-reader.ts';
+import { Feature } from '../protocol/shoal/frame.ts';
 
 /** What the client makes of the reply of a vector, to whose value `more` is added or from which so many bytes are taken. */
 function greetingOf(name: string, more: string | number = ''): Greeting {
@@ -22,7 +23,7 @@ function greetingOf(name: string, more: string | number = ''): Greeting {
   return greeting!;
 }
 
-test('a node that is in no cluster says nothing behind its version', () => {
+test('a node that is in no cluster says what it knows behind its version', () => {
   expect(greetingOf('hello')).toEqual({
     protocolVersion: 1,
     keyBytesMax: 65_535,
@@ -30,18 +31,23 @@ test('a node that is in no cluster says nothing behind its version', () => {
     nodeId: '0123456789abcdef0123456789abcdef01234567',
     softwareVersion: '0.1.0',
     epoch: null,
+    features: Feature.ack,
   });
-  expect(greetingOf('hello', 'xyz').epoch).toBeNull();
+  expect(greetingOf('hello', 'xy')).toMatchObject({ epoch: null, features: Feature.ack });
 });
 
 test('a node in a cluster says its epoch, and later ones perhaps more', () => {
-  expect(greetingOf('hello to a node in a cluster').epoch).toBe(7);
-  expect(greetingOf('hello to a node in a cluster', 'more').epoch).toBe(7);
-  expect(greetingOf('hello to a node in a cluster', 4).epoch).toBeNull();
+  expect(greetingOf('hello to a node in a cluster')).toMatchObject({ epoch: 7, features: Feature.ack });
+  expect(greetingOf('hello to a node in a cluster', 'more')).toMatchObject({ epoch: 7, features: Feature.ack });
+});
+
+test('one that knows nothing more says nothing of that', () => {
+  expect(greetingOf('hello', 1)).toMatchObject({ epoch: null, features: 0 });
+  expect(greetingOf('hello to a node in a cluster', 1)).toMatchObject({ epoch: 7, features: 0 });
 });
 
 test('a greeting that is cut is none', () => {
-  for (const cut of [1, 6, 20, 47]) {
+  for (const cut of [2, 7, 21, 48]) {
     let code: string | undefined;
     try {
       greetingOf('hello', cut);

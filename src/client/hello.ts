@@ -22,6 +22,8 @@ export interface Greeting extends ItemLimits {
   readonly softwareVersion: string;
   /** Of the topology that it has, 0 for none; null: it is in no cluster. */
   readonly epoch: number | null;
+  /** Bits of `Feature`: what it knows beyond the first nodes of its version. */
+  readonly features: number;
 }
 
 /** Reads the node's answer. Throws `UnexpectedResponse` where it is not one. */
@@ -36,6 +38,8 @@ export function decodeGreeting(reply: ReplyFrame): Greeting {
   if (versionEnd > valueEnd) throw malformed();
   const protocolVersion = bytes[valueStart + HELLO_REPLY_AT_VERSION]!;
   if (protocolVersion < VERSION_MIN || protocolVersion > VERSION_MAX) throw malformed();
+  const hasEpoch = versionEnd + HELLO_REPLY_EPOCH_BYTES <= valueEnd;
+  const featuresAt = hasEpoch ? versionEnd + HELLO_REPLY_EPOCH_BYTES : versionEnd;
   return {
     protocolVersion,
     // A header has no room for more, whatever the node says.
@@ -43,7 +47,8 @@ export function decodeGreeting(reply: ReplyFrame): Greeting {
     valueBytesMax: bytes.readUInt32LE(valueStart + HELLO_REPLY_AT_VALUE_BYTES_MAX),
     nodeId: bytes.toString('utf8', idStart, idEnd),
     softwareVersion: bytes.toString('utf8', versionStart, versionEnd),
-    epoch: versionEnd + HELLO_REPLY_EPOCH_BYTES <= valueEnd ? bytes.readUInt32LE(versionEnd) : null,
+    epoch: hasEpoch ? bytes.readUInt32LE(versionEnd) : null,
+    features: featuresAt < valueEnd ? bytes[featuresAt]! : 0,
   };
 }
 

@@ -58,11 +58,19 @@ export class ReplyFrame {
     return at < 0 ? null : Number(this.bytes.readBigUInt64LE(at));
   }
 
+  /** How many replicas have what it tells of, or null where the reply does not say. */
+  get replicaCount(): number | null {
+    const at = this.fieldOffset(Flag.ack);
+    return at < 0 ? null : this.bytes[at]!;
+  }
+
   private fieldOffset(flag: number): number {
     const flags = this.bytes[this.start + AT_FLAGS]!;
     if ((flags & flag) === 0) return -1;
-    const first = this.start + HEADER_BYTES;
-    const at = flag === Flag.version && (flags & Flag.ttl) !== 0 ? first + FIELD_BYTES : first;
+    let at = this.start + HEADER_BYTES;
+    // Fields stand in the order of their flags' bits.
+    if (flag !== Flag.ttl && (flags & Flag.ttl) !== 0) at += FIELD_BYTES;
+    if (flag === Flag.ack && (flags & Flag.version) !== 0) at += FIELD_BYTES;
     return at + FIELD_BYTES <= this.valueStart ? at : -1;
   }
 }

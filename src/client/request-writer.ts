@@ -46,7 +46,7 @@ export class RequestWriter {
     if (valueSizeMax > limits.valueBytesMax + COUNTED_TEXT * UTF8_BYTES_PER_UNIT_MAX) {
       throw tooLarge('value', valueSizeMax, limits.valueBytesMax);
     }
-    this.ensure(HEADER_BYTES + 2 * FIELD_BYTES + keySizeMax + valueSizeMax);
+    this.ensure(HEADER_BYTES + 3 * FIELD_BYTES + keySizeMax + valueSizeMax);
     const { bytes } = this;
     bytes[start + AT_MAGIC] = REQUEST_MAGIC;
     bytes[start + AT_VERSION] = version;
@@ -95,6 +95,11 @@ export class RequestWriter {
     }
     if ((request.flags & Flag.version) !== 0) {
       this.bytes.writeBigUInt64LE(request.version, at);
+      at += FIELD_BYTES;
+    }
+    if ((request.flags & Flag.ack) !== 0) {
+      writeU32(this.bytes, at, request.ackWaitMs);
+      writeU32(this.bytes, at + 4, request.ackReplicaCount);
       at += FIELD_BYTES;
     }
     return at;
@@ -154,5 +159,5 @@ const KEPT_BYTES_MAX = 1024 * 1024;
 const UTF8_BYTES_PER_UNIT_MAX = 3;
 const SHORT_TEXT = 48;
 const COUNTED_TEXT = 1024;
-const FIELD_FLAGS = Flag.ttl | Flag.version;
+const FIELD_FLAGS = Flag.ttl | Flag.version | Flag.ack;
 const TWO_TO_32 = 2 ** 32;

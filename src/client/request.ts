@@ -56,6 +56,9 @@ export class Request {
   flags = 0;
   ttlMs = 0;
   version = NO_VERSION;
+  /** With `Flag.ack`: how many replicas shall have what it did, and how long its reply waits for that. */
+  ackReplicaCount = 0;
+  ackWaitMs = 0;
   /** The value: a prefix and then text or bytes. */
   prefix: Uint8Array | null = null;
   text: string | null = null;

@@ -10,7 +10,7 @@ import { readCallWords, readWords } from '../protocol/shoal/call.ts';
 import { ShoalDecoder } from '../protocol/shoal/decoder.ts';
 import { readU32 } from '../protocol/shoal/bytes.ts';
 import { FORWARD_COUNT_BYTES, FORWARD_HEAD_BYTES, ForwardForm, readForwardHead } from '../protocol/shoal/forward.ts';
-import { AT_STATUS, HEADER_BYTES, Opcode, Status, VERSION_MIN } from '../protocol/shoal/frame.ts';
+import { AT_STATUS, Flag, HEADER_BYTES, Opcode, Status, VERSION_MIN } from '../protocol/shoal/frame.ts';
 import { KEY_ARGUMENT, Operation, VALUE_ARGUMENT } from '../protocol/shoal/operation.ts';
 import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
@@ -114,6 +114,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   }
 
   private executeFrame(session: Session, operation: Operation, fault: FrameFault | null): Executed {
+    if (fault === null && operation.has(Flag.ack)) this.writer.withReplicaCount();
     if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session, operation);
     return this.dispatcher.executeOperation(session, operation, fault, this.writer);
   }

@@ -33,8 +33,14 @@ export interface RequestFields {
   readonly flags?: readonly FlagName[];
   readonly ttlMs?: number | bigint;
   readonly version?: bigint;
+  readonly ack?: AckFields;
   readonly key?: string | Uint8Array;
   readonly value?: string | Uint8Array;
+}
+
+export interface AckFields {
+  readonly replicas: number;
+  readonly waitMs: number;
 }
 
 export interface ReplyFields {
@@ -43,6 +49,7 @@ export interface ReplyFields {
   readonly epoch: number;
   readonly ttlMs: number | null;
   readonly version: bigint | null;
+  readonly replicas: number | null;
   readonly value: Buffer;
 }
 
@@ -59,6 +66,10 @@ export function encodeFrame(request: RequestFields): Buffer {
   if (request.version !== undefined) {
     flags |= Flag.version;
     fields.push(u64(request.version));
+  }
+  if (request.ack !== undefined) {
+    flags |= Flag.ack;
+    fields.push(u64((BigInt(request.ack.replicas) << 32n) | BigInt(request.ack.waitMs)));
   }
   const header = Buffer.alloc(HEADER_BYTES);
   header[AT_MAGIC] = REQUEST_MAGIC;
@@ -92,6 +103,7 @@ export function decodeReplies(bytes: Buffer): ReplyFields[] {
     if (end > bytes.length) throw new Error('a reply is cut');
     let ttlMs: number | null = null;
     let version: bigint | null = null;
+    let replicas: number | null = null;
     if ((flags & Flag.ttl) !== 0) {
       ttlMs = Number(bytes.readBigUInt64LE(fieldAt));
       fieldAt += 8;
@@ -100,10 +112,15 @@ export function decodeReplies(bytes: Buffer): ReplyFields[] {
       version = bytes.readBigUInt64LE(fieldAt);
       fieldAt += 8;
     }
+    if ((flags & Flag.ack) !== 0) {
+      replicas = Number(bytes.readBigUInt64LE(fieldAt));
+      fieldAt += 8;
+    }
     if (fieldAt !== valueAt) throw new Error('fields that the flags do not tell');
     const requestId = header.readUInt32LE(AT_REQUEST_ID);
     const epoch = header.readUInt32LE(AT_EPOCH);
-    replies.push({ status, requestId, epoch, ttlMs, version, value: Buffer.from(bytes.subarray(valueAt, end)) });
+    const value = Buffer.from(bytes.subarray(valueAt, end));
+    replies.push({ status, requestId, epoch, ttlMs, version, replicas, value });
     at = end;
   }
   return replies;

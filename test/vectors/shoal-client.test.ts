@@ -12,6 +12,10 @@ function encode(parts: VectorRequestParts, version: number): string {
   for (const flag of parts.flags) request.flags |= Flag[flag];
   request.ttlMs = Number(parts.ttlMs ?? 0);
   request.version = BigInt(parts.version ?? 0);
+  if (parts.ack !== undefined) {
+    request.ackReplicaCount = parts.ack.replicas;
+    request.ackWaitMs = parts.ack.waitMs;
+  }
   request.bytes = Buffer.from(parts.value, 'hex');
   const writer = new RequestWriter();
   writer.append(request, parts.requestId, version, LIMITS, parts.epoch);
@@ -28,6 +32,7 @@ function decode(bytes: Buffer): VectorReplyParts {
       epoch: reply.epoch,
       ...(reply.ttlMs === null ? {} : { ttlMs: String(reply.ttlMs) }),
       ...(reply.version === null ? {} : { version: String(reply.version) }),
+      ...(reply.replicaCount === null ? {} : { replicas: reply.replicaCount }),
       value: reply.bytes.toString('hex', reply.valueStart, reply.valueEnd),
     });
     return true;

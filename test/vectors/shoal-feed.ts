@@ -25,11 +25,24 @@ export function feedShoal(
 /** All that a decoder read, in one line. */
 export function describeOperation(operation: Operation): string {
   const { version, opcode, flags, requestId, epoch, fieldsBytes, ttlMs, versionLow, versionHigh } = operation;
+  const { ackWaitMs, ackReplicaCount } = operation;
   const itemVersion = (flags & Flag.version) === 0 || fieldsBytes < 8 ? '' : `${versionLow},${versionHigh}`;
   const words = Array.from({ length: operation.count }, (_, index) =>
     Buffer.from(operation.copy(index)).toString('hex'),
   );
-  return [version, opcode, flags, requestId, epoch, fieldsBytes, ttlMs, itemVersion, ...words].join(' ');
+  return [
+    version,
+    opcode,
+    flags,
+    requestId,
+    epoch,
+    fieldsBytes,
+    ttlMs,
+    itemVersion,
+    ackWaitMs,
+    ackReplicaCount,
+    ...words,
+  ].join(' ');
 }
 
 const RUBBISH = Buffer.from('a5010300ffffffff00000000ffffffffffffffff', 'hex');

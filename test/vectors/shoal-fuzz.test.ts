@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'bun:test';
 import { PROTOCOL_ERROR, ShoalDecoder } from '../../src/protocol/shoal/decoder.ts';
-import { Opcode, Status } from '../../src/protocol/shoal/frame.ts';
+import { Flag, Opcode, Status } from '../../src/protocol/shoal/frame.ts';
 import { Operation } from '../../src/protocol/shoal/operation.ts';
 import { frameFault } from '../../src/protocol/shoal/validation.ts';
 import { encodeFrame, type OpcodeName } from '../support/shoal-frames.ts';
@@ -26,11 +26,14 @@ test('requests come out as they were encoded, however they are cut', () => {
       key: random.bytes(random.below(random.below(50) === 0 ? 65_536 : 20)),
       value: random.bytes(random.below(random.below(10) === 0 ? 5000 : 20)),
       ttlMs: BigInt(random.next()) * BigInt(random.below(2 ** 21)),
+      ack: { replicas: random.next(), waitMs: random.next() },
     }));
     const input = Buffer.concat(requests.map(encodeFrame));
-    const frames = requests.map(({ opcode, requestId, epoch, key, value, ttlMs }) =>
-      [1, Opcode[opcode], 1, requestId, epoch, 8, ttlMs, '', '', key.toString('hex'), value.toString('hex')].join(' '),
-    );
+    const frames = requests.map(({ opcode, requestId, epoch, key, value, ttlMs, ack }) => {
+      const header = [1, Opcode[opcode], Flag.ttl | Flag.ack, requestId, epoch, 16];
+      const words = ['', key.toString('hex'), value.toString('hex')];
+      return [...header, ttlMs, '', ack.waitMs, ack.replicas, ...words].join(' ');
+    });
     const transcript = feedShoal(input, randomCuts(random, input.length), LIMITS);
     expect(transcript.frames).toEqual(frames);
     expect(transcript.then).toBe('end');

@@ -14,6 +14,7 @@ import {
   Opcode,
 } from '../../src/protocol/shoal/frame.ts';
 import {
+  type AckFields,
   callWords,
   encodeFrame,
   encodeHello,
@@ -40,7 +41,8 @@ export function validRequest(random: Random): Buffer {
   const opcode = random.pick(OPCODES);
   const requestId = random.next();
   if (opcode === 'hello') return encodeHello({ name: `n${random.below(9)}`, database: random.below(18) }, requestId);
-  return encodeFrame({ opcode, requestId, epoch: random.below(3), ...optionsOf(random, opcode) });
+  const request = { opcode, requestId, epoch: random.below(3), ...optionsOf(random, opcode) };
+  return encodeFrame({ ...request, ...(random.below(5) === 0 ? { ack: random.pick(ACKS) } : {}) });
 }
 
 function optionsOf(random: Random, opcode: OpcodeName): Omit<RequestFields, 'opcode'> {
@@ -125,6 +127,14 @@ const OPCODES = Object.keys(Opcode) as OpcodeName[];
 const AMOUNTS: readonly bigint[] = [0n, 1n, -1n, 1000n, 2n ** 53n, -(2n ** 53n) - 1n, 2n ** 63n - 1n, -(2n ** 63n)];
 
 const TIMES_TO_LIVE: readonly bigint[] = [0n, 1n, 50n, 60_000n, 2n ** 32n, 2n ** 52n, 2n ** 52n + 1n, 2n ** 64n - 1n];
+
+const ACKS: readonly AckFields[] = [
+  { replicas: 1, waitMs: 1 },
+  { replicas: 4, waitMs: 60_000 },
+  { replicas: 0, waitMs: 1 },
+  { replicas: 5, waitMs: 60_001 },
+  { replicas: 2 ** 31 + 1, waitMs: 2 ** 32 - 1 },
+];
 
 /** Around what the node takes, and what it never would. */
 const VALUE_LENGTHS: readonly number[] = [

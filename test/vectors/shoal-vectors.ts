@@ -1,5 +1,5 @@
 /** The vectors of shoal.json, which says itself what is in it. */
-import type { FlagName, OpcodeName, StatusName } from '../support/shoal-frames.ts';
+import type { AckFields, FlagName, OpcodeName, StatusName } from '../support/shoal-frames.ts';
 import { Opcode } from '../../src/protocol/shoal/frame.ts';
 import json from './shoal.json' with { type: 'json' };
 
@@ -11,6 +11,7 @@ export interface VectorRequestParts {
   /** Decimal, as the version is: numbers of 64 bits. */
   readonly ttlMs?: string;
   readonly version?: string;
+  readonly ack?: AckFields;
   readonly key: string;
   readonly value: string;
 }
@@ -21,6 +22,7 @@ export interface VectorReplyParts {
   readonly epoch: number;
   readonly ttlMs?: string;
   readonly version?: string;
+  readonly replicas?: number;
   readonly value: string;
 }
 

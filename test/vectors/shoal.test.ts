@@ -159,13 +159,14 @@ function comparable(bytes: Buffer, step: VectorStep): string {
 function partsOf(reply: Buffer): Record<string, unknown> {
   const replies = decodeReplies(reply);
   expect(replies.length).toBe(1);
-  const { status, requestId, epoch, ttlMs, version, value } = replies[0]!;
+  const { status, requestId, epoch, ttlMs, version, replicas: replicaCount, value } = replies[0]!;
   return {
     status,
     requestId,
     epoch,
     ...(ttlMs === null ? {} : { ttlMs: String(ttlMs) }),
     ...(version === null ? {} : { version: version.toString() }),
+    ...(replicaCount === null ? {} : { replicas: replicaCount }),
     value: value.toString('hex'),
   };
 }

@@ -104,6 +104,8 @@ export class ShoalDecoder {
     operation.epoch = readU32(bytes, start + AT_EPOCH);
     operation.fieldsBytes = fieldsBytes;
     operation.ttlMs = 0;
+    operation.ackWaitMs = 0;
+    operation.ackReplicaCount = 0;
     if (fieldsBytes !== 0) readFields(bytes, start + HEADER_BYTES, keyStart, operation);
     return taken;
   }
@@ -130,6 +132,11 @@ function readFields(bytes: Uint8Array, start: number, end: number, operation: Op
   if (operation.has(Flag.version) && at + FIELD_BYTES <= end) {
     operation.versionLow = readInt32(bytes, at);
     operation.versionHigh = readInt32(bytes, at + 4);
+    at += FIELD_BYTES;
+  }
+  if (operation.has(Flag.ack) && at + FIELD_BYTES <= end) {
+    operation.ackWaitMs = readU32(bytes, at);
+    operation.ackReplicaCount = readU32(bytes, at + 4);
   }
 }
 

@@ -62,7 +62,7 @@ export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 /** An opcode is a byte: for tables by opcode. */
 export const OPCODE_COUNT = 256;
 
-/** Bits of a header's flags. The first two bring a field, in this order. */
+/** Bits of a header's flags. `ttl`, `version` and `ack` bring a field, in this order. */
 export const Flag = {
   /** Request: time to live in ms. Reply: what is left of it; absent where the item does not expire. */
   ttl: 0x01,
@@ -78,19 +78,21 @@ export const Flag = {
   wantTtl: 0x20,
   /** The expiry of the item that is replaced stays. */
   keepTtl: 0x40,
+  /** Request: the reply shall wait until so many replicas have it, for so long. Reply: how many have it. */
+  ack: 0x80,
 } as const;
 
 /** The flags of a request that its opcode knows; with any other it is refused. */
 export const FLAGS_ALLOWED: Readonly<Record<Opcode, number>> = {
   [Opcode.hello]: 0,
   [Opcode.ping]: 0,
-  [Opcode.get]: Flag.wantVersion | Flag.wantTtl,
-  [Opcode.set]: Flag.ttl | Flag.version | Flag.ifAbsent | Flag.ifPresent | Flag.wantVersion | Flag.keepTtl,
-  [Opcode.delete]: 0,
-  [Opcode.exists]: 0,
-  [Opcode.increment]: Flag.ttl,
-  [Opcode.touch]: Flag.ttl,
-  [Opcode.call]: 0,
+  [Opcode.get]: Flag.wantVersion | Flag.wantTtl | Flag.ack,
+  [Opcode.set]: Flag.ttl | Flag.version | Flag.ifAbsent | Flag.ifPresent | Flag.wantVersion | Flag.keepTtl | Flag.ack,
+  [Opcode.delete]: Flag.ack,
+  [Opcode.exists]: Flag.ack,
+  [Opcode.increment]: Flag.ttl | Flag.ack,
+  [Opcode.touch]: Flag.ttl | Flag.ack,
+  [Opcode.call]: Flag.ack,
   [Opcode.topology]: 0,
   [Opcode.forward]: 0,
   [Opcode.moveItems]: 0,
@@ -124,12 +126,18 @@ export const Status = {
   tryAgain: 0x8b,
   /** Nothing was done: the node may not serve, or nobody owns the slot. */
   clusterDown: 0x8c,
+  /** It was done, here, but fewer replicas have it than the node waits for where the request says nothing of that. */
+  notReplicated: 0x8d,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 export const FIRST_ERROR_STATUS = 0x80;
 
 /** Longest time to live that travels: a point in time must fit a double exactly. */
 export const TTL_MS_MAX: number = 2 ** 52;
+
+/** The field of `ack` in a request: how long to wait u32, ms, how many replicas u8, zeros. In a reply: how many u8, zeros. */
+export const ACK_WAIT_MS_MAX = 60_000;
+export const ACK_REPLICA_COUNT_MAX = 4;
 
 /** What an `increment` carries as value, and its reply: a signed 64-bit integer. */
 export const INTEGER_BYTES = 8;
@@ -147,6 +155,12 @@ export const HELLO_REPLY_AT_VALUE_BYTES_MAX = 8;
 export const HELLO_REPLY_FIXED_BYTES = 12;
 /** In a cluster, the epoch of the node's topology follows the software version. */
 export const HELLO_REPLY_EPOCH_BYTES = 4;
+/** Behind the software version, and behind the epoch where there is one, bits that say what the node knows beyond the first nodes of its version u8. */
+export const HELLO_REPLY_FEATURES_BYTES = 1;
+export const Feature = {
+  /** `Flag.ack`. */
+  ack: 0x01,
+} as const;
 
 /** `topology`, the request's value: the epoch that is known u32, how long to wait for a newer one u32, ms. */
 export const TOPOLOGY_REQUEST_BYTES = 8;

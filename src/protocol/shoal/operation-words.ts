@@ -14,6 +14,7 @@ export function operationWords(name: string, operation: Operation): Command {
     else if (VALUE_OPCODES.has(operation.opcode)) words.push(operation.copy(VALUE_ARGUMENT));
     if (operation.has(Flag.ttl)) words.push(text('ttl'), text(String(operation.ttlMs)));
     if (operation.has(Flag.version)) words.push(text('version'), text(versionOf(operation)));
+    if (operation.has(Flag.ack)) words.push(...ackWords(operation));
     for (const [flag, word] of FLAG_WORDS) if (operation.has(flag)) words.push(text(word));
   }
   const command = new Command();
@@ -35,6 +36,10 @@ const FLAG_WORDS: readonly (readonly [number, string])[] = [
   [Flag.wantTtl, 'wantTtl'],
   [Flag.keepTtl, 'keepTtl'],
 ];
+
+function ackWords({ ackReplicaCount, ackWaitMs }: Operation): readonly Uint8Array[] {
+  return [text('ack'), text(String(ackReplicaCount)), text(String(ackWaitMs))];
+}
 
 function integerOf(operation: Operation): bigint {
   return Buffer.from(operation.copy(VALUE_ARGUMENT)).readBigInt64LE();

@@ -32,6 +32,9 @@ export class Operation extends Command {
   /** The halves of the item's version, with `Flag.version`. */
   versionLow = 0;
   versionHigh = 0;
+  /** With `Flag.ack`: how long its reply may wait, and for how many replicas; the latter with what must be 0 above it. 0 without. */
+  ackWaitMs = 0;
+  ackReplicaCount = 0;
 
   /** Whether any of these flags is set. */
   has(flags: number): boolean {

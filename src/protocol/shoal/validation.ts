@@ -4,6 +4,8 @@
  * length is known whatever it says.
  */
 import {
+  ACK_REPLICA_COUNT_MAX,
+  ACK_WAIT_MS_MAX,
   FIELD_BYTES,
   Flag,
   FLAGS_ALLOWED,
@@ -32,9 +34,10 @@ export function frameFault(operation: Operation, version: number): FrameFault | 
   if (shape === undefined) return UNKNOWN_OPCODE;
   if ((flags & ~shape.flags) !== 0) return UNKNOWN_FLAGS;
   let fieldsBytes = 0;
-  if ((flags & (Flag.ttl | Flag.version)) !== 0) {
+  if ((flags & (Flag.ttl | Flag.version | Flag.ack)) !== 0) {
     if ((flags & Flag.ttl) !== 0) fieldsBytes += FIELD_BYTES;
     if ((flags & Flag.version) !== 0) fieldsBytes += FIELD_BYTES;
+    if ((flags & Flag.ack) !== 0) fieldsBytes += FIELD_BYTES;
   }
   if (operation.fieldsBytes !== fieldsBytes) return WRONG_FIELDS;
   if (!shape.hasKey && operation.length(KEY_ARGUMENT) !== 0) return UNEXPECTED_KEY;
@@ -45,6 +48,11 @@ export function frameFault(operation: Operation, version: number): FrameFault | 
   if ((flags & Flag.ttl) !== 0) {
     if (!(operation.ttlMs >= 1 && operation.ttlMs <= TTL_MS_MAX)) return TTL_OUT_OF_RANGE;
     if ((flags & Flag.keepTtl) !== 0) return TTL_AND_KEEP_TTL;
+  }
+  if ((flags & Flag.ack) !== 0) {
+    const { ackWaitMs, ackReplicaCount } = operation;
+    if (ackWaitMs < 1 || ackWaitMs > ACK_WAIT_MS_MAX) return ACK_WAIT_OUT_OF_RANGE;
+    if (ackReplicaCount < 1 || ackReplicaCount > ACK_REPLICA_COUNT_MAX) return ACK_COUNT_OUT_OF_RANGE;
   }
   if ((flags & Flag.ifAbsent) !== 0 && (flags & (Flag.ifPresent | Flag.version)) !== 0) return CONDITIONS_EXCLUDE;
   return null;
@@ -95,6 +103,8 @@ const UNEXPECTED_VALUE = badRequest('a value that is longer than this opcode has
 const SHORT_VALUE = badRequest('a value that is shorter than this opcode needs');
 const TTL_OUT_OF_RANGE = badRequest(`a time to live is 1 to ${TTL_MS_MAX} ms`);
 const TTL_AND_KEEP_TTL = badRequest('a time to live and keepTtl exclude each other');
+const ACK_WAIT_OUT_OF_RANGE = badRequest(`ack waits for 1 to ${ACK_WAIT_MS_MAX} ms`);
+const ACK_COUNT_OUT_OF_RANGE = badRequest(`ack is for 1 to ${ACK_REPLICA_COUNT_MAX} replicas, and zeros behind them`);
 const CONDITIONS_EXCLUDE = badRequest('ifAbsent excludes ifPresent and a version');
 
 function badRequest(text: string): FrameFault {

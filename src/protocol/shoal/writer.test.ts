@@ -4,9 +4,9 @@ import { ShoalError } from '../../base/errors.ts';
 import { NO_ROOM } from '../../base/value-sink.ts';
 import { INITIAL_BYTES } from '../output-bytes.ts';
 import { FIELD_BYTES, HEADER_BYTES, Status } from './frame.ts';
-import { type ErrorMeaning, ShoalWriter } from './writer.ts';
+import { type ErrorMeaning, setReplicaCount, ShoalWriter } from './writer.ts';
 
-const FRAME_BYTES_MAX = HEADER_BYTES + 2 * FIELD_BYTES;
+const FRAME_BYTES_MAX = HEADER_BYTES + 3 * FIELD_BYTES;
 
 function refusal(line: string): ErrorMeaning {
   return { status: Status.refused, text: line };
@@ -67,7 +67,7 @@ describe('answers', () => {
         const filler = INITIAL_BYTES - free - HEADER_BYTES;
         writer.bulk(Buffer.alloc(filler), 0, filler);
         write(writer);
-        const expected = { status, requestId: 7, epoch: 0, ttlMs: null, version: null, value };
+        const expected = { status, requestId: 7, epoch: 0, ttlMs: null, version: null, replicas: null, value };
         expect(replies(writer)[1]).toEqual(expected as ReplyFields);
       }
     });
@@ -86,6 +86,44 @@ describe('answers', () => {
       { requestId: 7, version: 0x0102_0304_ffff_ffffn, ttlMs: 2 ** 52, value: Buffer.from('v') },
       { requestId: 0xffff_ffff, version: null, ttlMs: null },
       { status: 'refused', version: null, ttlMs: null },
+    ]);
+  });
+});
+
+describe('how many replicas have it', () => {
+  test('is put in once it is known, whatever stands before it', () => {
+    const writer = newWriter();
+    writer.withReplicaCount();
+    writer.withVersion(1, 0);
+    writer.withTimeToLive(5);
+    writer.bulk(Buffer.from('v'), 0, 1);
+    expect(replies(writer)[0]!.replicas).toBe(0);
+    setReplicaCount(writer.bytes, 0, 3);
+    expect(replies(writer)).toMatchObject([{ replicas: 3, version: 1n, ttlMs: 5, value: Buffer.from('v') }]);
+  });
+
+  test('stands in the answer to a call, too', () => {
+    const writer = newWriter();
+    writer.withReplicaCount();
+    writer.beginCall().integer(1);
+    writer.endCall(0);
+    setReplicaCount(writer.bytes, 0, 1);
+    expect(replies(writer)).toMatchObject([{ replicas: 1, value: Buffer.from(':1\r\n') }]);
+  });
+
+  test('is not said with an error, nor where nobody asked', () => {
+    const writer = newWriter();
+    writer.withReplicaCount();
+    writer.beginCall().error('ERR no');
+    writer.endCall(0);
+    setReplicaCount(writer.bytes, 0, 3);
+    const second = writer.length;
+    writer.start(8, 1);
+    writer.simple('text');
+    setReplicaCount(writer.bytes, second, 3);
+    expect(replies(writer)).toMatchObject([
+      { status: 'refused', replicas: null, value: Buffer.from('ERR no') },
+      { status: 'ok', replicas: null, value: Buffer.from('text') },
     ]);
   });
 });

@@ -11,7 +11,7 @@
 import { NO_ROOM } from '../../base/value-sink.ts';
 import { copyBytes, OutputBytes } from '../output-bytes.ts';
 import { RespWriter } from '../resp/writer.ts';
-import { writeInt64, writeU16, writeU32 } from './bytes.ts';
+import { readU16, writeInt64, writeU16, writeU32 } from './bytes.ts';
 import {
   AT_EPOCH,
   AT_FIELDS_BYTES,
@@ -138,9 +138,14 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
     this.ttlMs = ttlMs;
   }
 
+  /** The answer to come, unless it is an error, has room for how many replicas have what it tells of: none, until `setReplicaCount`. */
+  withReplicaCount(): void {
+    this.fieldFlags |= Flag.ack;
+  }
+
   /** Begins the answer to a call. Its RESP goes into the writer that is returned, and then `endCall` follows; or `abandonCall`. */
   beginCall(protocol: 2 | 3 = 3): RespWriter {
-    this.ensure(HEADER_BYTES);
+    this.ensure(FRAME_BYTES_MAX);
     const valueAt = this.layFrame(Status.ok, 0);
     this.handTo(this.callWriter);
     this.callWriter.length = valueAt;
@@ -152,7 +157,7 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
   /** Makes a frame of what was written since `beginCall`, which returned with `mark` bytes written before. An error becomes a status. */
   endCall(mark: number): void {
     this.callWriter.handTo(this);
-    const valueAt = mark + HEADER_BYTES;
+    const valueAt = mark + HEADER_BYTES + readU16(this.bytes, mark + AT_FIELDS_BYTES);
     const valueLength = this.length - valueAt;
     if (this.bytes[valueAt] !== MINUS || valueLength < ERROR_FRAME_BYTES) {
       writeU32(this.bytes, mark + AT_VALUE_LENGTH, valueLength);
@@ -207,6 +212,10 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
         writeU32(bytes, at + 4, this.versionHigh);
         at += FIELD_BYTES;
       }
+      if ((fieldFlags & Flag.ack) !== 0) {
+        writeInt64(bytes, at, 0);
+        at += FIELD_BYTES;
+      }
     }
     bytes[start] = REPLY_MAGIC;
     bytes[start + AT_VERSION] = this.version;
@@ -222,6 +231,12 @@ export class ShoalWriter extends OutputBytes implements OperationReply {
   }
 }
 
+/** Says in the reply frame that begins at `start` how many replicas have what it tells of, where it has room for that: its last field. */
+export function setReplicaCount(bytes: Uint8Array, start: number, count: number): void {
+  if ((bytes[start + AT_FLAGS]! & Flag.ack) === 0) return;
+  bytes[start + HEADER_BYTES + readU16(bytes, start + AT_FIELDS_BYTES) - FIELD_BYTES] = count;
+}
+
 /** `ERR` of `ERR syntax error`. */
 function firstWord(line: string): string {
   const end = line.indexOf(' ');
@@ -230,7 +245,7 @@ function firstWord(line: string): string {
 
 /** By which a node that has not the slot says so. */
 const SLOT_STATUSES: ReadonlySet<Status> = new Set([Status.moved, Status.tryAgain, Status.clusterDown]);
-const FRAME_BYTES_MAX = HEADER_BYTES + 2 * FIELD_BYTES;
+const FRAME_BYTES_MAX = HEADER_BYTES + 3 * FIELD_BYTES;
 const LINE_END_BYTES = 2;
 /** `-` and the end of the line. */
 const ERROR_FRAME_BYTES = 3;

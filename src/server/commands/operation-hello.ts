@@ -3,6 +3,7 @@
  * is. A second one does the same again; one that fails leaves everything as it was.
  */
 import {
+  Feature,
   HELLO_REPLY_AT_KEY_BYTES_MAX,
   HELLO_REPLY_AT_VALUE_BYTES_MAX,
   HELLO_REPLY_AT_VERSION,
@@ -64,10 +65,11 @@ function greetingOf(context: ExecutionContext, version: number): Buffer {
   fixed.writeUInt32LE(keyBytesMax(context), HELLO_REPLY_AT_KEY_BYTES_MAX);
   fixed.writeUInt32LE(longestValue, HELLO_REPLY_AT_VALUE_BYTES_MAX);
   const texts = [fixed, shortText(cluster === null ? identity.runId : cluster.nodeId), shortText(identity.version)];
-  if (cluster === null) return Buffer.concat(texts);
+  const features = Buffer.of(Feature.ack);
+  if (cluster === null) return Buffer.concat([...texts, features]);
   const epoch = Buffer.alloc(HELLO_REPLY_EPOCH_BYTES);
   epoch.writeUInt32LE(cluster.topology.epoch);
-  return Buffer.concat([...texts, epoch]);
+  return Buffer.concat([...texts, epoch, features]);
 }
 
 /** A text behind its length in one byte. */
