@@ -54,6 +54,8 @@ export const ERROR_CODES = {
   NotAnInteger: { retryable: false },
   /** The sum does not fit 64 bits (increment), or not the number type that was asked for. */
   Overflow: { retryable: false },
+  /** It was done, but fewer replicas have it than were asked for: it may yet be lost with its node. */
+  NotReplicated: { retryable: true },
   /** Any other refusal by the node; the message is its text. */
   ServerError: { retryable: false },
   /** What came is not an answer to what was asked, or not this protocol at all. */
@@ -68,6 +70,9 @@ export interface ShoalErrorOptions {
   readonly cause?: unknown;
   /** The node that it is about, as `host:port`. */
   readonly node?: string;
+  /** Of NotReplicated: how many replicas have it, and what the call would have resolved to, where that is known. */
+  readonly replicaCount?: number;
+  readonly answer?: unknown;
 }
 
 export class ShoalError extends Error {
@@ -75,11 +80,17 @@ export class ShoalError extends Error {
   readonly code: ErrorCode;
   /** The node that it is about, as `host:port`; undefined where it is about none. */
   readonly node: string | undefined;
+  /** Of NotReplicated: how many replicas have it. */
+  readonly replicaCount: number | undefined;
+  /** Of NotReplicated: what the call would have resolved to; undefined where the node itself waits for replicas. */
+  readonly answer: unknown;
 
   constructor(code: ErrorCode, message: string, options: ShoalErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.node = options.node;
+    this.replicaCount = options.replicaCount;
+    this.answer = options.answer;
   }
 
   /** Whether the same call may succeed later. */

@@ -1,6 +1,7 @@
 /** What a call of the client may be given, and the checks of its arguments. */
 import { ShoalError } from '../base/errors.ts';
 import { Flag, TTL_MS_MAX } from '../protocol/shoal/frame.ts';
+import type { AckOptions } from './ack.ts';
 import type { Version } from './answers.ts';
 import type { Request } from './request.ts';
 
@@ -11,12 +12,18 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Of a call that is for keys. */
+export interface KeyRequestOptions extends RequestOptions {
+  /** For this call, in place of the client's `ack`. */
+  readonly ack?: AckOptions;
+}
+
 export interface ExpiryOptions {
   /** From when the node executes it; 1 to 2^52, whole numbers. Left out: the item does not expire. */
   readonly ttlMs?: number;
 }
 
-export interface SetManyOptions extends RequestOptions, ExpiryOptions {
+export interface SetManyOptions extends KeyRequestOptions, ExpiryOptions {
   /** The expiry of an item that is replaced stays. */
   readonly keepTtl?: boolean;
 }

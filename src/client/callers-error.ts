@@ -10,9 +10,10 @@ export function callersError(error: unknown): ShoalError {
     const reason = error instanceof Error ? error.message : String(error);
     return new ShoalError('InvalidArgument', `the arguments cannot be used: ${reason}`, { cause: error });
   }
-  const { code, message, node, cause } = error;
+  const { code, message, node, cause, replicaCount, answer } = error;
   return new ShoalError(code, message, {
     ...(node === undefined ? {} : { node }),
     ...(cause === undefined ? {} : { cause }),
+    ...(replicaCount === undefined ? {} : { replicaCount, answer }),
   });
 }

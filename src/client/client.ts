@@ -31,6 +31,7 @@ import {
   encodeDelta,
   type ExpiryOptions,
   invalid,
+  type KeyRequestOptions,
   type RequestOptions,
   type SetManyOptions,
   type SetOptions,
@@ -84,7 +85,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
       onTopologyChanged: (topology, previous) => this.events.emit('topologyChanged', { topology, previous }),
       onTopologyIgnored: (node, error) => this.events.emit('topologyIgnored', { node, error }),
     });
-    this.sender = new Sender(this.router, new ValueEncoder<V>(options), resolved.requestTimeoutMs);
+    this.sender = new Sender(this.router, new ValueEncoder<V>(options), resolved);
     this.makers = new GetOrSet<V>(this, (key, error) => this.events.emit('cacheError', { key, error }));
   }
 
@@ -109,7 +110,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The value of `key`, decoded; undefined where there is none. Under the default codec it is what was set; `T` is not checked. */
-  async get<T extends V = V>(key: Key, options?: RequestOptions): Promise<T | undefined> {
+  async get<T extends V = V>(key: Key, options?: KeyRequestOptions): Promise<T | undefined> {
     try {
       return (await this.sender.ask(Opcode.get, key, this.answers.value, options)) as T | undefined;
     } catch (error) {
@@ -118,7 +119,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The value's bytes, decompressed but not decoded; the caller owns them. */
-  async getBytes(key: Key, options?: RequestOptions): Promise<Uint8Array | undefined> {
+  async getBytes(key: Key, options?: KeyRequestOptions): Promise<Uint8Array | undefined> {
     try {
       return (await this.sender.ask(Opcode.get, key, this.answers.bytes, options)) as Uint8Array | undefined;
     } catch (error) {
@@ -127,7 +128,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The value with its version, for `compareAndSet`, and its time to live. */
-  async getEntry<T extends V = V>(key: Key, options?: RequestOptions): Promise<Entry<T> | undefined> {
+  async getEntry<T extends V = V>(key: Key, options?: KeyRequestOptions): Promise<Entry<T> | undefined> {
     try {
       const request = newRequest(Opcode.get, key, REPEATABLE, this.answers.entry);
       request.flags = Flag.wantVersion | Flag.wantTtl;
@@ -138,7 +139,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The values of `keys`, in their order; undefined for each that there is none of. */
-  async getMany<T extends V = V>(keys: readonly Key[], options?: RequestOptions): Promise<(T | undefined)[]> {
+  async getMany<T extends V = V>(keys: readonly Key[], options?: KeyRequestOptions): Promise<(T | undefined)[]> {
     try {
       const many = new Many<T | undefined>(keys.length);
       const requestOf = (key: Key): Request => newRequest(Opcode.get, key, REPEATABLE, this.answers.value);
@@ -203,7 +204,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** Removes `key`; whether it was there. Where a connection was lost and it was sent twice, it may have been the first that removed it. */
-  async delete(key: Key, options?: RequestOptions): Promise<boolean> {
+  async delete(key: Key, options?: KeyRequestOptions): Promise<boolean> {
     try {
       return (await this.sender.ask(Opcode.delete, key, foundAnswer, options)) as boolean;
     } catch (error) {
@@ -212,7 +213,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** Removes several keys; how many were there. */
-  async deleteMany(keys: readonly Key[], options?: RequestOptions): Promise<number> {
+  async deleteMany(keys: readonly Key[], options?: KeyRequestOptions): Promise<number> {
     try {
       const many = new Many<boolean>(keys.length);
       const requestOf = (key: Key): Request => newRequest(Opcode.delete, key, REPEATABLE, foundAnswer);
@@ -223,7 +224,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
     }
   }
 
-  async exists(key: Key, options?: RequestOptions): Promise<boolean> {
+  async exists(key: Key, options?: KeyRequestOptions): Promise<boolean> {
     try {
       return (await this.sender.ask(Opcode.exists, key, foundAnswer, options)) as boolean;
     } catch (error) {
@@ -235,12 +236,12 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
    * Adds `by` to the integer at `key`, where a missing key counts as 0, and resolves to the sum: a bigint where `by` is one. `ttlMs` holds
    * where the key is new. Sent once only: after `ConnectionLost` or `Timeout` it may have been added.
    */
-  async increment(key: Key, by?: number, options?: RequestOptions & ExpiryOptions): Promise<number>;
-  async increment(key: Key, by: bigint, options?: RequestOptions & ExpiryOptions): Promise<bigint>;
+  async increment(key: Key, by?: number, options?: KeyRequestOptions & ExpiryOptions): Promise<number>;
+  async increment(key: Key, by: bigint, options?: KeyRequestOptions & ExpiryOptions): Promise<bigint>;
   async increment(
     key: Key,
     by: number | bigint = 1,
-    options: RequestOptions & ExpiryOptions = NO_OPTIONS,
+    options: KeyRequestOptions & ExpiryOptions = NO_OPTIONS,
   ): Promise<number | bigint> {
     try {
       const answer = typeof by === 'bigint' ? bigSumAnswer : sumAnswer;
@@ -254,7 +255,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** Gives the item another time to live, null for none; whether it was there. */
-  async touch(key: Key, ttlMs: number | null, options?: RequestOptions): Promise<boolean> {
+  async touch(key: Key, ttlMs: number | null, options?: KeyRequestOptions): Promise<boolean> {
     try {
       const request = newRequest(Opcode.touch, key, REPEATABLE, foundAnswer);
       applyTtl(request, ttlMs ?? undefined);
@@ -298,7 +299,11 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
    */
   async call(
     words: readonly (Key | number)[],
-    options: RequestOptions & { readonly node?: string; readonly key?: Key; readonly texts?: CallTexts } = NO_OPTIONS,
+    options: KeyRequestOptions & {
+      readonly node?: string;
+      readonly key?: Key;
+      readonly texts?: CallTexts;
+    } = NO_OPTIONS,
   ): Promise<CallReply> {
     try {
       const texts = options.texts ?? 'text';
@@ -307,6 +312,9 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
       );
       request.bytes = encodeCall(words);
       const { node, key } = options;
+      if (options.ack !== undefined && (node !== undefined || key === undefined)) {
+        throw invalid('with ack, say whose replicas are to have it: give key');
+      }
       if (node === undefined && key !== undefined) {
         checkKey(key);
         request.routeKey = key;

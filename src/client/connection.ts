@@ -8,7 +8,8 @@
  * A reply to a number that is not in flight means that the other side is broken: the connection ends.
  */
 import { ShoalError } from '../base/errors.ts';
-import { HEADER_BYTES, Opcode, FIELD_BYTES } from '../protocol/shoal/frame.ts';
+import { Feature, FIELD_BYTES, Flag, HEADER_BYTES, Opcode } from '../protocol/shoal/frame.ts';
+import { ackFailure } from './ack.ts';
 import { errorOfReply, isNotServed } from './reply-errors.ts';
 import { type Credentials, encodeHello } from '../protocol/shoal/hello.ts';
 import { decodeGreeting, type Greeting } from './hello.ts';
@@ -91,9 +92,12 @@ export class Connection implements SocketHandler {
     return this.keptBytes + this.writer.length;
   }
 
-  /** Sends `request`, this turn. Only while it is ready. Throws `TooLarge` where the node would not take it. */
+  /** Sends `request`, this turn. Only while it is ready. Throws `TooLarge` or `ServerError` where the node would not take it. */
   send(request: Request): void {
     const greeting = this.greeting!;
+    if ((request.flags & Flag.ack) !== 0 && (greeting.features & Feature.ack) === 0) {
+      throw this.error('ServerError', `${this.node} is of a version that waits for no replicas`);
+    }
     this.transmit(request, greeting.protocolVersion, greeting);
   }
 
@@ -234,7 +238,9 @@ export class Connection implements SocketHandler {
       );
       return true;
     }
-    request.fulfil(value);
+    const failure = (request.flags & Flag.ack) === 0 ? null : ackFailure(request, reply, value, this.node);
+    if (failure === null) request.fulfil(value);
+    else request.fail(failure);
     // A caller may have closed us.
     return true;
   }
@@ -259,7 +265,7 @@ export class Connection implements SocketHandler {
   }
 
   private error(
-    code: 'ConnectFailed' | 'ConnectionLost' | 'UnexpectedResponse' | 'CodecFailed',
+    code: 'ConnectFailed' | 'ConnectionLost' | 'UnexpectedResponse' | 'CodecFailed' | 'ServerError',
     message: string,
     cause?: unknown,
   ): ShoalError {

@@ -2,9 +2,10 @@
 export type { ErrorCode } from '../base/errors.ts';
 export { ShoalError } from '../base/errors.ts';
 export type { ClusterNode, SlotMove, Topology } from '../topology/topology.ts';
+export type { AckOptions, DefaultAckOptions } from './ack.ts';
 export type { NodeAddress } from './address.ts';
 export type { CompareAndSetResult, Version } from './answers.ts';
-export type { ExpiryOptions, RequestOptions, SetManyOptions, SetOptions } from './call-options.ts';
+export type { ExpiryOptions, KeyRequestOptions, RequestOptions, SetManyOptions, SetOptions } from './call-options.ts';
 export type { CallReply, CallTexts } from './call-reply.ts';
 export { ShoalClient } from './client.ts';
 export type { ClientEvents, NodeHealth } from './node-health.ts';

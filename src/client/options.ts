@@ -1,5 +1,6 @@
 /** Every option of the client: default, unit, range and reason in one table, and their validation. */
 import { ShoalError } from '../base/errors.ts';
+import { ackProblem, type DefaultAckOptions } from './ack.ts';
 import { type NodeAddress, type ResolvedAddress, resolveAddress } from './address.ts';
 import type { PoolOptions } from './node-pool.ts';
 import type { CompressionOptions, NamedCodec, ValueCodec } from './values/codec.ts';
@@ -36,6 +37,8 @@ export interface ClientOptions<V = unknown> {
    * where to ask first. `off`: keys are shared among `nodes`, whatever they are.
    */
   readonly topology?: 'auto' | 'off';
+  /** How many replicas shall have a write before it resolves, in a cluster; left out: none. */
+  readonly ack?: DefaultAckOptions;
 }
 
 interface NumberRow {
@@ -96,7 +99,7 @@ export const NUMBER_OPTIONS = {
 type NumberName = keyof typeof NUMBER_OPTIONS;
 export type NumberOptions = { readonly [N in NumberName]: number };
 
-const OTHER_OPTIONS = ['nodes', 'codec', 'compression', 'user', 'password', 'name', 'topology'] as const;
+const OTHER_OPTIONS = ['nodes', 'codec', 'compression', 'user', 'password', 'name', 'topology', 'ack'] as const;
 
 export interface ResolvedOptions extends NumberOptions {
   readonly nodes: readonly ResolvedAddress[];
@@ -104,6 +107,7 @@ export interface ResolvedOptions extends NumberOptions {
   readonly password: string;
   readonly name: string;
   readonly topology: 'auto' | 'off';
+  readonly ack?: DefaultAckOptions;
 }
 
 /** Validates what does not concern values. Throws `InvalidOption` with every problem, a line each. */
@@ -130,8 +134,14 @@ export function resolveOptions(given: ClientOptions<never>): ResolvedOptions {
     problems.push('backoffFirstMs is longer than backoffLongestMs');
   const { topology = 'auto' } = given;
   if (topology !== 'auto' && topology !== 'off') problems.push(`topology: ${shown(topology)} is not "auto" or "off"`);
+  const { ack } = given;
+  const ackWrong = ack === undefined ? null : ackProblem(ack);
+  if (ackWrong !== null) problems.push(ackWrong);
+  else if ((ack?.timeoutMs ?? 0) >= numbers.requestTimeoutMs) {
+    problems.push(`ack: its timeoutMs is not shorter than requestTimeoutMs, which is ${numbers.requestTimeoutMs}`);
+  }
   if (problems.length > 0) throw invalid(problems);
-  return { ...numbers, nodes, user, password, name, topology };
+  return { ...numbers, nodes, user, password, name, topology, ...(ack === undefined ? {} : { ack }) };
 }
 
 /** What of the options concerns the connections to a node. */

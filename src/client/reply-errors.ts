@@ -17,6 +17,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   [Status.moved]: 'ServerError',
   [Status.tryAgain]: 'NoAvailableNodes',
   [Status.clusterDown]: 'NoAvailableNodes',
+  [Status.notReplicated]: 'NotReplicated',
 };
 
 /** Whether the node did nothing because the slot is not its own, or not for now: the request may be sent again, whatever it is. */
@@ -34,7 +35,8 @@ export function errorOfReply(reply: ReplyFrame, node: string): ShoalError {
       { node },
     );
   }
-  return new ShoalError(code, reply.errorText, { node });
+  const { replicaCount } = reply;
+  return new ShoalError(code, reply.errorText, replicaCount === null ? { node } : { node, replicaCount });
 }
 
 /** The answer has a status that this request cannot have. */

@@ -4,7 +4,8 @@
  */
 import type { ShoalError } from '../base/errors.ts';
 import type { Opcode } from '../protocol/shoal/frame.ts';
-import { checkKey, checkTimeout, type RequestOptions } from './call-options.ts';
+import { applyAck, type DefaultAckOptions } from './ack.ts';
+import { checkKey, checkTimeout, type KeyRequestOptions } from './call-options.ts';
 import { type Many, MANY_IN_FLIGHT_MAX } from './many.ts';
 import type { NodePool } from './node-pool.ts';
 import { type Answer, type Key, Request } from './request.ts';
@@ -13,20 +14,25 @@ import { abortedError } from './single-flight.ts';
 import type { EncodedValue } from './values/codec.ts';
 import type { ValueEncoder } from './values/encoder.ts';
 
+/** What holds where a call says nothing else. */
+export interface CallDefaults {
+  readonly requestTimeoutMs: number;
+  readonly ack?: DefaultAckOptions;
+}
+
 export class Sender<V> {
   private readonly router: Router;
   private readonly encoder: ValueEncoder<V>;
-  private readonly timeoutMs: number;
+  private readonly defaults: CallDefaults;
 
-  /** `timeoutMs`: where a call says nothing else. */
-  constructor(router: Router, encoder: ValueEncoder<V>, timeoutMs: number) {
+  constructor(router: Router, encoder: ValueEncoder<V>, defaults: CallDefaults) {
     this.router = router;
     this.encoder = encoder;
-    this.timeoutMs = timeoutMs;
+    this.defaults = defaults;
   }
 
   /** Sends `request` to the node of its key, or to that of `pool`. */
-  send(request: Request, options: RequestOptions | undefined, pool: NodePool | null = null): Promise<unknown> {
+  send(request: Request, options: KeyRequestOptions | undefined, pool: NodePool | null = null): Promise<unknown> {
     const promise = new Promise((resolve, reject) => {
       request.resolve = resolve;
       request.reject = reject;
@@ -36,7 +42,7 @@ export class Sender<V> {
   }
 
   /** A request without value or flags that may be sent twice. */
-  ask(opcode: Opcode, key: Key, answer: Answer, options: RequestOptions | undefined): Promise<unknown> {
+  ask(opcode: Opcode, key: Key, answer: Answer, options: KeyRequestOptions | undefined): Promise<unknown> {
     return this.send(newRequest(opcode, key, REPEATABLE, answer), options);
   }
 
@@ -45,7 +51,7 @@ export class Sender<V> {
     many: Many<T>,
     items: readonly K[],
     requestOf: (item: K) => Request,
-    options: RequestOptions | undefined,
+    options: KeyRequestOptions | undefined,
   ): Promise<T[]> {
     // All are made before the first is sent: a bad key, as a hole of a sparse array is, sends nothing.
     const requests = Array.from(items, requestOf);
@@ -114,9 +120,9 @@ export class Sender<V> {
   }
 
   /** Never throws: what cannot be sent fails as what was sent does, so that no promise of a larger call is left alone. */
-  private submit(request: Request, options: RequestOptions | undefined, pool: NodePool | null): void {
+  private submit(request: Request, options: KeyRequestOptions | undefined, pool: NodePool | null): void {
     try {
-      let { timeoutMs } = this;
+      let timeoutMs = this.defaults.requestTimeoutMs;
       if (options !== undefined) {
         if (options.timeoutMs !== undefined) {
           checkTimeout(options.timeoutMs);
@@ -124,8 +130,10 @@ export class Sender<V> {
         }
         if (options.signal !== undefined) listen(request, options.signal);
       }
-      if (pool === null) this.router.submit(request, timeoutMs);
-      else {
+      if (pool === null) {
+        applyAck(request, options?.ack, this.defaults.ack, timeoutMs);
+        this.router.submit(request, timeoutMs);
+      } else {
         request.isForNode = true;
         this.router.submitTo(pool, request, timeoutMs);
       }

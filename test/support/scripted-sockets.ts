@@ -6,12 +6,16 @@ import type { ClientRuntime } from '../../src/client/runtime.ts';
 import type { ClientSocket, OpenSocket, SocketHandler } from '../../src/client/tcp-socket.ts';
 import {
   AT_FIELDS_BYTES,
+  AT_FLAGS,
   AT_KEY_LENGTH,
   AT_OPCODE,
   AT_REQUEST_ID,
   AT_STATUS,
   AT_VALUE_LENGTH,
   AT_VERSION,
+  Feature,
+  FIELD_BYTES,
+  Flag,
   HEADER_BYTES,
   REPLY_MAGIC,
   Status,
@@ -20,6 +24,8 @@ import {
 export interface SentRequest {
   readonly id: number;
   readonly opcode: number;
+  /** How many replicas shall have it, and for how many ms it may wait for them; null: it does not say. */
+  readonly ack: readonly [replicas: number, waitMs: number] | null;
   readonly key: string;
   readonly value: Buffer;
 }
@@ -44,6 +50,10 @@ export class ScriptedSocket implements ClientSocket {
       this.sent.push({
         id: bytes.readUInt32LE(at + AT_REQUEST_ID),
         opcode: bytes[at + AT_OPCODE]!,
+        ack:
+          (bytes[at + AT_FLAGS]! & Flag.ack) === 0
+            ? null
+            : [bytes.readUInt32LE(keyStart - 4), bytes.readUInt32LE(keyStart - 8)],
         key: bytes.toString('utf8', keyStart, valueStart),
         value: Buffer.from(bytes.subarray(valueStart, end)),
       });
@@ -68,28 +78,38 @@ export class ScriptedSocket implements ClientSocket {
     return this.sent.splice(0);
   }
 
-  /** Connects and answers the greeting. */
-  async greet(limits: { readonly keyBytesMax?: number; readonly valueBytesMax?: number } = {}): Promise<void> {
+  /** Connects and answers the greeting, as a node in no cluster. */
+  async greet(
+    says: { readonly keyBytesMax?: number; readonly valueBytesMax?: number; readonly features?: number } = {},
+  ): Promise<void> {
     if (this.closed) throw new Error(`the connection to ${this.address} is closed`);
     this.greeted = true;
     this.handler.onConnected();
     await turn();
-    const value = Buffer.alloc(14);
+    const value = Buffer.alloc(15);
     value[0] = 1;
-    value.writeUInt32LE(limits.keyBytesMax ?? 1024, 4);
-    value.writeUInt32LE(limits.valueBytesMax ?? 1024 * 1024, 8);
+    value.writeUInt32LE(says.keyBytesMax ?? 1024, 4);
+    value.writeUInt32LE(says.valueBytesMax ?? 1024 * 1024, 8);
+    value[14] = says.features ?? Feature.ack;
     this.reply(this.take()[0]!.id, Status.ok, value);
     await turn();
   }
 
-  reply(id: number, status: number = Status.ok, value: Uint8Array = new Uint8Array(0)): void {
-    const frame = Buffer.alloc(HEADER_BYTES + value.length);
+  /** `replicas`: so many have it. */
+  reply(id: number, status: number = Status.ok, value: Uint8Array = new Uint8Array(0), replicas?: number): void {
+    const fieldsBytes = replicas === undefined ? 0 : FIELD_BYTES;
+    const frame = Buffer.alloc(HEADER_BYTES + fieldsBytes + value.length);
+    if (replicas !== undefined) {
+      frame[AT_FLAGS] = Flag.ack;
+      frame.writeUInt16LE(fieldsBytes, AT_FIELDS_BYTES);
+      frame[HEADER_BYTES] = replicas;
+    }
     frame[0] = REPLY_MAGIC;
     frame[AT_VERSION] = 1;
     frame[AT_STATUS] = status;
     frame.writeUInt32LE(id, AT_REQUEST_ID);
     frame.writeUInt32LE(value.length, AT_VALUE_LENGTH);
-    frame.set(value, HEADER_BYTES);
+    frame.set(value, HEADER_BYTES + fieldsBytes);
     this.handler.onBytes(frame, frame.length);
   }
 }
