@@ -86,6 +86,30 @@ export const CLUSTER_ROWS = {
       "What a command gets whose keys another node has: that node's address (moved), its answer (forward), or the address where the client has asked about the cluster and the answer otherwise (auto).",
     reason: 'Any client works through any node, and those that know clusters take the short way.',
   },
+  'cluster.ackReplicas': {
+    flag: 'ack',
+    kind: 'count',
+    group: 'Cluster',
+    default: 0,
+    min: 0,
+    max: 4,
+    changeable: false,
+    summary:
+      'Replicas that have what a command with keys did, or has seen, before it is answered; 0: nobody waits. Clients of the Shoal protocol may ask for another number with each request.',
+    reason: 'A cache would rather be quick; who cannot lose a write says so.',
+  },
+  'cluster.ackTimeoutMs': {
+    flag: 'ack-timeout',
+    kind: 'duration',
+    group: 'Cluster',
+    default: 1000,
+    min: 1,
+    max: 60_000,
+    changeable: false,
+    summary:
+      'How long an answer waits for --ack; then it is the error NOREPLICAS, which says that the command was done and how many replicas have it.',
+    reason: 'Long enough for a replica that lost its connection for a moment.',
+  },
   'cluster.leave': {
     flag: 'leave',
     kind: 'choice',

@@ -54,6 +54,10 @@ export interface ClusterOptions {
   readonly weight: number;
   /** What a command gets whose keys another node has: the address of that node, its answer, or what suits the client. */
   readonly redirect: 'auto' | 'moved' | 'forward';
+  /** How many replicas have what a command did, or has seen, before it is answered; 0: nobody waits. */
+  readonly ackReplicas: number;
+  /** How long an answer waits for that. */
+  readonly ackTimeoutMs: number;
   /** What becomes of the node's slots when it is stopped in order. */
   readonly leave: 'drain' | 'at-once';
 }

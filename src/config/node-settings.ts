@@ -61,6 +61,10 @@ export interface NodeSettings {
   readonly weight?: number | undefined;
   /** What a command gets whose keys another node has: its address (`moved`), its answer (`forward`), or what suits the client (`auto`, the default). */
   readonly redirect?: 'auto' | 'moved' | 'forward' | undefined;
+  /** Replicas that have what a command did, or has seen, before it is answered; 0, the default: nobody waits. At most 4. */
+  readonly ack?: number | undefined;
+  /** How long an answer waits for that; 1s by default. Then it is an error that says that the command was done, and how many replicas have it. */
+  readonly 'ack-timeout'?: DurationSetting | undefined;
   /** What a node that leaves in order does with its slots: moves them to the others first (`drain`, the default), or not (`at-once`). */
   readonly leave?: 'drain' | 'at-once' | undefined;
   readonly limits?: LimitSettings | undefined;

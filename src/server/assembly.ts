@@ -26,6 +26,8 @@ import type { NodeIdentity, NodeServices } from './node-services.ts';
 import { PubSubHub } from './pubsub-hub.ts';
 import type { PersistenceState } from '../persistence/persistence-state.ts';
 import { ThreadPersistence } from './persistence/thread-persistence.ts';
+import { threadAcks } from './replicas/thread-acks.ts';
+import { type ReplicaPositions, ThreadReplicas } from './replicas/thread-replicas.ts';
 import { ReplyGate } from './reply-gate/reply-gate.ts';
 import { SessionOutput } from './session-output.ts';
 import { Settings } from './settings.ts';
@@ -51,6 +53,8 @@ export interface AssemblyParts {
   readonly itemVersionSeed: readonly [number, number];
   /** How far the disk is; null where nothing is kept. */
   readonly persistence: PersistenceState | null;
+  /** How far replicas of a node in a cluster are, and how they are asked to hurry; left out: there are none. */
+  readonly replicas?: { readonly positions: ReplicaPositions; readonly ask: () => void };
   /** See `NodeServices`; left out: null. */
   readonly askToStop?: NodeServices['askToStop'];
 }
@@ -76,6 +80,14 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     parts.persistence === null
       ? null
       : new ThreadPersistence(parts.persistence, options.persistence, store.parts.changes, gate);
+  const replicas =
+    slots === null || parts.replicas === undefined
+      ? null
+      : new ThreadReplicas(parts.replicas.positions, slots, store.parts.changes, parts.replicas.ask);
+  const acks =
+    slots === null || replicas === null
+      ? null
+      : threadAcks({ replicas, options, limits, output, clock: environment.clock, slots });
   const services: NodeServices = {
     options,
     identity,
@@ -94,6 +106,8 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     cluster,
     topologyWaits: new TopologyWaits(output, new ShoalWriter(Number.MAX_SAFE_INTEGER, errorMeaning)),
     persistence,
+    replicas,
+    acks,
     askToStop: parts.askToStop ?? null,
   };
   store.visibleSlots = cluster;
@@ -103,7 +117,8 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   const forwarder =
     cluster === null ? null : new Forwarder({ transport, cluster, clock, timers, random01, output, limits, password });
   const progress = new ThreadProgress(shared, threads.own);
-  const replies = new ReplyGate({ clock, timers, log, progress, rule: persistence });
+  const rules = [persistence, acks?.batch ?? null].filter((rule) => rule !== null);
+  const replies = new ReplyGate({ clock, timers, log, progress, rules, detached: acks?.detached ?? null });
   const thread = new DataThread({
     context,
     gate,

@@ -33,6 +33,7 @@ export class ConnectionSweep {
     const monotonicMs = this.clock.monotonicMs();
     this.node.traffic.sample(monotonicMs, this.node.statistics.totalCalls);
     this.node.topologyWaits.expire(monotonicMs);
+    this.node.replicas?.sample(monotonicMs);
     this.thread.sendScheduled();
     if (this.node.pause.mode(this.clock.nowMs()) === 'none') this.thread.releasePaused();
     if (monotonicMs - this.sweptAtMs < SWEEP_INTERVAL_MS) return;

@@ -84,7 +84,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.replies = replies;
     this.dispatcher = new Dispatcher(context, gate);
     this.resp = new RespCodec(respWriter, this.dispatcher);
-    this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context.limits);
+    this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context);
     const { dispatcher, paused } = this;
     const writers = [respWriter, shoalWriter];
     this.control = new ThreadControl({ context, gate, dispatcher, output, replies, paused, forwarder, writers });
@@ -103,8 +103,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
       return;
     }
     const { clock } = this.environment;
-    const decoder = new RespDecoder(this.context.limits);
-    const session = new Session(id, connection, this.resp, decoder, clock.nowMs());
+    const session = new Session(id, connection, this.resp, new RespDecoder(this.context.limits), clock.nowMs());
     session.activeAtMs = clock.monotonicMs();
     session.setAuthenticated(settings.password === '');
     connection.context = session;
@@ -201,7 +200,12 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.output.flushQueue(session);
     if (session.closed) return;
     if ((session.holds & Hold.output) !== 0) this.releaseIfRead(session);
-    if ((session.holds & Hold.replies) !== 0 && !session.held!.holdsRequests) this.release(session, Hold.replies);
+    this.fewerWait(session);
+  }
+
+  fewerWait(session: Session): void {
+    const isHeld = !session.closed && (session.holds & Hold.replies) !== 0;
+    if (isHeld && !this.replies.holdsRequests(session)) this.release(session, Hold.replies);
   }
 
   unblock(session: Session, blocked: BlockedCommand, state: WaitState): void {
@@ -221,8 +225,8 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   }
 
   private beginBatch(session: Session): void {
-    const { clock } = this.environment;
-    const { context } = this;
+    const { context, environment } = this;
+    const { clock } = environment;
     context.nowMs = clock.nowMs();
     this.batchStartedAtMs = clock.monotonicMs();
     session.lastRequestAtMs = context.nowMs;
@@ -235,7 +239,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     context.store.enter();
     // After entering: what an exclusive section of another thread told all threads comes before this batch.
     if (this.mail !== null && this.mail.hasMail) this.mail.readMail();
-    this.replies.rule?.begin();
+    this.replies.begin();
   }
 
   private endBatch(session: Session): void {
@@ -282,6 +286,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
       }
       if (session.closing || session.closed) return end;
       if (executed === Executed.blocked) this.hold(session, Hold.blocked);
+      if (session.detachedCount !== 0 && this.replies.noteDetached(session)) this.hold(session, Hold.replies);
       if (this.output.scheduledBytes > SCHEDULED_BYTES) {
         this.output.flushScheduled();
         if (session.closed) return end;

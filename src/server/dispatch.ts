@@ -37,6 +37,7 @@ import { Executed } from './executed.ts';
 import { clusterTag } from './forwarding/forward-replies.ts';
 import { isSplittable } from './forwarding/split-command.ts';
 import { isLoopback } from './address.ts';
+import { lacksReplicas, noteAnswered, noteWritten } from './replicas/served-notes.ts';
 import { NO_SLOT, SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
 
 type Handler<Request extends Command, Writer extends AnswerWriter> = (
@@ -194,9 +195,8 @@ export class Dispatcher {
     if ((this.gate.bits & NodeGateBit.diskFailing) !== 0 && (writes || isHealthCheck(session, entry))) {
       return this.refuse(session, entry, diskFailingError(this.context.node.persistence!.state.failure), writer);
     }
-    if (writes && (this.gate.bits & NodeGateBit.replicasMissing) !== 0) {
-      return this.refuse(session, entry, NO_REPLICAS, writer);
-    }
+    const needsReplicas = writes && (this.gate.bits & NodeGateBit.replicasMissing) !== 0;
+    if (needsReplicas && this.slots === null) return this.refuse(session, entry, NO_REPLICAS, writer);
     if ((session.gates & Gate.subscribed) !== 0 && session.protocol === 2 && (traits & Trait.whileSubscribed) === 0) {
       const line = `ERR Can't execute '${entry.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
       return this.refuse(session, entry, line, writer);
@@ -208,6 +208,9 @@ export class Dispatcher {
     if (this.slots !== null) {
       const placed = this.place(session, entry, command, this.slots, writer);
       if (placed !== null) return placed;
+      if (needsReplicas && lacksReplicas(this.context.node, this.slots.concerned)) {
+        return this.refuse(session, entry, NO_REPLICAS, writer);
+      }
     }
     beginReply(session);
     if (inMulti && (traits & Trait.neverQueued) === 0) {
@@ -219,6 +222,11 @@ export class Dispatcher {
       this.feedMonitors(session, entry, command);
       if (session.blocked !== null) return Executed.blocked;
       finishReply(session, traits, writer, mark);
+      if (this.slots !== null) {
+        const { concerned } = this.slots;
+        if (writes) noteWritten(session, concerned);
+        noteAnswered(this.context.node, session, concerned, mark, writer.length);
+      }
     }
     return Executed.done;
   }

@@ -14,6 +14,8 @@ import type { Clock } from './environment.ts';
 import type { ItemVersions } from './item-versions.ts';
 import type { MonitorFeed } from './monitor-feed.ts';
 import type { ThreadPersistence } from './persistence/thread-persistence.ts';
+import type { ThreadAcks } from './replicas/thread-acks.ts';
+import type { ThreadReplicas } from './replicas/thread-replicas.ts';
 import type { PubSubHub } from './pubsub-hub.ts';
 import type { Settings } from './settings.ts';
 import type { Threads } from './threads/threads.ts';
@@ -38,6 +40,10 @@ export interface NodeServices {
   /** Null where the node is in no cluster. */
   readonly cluster: ThreadCluster | null;
   readonly topologyWaits: TopologyWaits;
+  /** Null where there can be none. */
+  readonly replicas: ThreadReplicas | null;
+  /** How replies wait for them; null where there can be none. */
+  readonly acks: ThreadAcks | null;
   /** Null where nothing is kept on disk. */
   readonly persistence: ThreadPersistence | null;
   /** Asks whoever started the node to stop it; null where the node is a part of an application. */

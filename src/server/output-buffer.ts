@@ -88,6 +88,19 @@ export class OutputBuffer {
     this.end = rest.length;
   }
 
+  /** Changes the `count` bytes from `at` on, counted from the oldest, into what `change` makes of them. Copies all there is: for what is rare. */
+  rewrite(at: number, count: number, change: (bytes: Uint8Array) => Uint8Array): void {
+    const all = Buffer.concat([
+      this.bytes.subarray(this.start, this.end),
+      ...this.later.map(({ bytes, end }) => bytes.subarray(0, end)),
+    ]);
+    this.release();
+    this.append(all, 0, at);
+    const changed = change(all.subarray(at, at + count));
+    this.append(changed, 0, changed.length);
+    this.append(all, at + count, all.length);
+  }
+
   /** Forgets everything, the buffers too. */
   release(): void {
     this.later.length = 0;

@@ -18,6 +18,7 @@ import type { IncomingForwards } from './forwarding/incoming-forwards.ts';
 import type { SessionForwards } from './forwarding/session-forwards.ts';
 import type { HeldReplies } from './reply-gate/held-replies.ts';
 import type { BlockedCommand } from './reply-gate/reply-wait.ts';
+import type { WrittenSlots } from './replicas/written-slots.ts';
 import type { TransactionQueue } from './transaction-queue.ts';
 
 /** Bits of `Session.gates`. */
@@ -80,6 +81,11 @@ export class Session {
   heldForSlotSinceMs = 0;
   /** What other nodes are to answer, in order; null until there is something. */
   forwards: SessionForwards | null = null;
+  /** The slots that it has written to, in a cluster; null: none. */
+  writtenSlots: WrittenSlots | null = null;
+  /** Replies that wait outside of its output, and their bytes. */
+  detachedCount = 0;
+  detachedBytes = 0;
   /** Of a session over which another node forwards requests; else null. */
   incoming: IncomingForwards | null = null;
   /** The end of its output, where that waits for something; null until it did. */
@@ -160,7 +166,7 @@ export class Session {
 
   /** Silence of its peer means nothing: something else is waited for, or another node keeps the connection for what may come. */
   get mayBeSilent(): boolean {
-    if (this.holds !== 0 || this.incoming !== null || this.holdsReplies) return true;
+    if (this.holds !== 0 || this.incoming !== null || this.holdsReplies || this.detachedCount !== 0) return true;
     return this.forwards !== null && this.forwards.count !== 0;
   }
 

@@ -15,6 +15,7 @@ import { KEY_ARGUMENT, Operation, VALUE_ARGUMENT } from '../protocol/shoal/opera
 import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
 import type { Limits } from '../config/node-options.ts';
+import type { ExecutionContext } from './execution-context.ts';
 import type { Codec } from './codec.ts';
 import { Executed } from './executed.ts';
 import type { Dispatcher } from './dispatch.ts';
@@ -23,6 +24,8 @@ import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import { forwardProblem, IncomingForwards } from './forwarding/incoming-forwards.ts';
 import { readTransaction } from './forwarding/read-transaction.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
+import type { AckDemand } from './replicas/batch-acks.ts';
+import type { DetachedAcks } from './replicas/detached-acks.ts';
 import { RequestWindow } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
@@ -31,19 +34,23 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   readonly writer: ShoalWriter;
   private readonly dispatcher: Dispatcher;
   private readonly limits: Limits;
+  /** Null where the node is in no cluster. */
+  private readonly acks: DetachedAcks | null;
   private readonly decoder: ShoalDecoder;
   private readonly table: CommandTable;
   /** The words of a call. */
   private readonly command = new Command();
   /** A request inside of a forwarded one. */
   private readonly inner = new Operation();
+  private readonly demand = { replicaCount: 0, timeoutMs: 0 };
 
-  constructor(writer: ShoalWriter, dispatcher: Dispatcher, limits: Limits) {
+  constructor(writer: ShoalWriter, dispatcher: Dispatcher, { limits, node }: ExecutionContext) {
     super(dispatcher.store, () => new Operation());
     this.writer = writer;
     this.dispatcher = dispatcher;
     this.table = dispatcher.table;
     this.limits = limits;
+    this.acks = node.acks?.detached ?? null;
     this.decoder = new ShoalDecoder(limits);
   }
 
@@ -114,9 +121,24 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   }
 
   private executeFrame(session: Session, operation: Operation, fault: FrameFault | null): Executed {
-    if (fault === null && operation.has(Flag.ack)) this.writer.withReplicaCount();
-    if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session, operation);
-    return this.dispatcher.executeOperation(session, operation, fault, this.writer);
+    const { writer } = this;
+    const mark = writer.length;
+    const demand = fault === null ? this.demandOf(operation) : null;
+    if (demand !== null) writer.withReplicaCount();
+    const isCall = fault === null && operation.opcode === Opcode.call;
+    const executed = isCall
+      ? this.executeCall(session, operation)
+      : this.dispatcher.executeOperation(session, operation, fault, writer);
+    if (executed === Executed.done) this.acks?.keep(session, this.dispatcher.slots!, writer, mark, demand, 'status');
+    return executed;
+  }
+
+  /** What the request itself wants its reply to wait for, until the next call; or null. */
+  private demandOf(operation: Operation): AckDemand | null {
+    if (!operation.has(Flag.ack)) return null;
+    this.demand.replicaCount = operation.ackReplicaCount;
+    this.demand.timeoutMs = operation.ackWaitMs;
+    return this.demand;
   }
 
   /** Runs what another node passes on, in the database that it says, and never passes it on again. */
@@ -153,7 +175,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
       incoming.isRunning = false;
       session.database = database;
     }
-    const status = executed === Executed.done ? writer.bytes[mark + AT_STATUS] : Status.ok;
+    const status = executed === Executed.done && writer.length > mark ? writer.bytes[mark + AT_STATUS] : Status.ok;
     if (status === Status.moved || status === Status.tryAgain) incoming.noteRefusal(dispatcher.slots!.slot);
     return executed;
   }
@@ -183,8 +205,17 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     }
     const mark = writer.length;
     const executed = dispatcher.executeTransaction(session, queue, writer.beginCall(protocol));
-    if (executed === Executed.done) writer.endForward(mark);
-    else writer.abandonCall(mark);
+    return this.endForward(session, mark, executed);
+  }
+
+  private endForward(session: Session, mark: number, executed: Executed): Executed {
+    const { writer, acks, dispatcher } = this;
+    if (executed !== Executed.done) {
+      writer.abandonCall(mark);
+      return executed;
+    }
+    writer.endForward(mark);
+    acks?.keep(session, dispatcher.slots!, writer, mark, null, 'resp');
     return executed;
   }
 
@@ -200,9 +231,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     }
     const mark = writer.length;
     const executed = dispatcher.execute(session, this.table.find(command, 0), command, writer.beginCall(protocol));
-    if (executed === Executed.done) writer.endForward(mark);
-    else writer.abandonCall(mark);
-    return executed;
+    return this.endForward(session, mark, executed);
   }
 
   private executeCall(session: Session, operation: Operation): Executed {

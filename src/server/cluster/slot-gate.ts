@@ -35,6 +35,9 @@ const MANY_SLOTS = -2;
 /** `slotOf`: the command has no keys. */
 export const NO_SLOT = -1;
 
+/** In place of a slot: all that this node has. */
+export const EVERY_SLOT = -3;
+
 /** What a verdict is about. */
 export interface SlotFinding {
   /** Of the last verdict. */
@@ -45,6 +48,8 @@ export interface SlotFinding {
 
 export class SlotGate implements SlotFinding {
   slot: number = NO_SLOT;
+  /** What the last verdict was about concerns more slots than `slot`: those of all commands of a transaction, or all of the node. */
+  isSpread = false;
   refusal = '';
   /** Version of the slot table before the last verdict: as long as it is the same, so are all words. */
   judgedVersion = 0;
@@ -69,6 +74,11 @@ export class SlotGate implements SlotFinding {
     return this.slot === MANY_SLOTS;
   }
 
+  /** The one slot whose state the last command depends on, NO_SLOT where there is none, EVERY_SLOT where there may be several. */
+  get concerned(): number {
+    return this.isSpread ? EVERY_SLOT : this.slot;
+  }
+
   /** Version of the slot table now. */
   get version(): number {
     return this.cluster.slots.version;
@@ -78,6 +88,7 @@ export class SlotGate implements SlotFinding {
     this.judgedVersion = this.cluster.slots.version;
     const slot = this.slotOf(entry, command);
     this.slot = slot;
+    this.isSpread = false;
     if (slot === NO_SLOT) return this.judgeKeyless(entry);
     if (slot === MANY_SLOTS) {
       this.refusal = CROSS_SLOT;
@@ -89,6 +100,7 @@ export class SlotGate implements SlotFinding {
   /** A write without keys is one to all of them (FLUSHALL, FLUSHDB, SWAPDB): one in the last moment of a hand-over would not reach the target. */
   private judgeKeyless(entry: CommandEntry): SlotVerdict {
     const isWholeStore = (entry.traits & Trait.write) !== 0;
+    this.isSpread = isWholeStore;
     return isWholeStore && this.cluster.slots.pausedCount > 0 ? SlotVerdict.hold : SlotVerdict.serve;
   }
 
@@ -98,11 +110,15 @@ export class SlotGate implements SlotFinding {
     let slot: number = NO_SLOT;
     let isElsewhere = false;
     let isSpread = false;
+    let isWhole = false;
     for (let index = 0; index < queue.count; index += 1) {
       queue.load(index, this.queued);
       const verdict = this.judge(queue.entry(index), this.queued);
       if (verdict === SlotVerdict.hold || verdict === SlotVerdict.refuse) return verdict;
-      if (this.slot === NO_SLOT) continue;
+      if (this.slot === NO_SLOT) {
+        isWhole ||= this.isSpread;
+        continue;
+      }
       if (verdict === SlotVerdict.elsewhere) isElsewhere = true;
       if (slot !== NO_SLOT && slot !== this.slot) isSpread = true;
       slot = this.slot;
@@ -111,6 +127,7 @@ export class SlotGate implements SlotFinding {
       return SlotVerdict.refuse;
     }
     this.slot = slot;
+    this.isSpread = isSpread || isWhole;
     this.judgedVersion = version;
     return isElsewhere ? SlotVerdict.elsewhere : SlotVerdict.serve;
   }

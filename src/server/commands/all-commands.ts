@@ -17,6 +17,7 @@ import { SCAN_COMMANDS } from './scan.ts';
 import { SERVER_COMMANDS } from './server.ts';
 import { STRING_COMMANDS } from './strings.ts';
 import { TRANSACTION_COMMANDS } from './transactions.ts';
+import { WAIT_COMMANDS } from './wait.ts';
 
 export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
@@ -30,6 +31,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...CONNECTION_COMMANDS,
   ...CLIENT_COMMANDS,
   ...SERVER_COMMANDS,
+  ...WAIT_COMMANDS,
   ...PERSISTENCE_COMMANDS,
   ...CONFIG_COMMANDS,
   ...COMMAND_COMMANDS,

@@ -1,12 +1,9 @@
-/** The server as a whole: INFO, TIME, MONITOR, ROLE, and the short answers of what has nothing to tell: SLOWLOG, LATENCY, WAIT. */
+/** The server as a whole: INFO, TIME, MONITOR, ROLE, and the short answers of what has nothing to tell: SLOWLOG, LATENCY. */
 import type { Command } from '../../protocol/command.ts';
-import { isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
 import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { infoText } from '../info.ts';
-import { integerArgument } from './arguments.ts';
-import { ErrorText } from './error-text.ts';
 import { changesConnection, commandRow, containerRow, helpRow, shortRows } from './row.ts';
 
 function infoCommand(context: ExecutionContext, command: Command, reply: Reply): void {
@@ -33,15 +30,6 @@ function roleCommand(_context: ExecutionContext, _command: Command, reply: Reply
   reply.bulkText('master');
   reply.integer(0);
   reply.array(0);
-}
-
-/** There are no replicas, so none has acknowledged anything; nobody has to wait for that. */
-function waitCommand(_context: ExecutionContext, command: Command, reply: Reply): void {
-  const timeoutMs = integerArgument(command, 2);
-  if (isNotInteger(integerArgument(command, 1))) reply.error(ErrorText.notAnInteger);
-  else if (isNotInteger(timeoutMs)) reply.error('ERR timeout is not an integer or out of range');
-  else if (timeoutMs < 0) reply.error('ERR timeout is negative');
-  else reply.integer(0);
 }
 
 function emptyArrayCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
@@ -104,15 +92,6 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     '',
     'Tells that this node is a primary.',
     roleCommand,
-  ),
-  row(
-    'wait',
-    3,
-    ['noscript'],
-    '3.0.0',
-    'numreplicas timeout',
-    'Answers how many replicas have the writes so far: none, there are no replicas.',
-    waitCommand,
   ),
   containerRow({
     name: 'slowlog',

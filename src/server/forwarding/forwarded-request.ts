@@ -4,7 +4,7 @@ import type { LinkFault, LinkReply, LinkRequest } from '../../cluster/link-reque
 import { ForwardForm, ForwardFrame } from '../../protocol/shoal/forward.ts';
 import { Trait } from '../command-table.ts';
 import type { Session } from '../session.ts';
-import { KeptBytes } from './kept-bytes.ts';
+import { KeptBytes } from '../kept-bytes.ts';
 import type { CommandPart, JoinedReply } from './split-command.ts';
 
 /** Who is told how a request ended at a link. */

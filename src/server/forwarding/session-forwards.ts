@@ -72,9 +72,9 @@ export class SessionForwards {
     return this.count <= SESSION_FORWARDS_MAX >> 1 && (this.count === 0 || this.expectedBytes <= bytesMax >> 1);
   }
 
-  /** Whether what `entry` does must wait until all replies are there, and not only keep its place: it changes what the session is. */
+  /** Whether what `entry` does must wait until all replies are there, and not only keep its place: it changes what the session is, or asks about them. */
   mustAwait(entry: CommandEntry): boolean {
-    return this.count !== 0 && (entry.traits & Trait.changesConnection) !== 0;
+    return this.count !== 0 && (entry.traits & (Trait.changesConnection | Trait.mayBlock)) !== 0;
   }
 
   /** Whether the slot table has changed since the first of those that are under way was judged. */

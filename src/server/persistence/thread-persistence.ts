@@ -48,10 +48,11 @@ export class ThreadPersistence implements BatchRule {
     this.gate.set(NodeGateBit.diskFailing, refuses);
   }
 
-  judge(): ReplyWait | null {
+  judge(session: Session): ReplyWait | null {
     const { requestedEnd } = this.changes;
     if (requestedEnd === this.mark) return null;
     this.mark = requestedEnd;
+    session.changeMark = requestedEnd;
     if (this.answersLate) {
       // It is asleep where it has nothing to write.
       this.state.wake();

@@ -7,6 +7,7 @@
  *
  * All that is queued behind a wait waits with it, whatever it is, so the client's order is kept. Made with the first wait of a session.
  */
+import type { OutputBuffer } from '../output-buffer.ts';
 import { type ReplyWait, WaitState } from './reply-wait.ts';
 
 /** Waits of one session at one time; beyond it its requests wait. */
@@ -69,10 +70,10 @@ export class HeldReplies {
   }
 
   /**
-   * Lets go what waits no more, from the front. `over`: something may leave now; ask again then. `broken`: what the first part waits for will never
-   * come.
+   * Lets go what waits no more, from the front; it is the end of `output`. `over`: something may leave now; ask again then. `broken`: what the first part waits
+   * for will never come.
    */
-  open(monotonicMs: number): WaitState {
+  open(output: OutputBuffer, monotonicMs: number): WaitState {
     let opened: WaitState = WaitState.waiting;
     this.hasOpenedServed = false;
     while (this.count > 0) {
@@ -80,6 +81,9 @@ export class HeldReplies {
       const state = part.wait.look(part.mark, part.sinceMs, monotonicMs);
       if (state === WaitState.waiting) break;
       if (state === WaitState.broken) return opened === WaitState.over ? opened : state;
+      if (state === WaitState.late && part.length > 0) {
+        output.rewrite(output.length - this.length, part.length, (bytes) => part.wait.rewrite!(bytes));
+      }
       opened = WaitState.over;
       this.length -= part.length;
       this.hasOpenedServed ||= part.isServed;

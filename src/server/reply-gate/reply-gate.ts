@@ -17,7 +17,7 @@ import type { SlotGate } from '../cluster/slot-gate.ts';
 import type { Clock, Log, TimerHandle, Timers } from '../environment.ts';
 import type { Session } from '../session.ts';
 import { HeldReplies } from './held-replies.ts';
-import { type BatchRule, type BlockedCommand, type ReplyWait, WaitState } from './reply-wait.ts';
+import { type BatchRule, type BlockedCommand, type DetachedReplies, type ReplyWait, WaitState } from './reply-wait.ts';
 
 /** How late a deadline may be noticed. */
 const TICK_MS = 10;
@@ -34,6 +34,8 @@ export interface ProgressSource {
 export interface ReplyGateHost {
   /** Replies may leave now. `areServed`: a node in a cluster has served some of what they answer. */
   repliesOpened(session: Session, areServed: boolean): void;
+  /** Less of the session waits than before, outside of its output. */
+  fewerWait(session: Session): void;
   /** The command that the session waited in is to be answered. */
   unblock(session: Session, blocked: BlockedCommand, state: WaitState): void;
 }
@@ -43,12 +45,15 @@ export interface ReplyGateParts {
   readonly timers: Timers;
   readonly log: Log;
   readonly progress: ProgressSource;
-  /** Null where no batch ever waits. */
-  readonly rule: BatchRule | null;
+  /** What batches wait for, each behind those before it. */
+  readonly rules: readonly BatchRule[];
+  /** Of a node in a cluster. */
+  readonly detached: DetachedReplies | null;
 }
 
 export class ReplyGate {
-  readonly rule: BatchRule | null;
+  private readonly rules: readonly BatchRule[];
+  private readonly detached: DetachedReplies | null;
   private readonly clock: Clock;
   private readonly timers: Timers;
   private readonly log: Log;
@@ -60,14 +65,17 @@ export class ReplyGate {
   private isLooking = false;
   /** Connections that were closed since somebody was told. */
   private lostCount = 0;
+  /** Nobody waits, so progress wakes nobody. */
+  private isIdle = true;
   private timer: TimerHandle | null = null;
 
-  constructor({ clock, timers, log, progress, rule }: ReplyGateParts) {
+  constructor({ clock, timers, log, progress, rules, detached }: ReplyGateParts) {
     this.clock = clock;
     this.timers = timers;
     this.log = log;
     this.progress = progress;
-    this.rule = rule;
+    this.rules = rules;
+    this.detached = detached;
   }
 
   /** To be called once, before the first request. */
@@ -77,7 +85,16 @@ export class ReplyGate {
 
   /** Whether something has moved since those who wait were looked at. */
   get isDue(): boolean {
-    return this.waiting.length > 0 && this.progress.stamp !== this.seenStamp;
+    return this.hasWaiting && this.progress.stamp !== this.seenStamp;
+  }
+
+  /** A batch begins. */
+  begin(): void {
+    for (const rule of this.rules) rule.begin();
+  }
+
+  private get hasWaiting(): boolean {
+    return this.waiting.length > 0 || this.detached?.isEmpty === false;
   }
 
   /**
@@ -85,12 +102,10 @@ export class ReplyGate {
    * requests are to wait too. `slots`: of a node in a cluster.
    */
   keep(session: Session, slots: SlotGate | null): boolean {
-    const { rule } = this;
-    if (rule === null) return false;
-    const { mark } = rule;
-    const wait = rule.judge();
-    if (rule.mark !== mark) session.changeMark = rule.mark;
-    if (wait !== null) this.hold(session, wait, rule.mark);
+    for (const rule of this.rules) {
+      const wait = rule.judge(session);
+      if (wait !== null) this.hold(session, wait, rule.mark);
+    }
     if (!session.holdsReplies) return false;
     if (slots !== null && slots.hasServed) session.held!.noteServed();
     return session.held!.holdsRequests;
@@ -108,10 +123,22 @@ export class ReplyGate {
     this.seenStamp = NO_STAMP;
   }
 
+  /** Replies of `session` were detached in this batch. Whether its requests are to wait. */
+  noteDetached(session: Session): boolean {
+    this.awaken();
+    return this.holdsRequests(session);
+  }
+
+  /** Whether so much of the session waits that it reads no further requests. */
+  holdsRequests(session: Session): boolean {
+    return (session.held !== null && session.held.holdsRequests) || this.detached?.isFull(session) === true;
+  }
+
   /** Looks at all that wait. No batch runs. */
-  look(): void {
-    if (this.isLooking || this.waiting.length === 0) return;
+  look(isTick = false): void {
+    if (this.isLooking || !this.hasWaiting) return;
     this.isLooking = true;
+    let looksAtAll = isTick;
     try {
       do {
         // In this order: a step after this is a new one, or wakes the thread.
@@ -120,21 +147,26 @@ export class ReplyGate {
         const sessions = this.waiting;
         this.waiting = [];
         for (const session of sessions) this.lookAt(session);
+        const sentTo = this.detached?.look(this.clock.monotonicMs(), looksAtAll) ?? NOBODY;
+        for (const session of sentTo) this.host!.fewerWait(session);
+        looksAtAll = false;
       } while (this.isDue);
     } finally {
       this.isLooking = false;
     }
+    this.isIdle = !this.hasWaiting;
     if (this.lostCount === 0) return;
     // All that a disk's failure closes, in one line.
     this.log('warn', `${this.lostCount} connections are closed, whose writes may be lost and are not confirmed`);
     this.lostCount = 0;
   }
 
-  /** Lets go of everything: the node stops. */
+  /** Lets go of everything that waits. */
   close(): void {
     this.timer?.stop();
     this.timer = null;
     this.waiting = [];
+    this.detached?.close();
   }
 
   private hold(session: Session, wait: ReplyWait, mark: number): void {
@@ -147,18 +179,23 @@ export class ReplyGate {
     const held = session.held!;
     if (held.isListed) return;
     held.isListed = true;
-    if (this.waiting.length === 0 && !this.isLooking) {
+    this.waiting.push(session);
+    this.awaken();
+  }
+
+  private awaken(): void {
+    if (this.isIdle) {
+      this.isIdle = false;
       this.progress.arm();
       // What moved before this is seen at the end of the batch.
       this.seenStamp = NO_STAMP;
     }
-    this.waiting.push(session);
     this.timer ??= this.timers.every(TICK_MS, () => this.tick());
   }
 
   /** A timer is not made and stopped for each batch: it runs on until a tick finds nobody. */
   private tick(): void {
-    if (this.waiting.length > 0) this.look();
+    if (this.hasWaiting) this.look(true);
     else this.close();
   }
 
@@ -168,9 +205,9 @@ export class ReplyGate {
     if (session.closed) return;
     const host = this.host!;
     const monotonicMs = this.clock.monotonicMs();
-    let state = held.open(monotonicMs);
+    let state = held.open(session.output, monotonicMs);
     // What is behind may be lost all the same.
-    for (; state === WaitState.over; state = held.open(monotonicMs)) {
+    for (; state === WaitState.over; state = held.open(session.output, monotonicMs)) {
       host.repliesOpened(session, held.hasOpenedServed);
       if (session.closed) return;
     }
@@ -193,5 +230,6 @@ export class ReplyGate {
   }
 }
 
+const NOBODY: readonly Session[] = [];
 /** No source's stamp is this one. */
 const NO_STAMP = Number.NaN;

@@ -1,5 +1,5 @@
-/** Bytes that wait behind a forwarded request: a buffer that grows, and is used again where it stayed small. */
-import { copyBytes } from '../../protocol/output-bytes.ts';
+/** Bytes that wait for something: a buffer that grows, and is used again where it stayed small. */
+import { copyBytes } from '../protocol/output-bytes.ts';
 
 const INITIAL_BYTES = 256;
 const KEPT_BYTES_MAX = 4096;
