@@ -113,9 +113,13 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   store.visibleSlots = cluster;
   const context = new MutableContext(store, limits, services, environment.random01);
   const { clock, timers, random01, log } = environment;
+  const { ackReplicas } = options.cluster;
+  const ackTimeoutMs = ackReplicas === 0 ? 0 : options.cluster.ackTimeoutMs;
   const password = (): string => settings.password;
   const forwarder =
-    cluster === null ? null : new Forwarder({ transport, cluster, clock, timers, random01, output, limits, password });
+    cluster === null
+      ? null
+      : new Forwarder({ transport, cluster, clock, timers, random01, output, limits, password, ackTimeoutMs });
   const progress = new ThreadProgress(shared, threads.own);
   const rules = [persistence, acks?.batch ?? null].filter((rule) => rule !== null);
   const replies = new ReplyGate({ clock, timers, log, progress, rules, detached: acks?.detached ?? null });

@@ -23,6 +23,8 @@ export interface Codec {
   execute(session: Session): Executed;
   /** Puts the request that was read last into `request`, as it goes to the node that has its keys in the cluster `clusterTag`. */
   forward(session: Session, request: ForwardedRequest, clusterTag: number): void;
+  /** How long the request that was read last wants replicas to be waited for; 0: it does not. */
+  readonly ackWaitMs: number;
   /** The words of the request that was read last; null where the protocol has none. */
   readonly words: Command | null;
   /** Writes the reply to the request that blocked. */

@@ -9,6 +9,7 @@ import type { KeyBatch } from '../store/key-batch.ts';
 import type { ItemInfo, ItemSnapshot, Key, WriteOptions } from '../store/types.ts';
 import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { CommandEntry } from './command-table.ts';
+import type { OwnerAnswers } from './forwarding/owner-answers.ts';
 import type { NodeServices } from './node-services.ts';
 import type { BlockedCommand } from './reply-gate/reply-wait.ts';
 import type { Session } from './session.ts';
@@ -50,6 +51,8 @@ export interface ConnectionControl {
   block(session: Session, blocked: BlockedCommand): boolean;
   /** Ends a wait in a command early, after this batch. False where the session does not wait, or not in a command that ends early. */
   unblock(session: Session, reason: UnblockReason): boolean;
+  /** See `Forwarder.askOwners`. */
+  askOwners(session: Session, replicaCount: number, waitMs: number): OwnerAnswers | null;
   /** Ends the session once its replies are sent; its further requests are not read. */
   closeAfterReply(session: Session): void;
   /** Closes another session at once. */

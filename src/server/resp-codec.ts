@@ -64,6 +64,10 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
     finishReply(session, NO_TRAITS, this.writer, mark);
   }
 
+  get ackWaitMs(): number {
+    return 0;
+  }
+
   get words(): Command {
     return this.current;
   }

@@ -30,6 +30,7 @@ async function openOutput(outputBufferBytesMax: number) {
     refuseProtocol: ignore,
     forward: ignore,
     words: null,
+    ackWaitMs: 0,
     refuseConnection: ignore,
   };
   const output = new SessionOutput(writer, limits, new Traffic(), clock, log);

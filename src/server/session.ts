@@ -217,6 +217,8 @@ export class Session {
     this.noEvict = false;
     this.noTouch = false;
     this.knowsCluster = false;
+    this.writtenSlots = null;
+    this.forwards?.written.clear();
   }
 
   /** Ends MULTI, however: the queue and the watches are gone. */

@@ -8,9 +8,17 @@ import { ShoalError } from '../base/errors.ts';
 import { Command } from '../protocol/command.ts';
 import { readCallWords, readWords } from '../protocol/shoal/call.ts';
 import { ShoalDecoder } from '../protocol/shoal/decoder.ts';
-import { readU32 } from '../protocol/shoal/bytes.ts';
+import { readU16, readU32 } from '../protocol/shoal/bytes.ts';
 import { FORWARD_COUNT_BYTES, FORWARD_HEAD_BYTES, ForwardForm, readForwardHead } from '../protocol/shoal/forward.ts';
-import { AT_STATUS, Flag, HEADER_BYTES, Opcode, Status, VERSION_MIN } from '../protocol/shoal/frame.ts';
+import {
+  AT_STATUS,
+  AWAIT_EVERY_SLOT,
+  Flag,
+  HEADER_BYTES,
+  Opcode,
+  Status,
+  VERSION_MIN,
+} from '../protocol/shoal/frame.ts';
 import { KEY_ARGUMENT, Operation, VALUE_ARGUMENT } from '../protocol/shoal/operation.ts';
 import { type FrameFault, frameFault } from '../protocol/shoal/validation.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
@@ -27,6 +35,8 @@ import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import type { AckDemand } from './replicas/batch-acks.ts';
 import type { DetachedAcks } from './replicas/detached-acks.ts';
 import { RequestWindow } from './request-window.ts';
+import { EVERY_SLOT } from './cluster/slot-gate.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
 
@@ -93,6 +103,10 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     writer.endCall(mark);
   }
 
+  get ackWaitMs(): number {
+    return this.current.ackWaitMs;
+  }
+
   get words(): null {
     return null;
   }
@@ -125,12 +139,26 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     const mark = writer.length;
     const demand = fault === null ? this.demandOf(operation) : null;
     if (demand !== null) writer.withReplicaCount();
-    const isCall = fault === null && operation.opcode === Opcode.call;
-    const executed = isCall
-      ? this.executeCall(session, operation)
-      : this.dispatcher.executeOperation(session, operation, fault, writer);
+    const executed = this.executeOpcode(session, operation, fault);
     if (executed === Executed.done) this.acks?.keep(session, this.dispatcher.slots!, writer, mark, demand, 'status');
     return executed;
+  }
+
+  private executeOpcode(session: Session, operation: Operation, fault: FrameFault | null): Executed {
+    if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session, operation);
+    if (fault === null && operation.opcode === Opcode.awaitReplicas) return this.executeAwait(operation);
+    return this.dispatcher.executeOperation(session, operation, fault, this.writer);
+  }
+
+  /** Answers nothing but how many replicas have what was done in a slot. */
+  private executeAwait(operation: Operation): Executed {
+    const { writer, dispatcher } = this;
+    const number = readU16(operation.bytes, operation.start(VALUE_ARGUMENT));
+    const slot = number === AWAIT_EVERY_SLOT ? EVERY_SLOT : number;
+    if (!operation.has(Flag.ack) || slot >= SLOT_COUNT) writer.fail(Status.badRequest, 'a slot, or all, and ack');
+    else if (dispatcher.slots?.concern(slot) !== true) writer.error('ERR The slot is not served here');
+    else writer.ok();
+    return Executed.done;
   }
 
   /** What the request itself wants its reply to wait for, until the next call; or null. */

@@ -6,6 +6,7 @@ import type { ClusterNews } from './cluster/thread-cluster.ts';
 import type { CommandEntry } from './command-table.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { ConnectionControl } from './execution-context.ts';
+import type { OwnerAnswers } from './forwarding/owner-answers.ts';
 import type { Forwarder } from './forwarding/forwarder.ts';
 import type { MutableContext } from './mutable-context.ts';
 import { type NodeGate, NodeGateBit } from './node-gate.ts';
@@ -52,6 +53,10 @@ export class ThreadControl implements ConnectionControl {
     if (this.runsTransaction || session.incoming?.isRunning === true) return false;
     this.parts.replies.block(session, blocked);
     return true;
+  }
+
+  askOwners(session: Session, replicaCount: number, waitMs: number): OwnerAnswers | null {
+    return this.parts.forwarder?.askOwners(session, replicaCount, waitMs) ?? null;
   }
 
   unblock(session: Session, reason: UnblockReason): boolean {

@@ -6,6 +6,7 @@ import type { Transport } from '../../src/io/transport.ts';
 import { ForwardingNodes, type ForwardingOptions } from '../support/forwarding-nodes.ts';
 import { faultCases } from './forwarding-contract-faults.ts';
 import { orderCases } from './forwarding-contract-order.ts';
+import { replicaCases } from './forwarding-contract-replicas.ts';
 import { shoalCases } from './forwarding-contract-shoal.ts';
 
 export interface ForwardingFixture {
@@ -20,7 +21,7 @@ export interface ForwardingCase {
 export type TestApi = (name: string, body: () => Promise<void>) => void;
 
 export function defineForwardingContract(makeTransport: () => Transport, test: TestApi): void {
-  for (const contractCase of [...orderCases, ...shoalCases, ...faultCases]) {
+  for (const contractCase of [...orderCases, ...shoalCases, ...replicaCases, ...faultCases]) {
     test(contractCase.name, async () => {
       const started: ForwardingNodes[] = [];
       const fixture: ForwardingFixture = {

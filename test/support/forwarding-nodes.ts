@@ -18,6 +18,7 @@ import { CHANGE_LOG_BYTES } from '../../src/store/memory.ts';
 import { Store } from '../../src/store/store.ts';
 import { createStoreMemory } from '../../src/store/store-parts.ts';
 import { ManualDisk } from './manual-disk.ts';
+import { ManualReplicas } from './manual-replicas.ts';
 
 const MEMORY_BYTES = 64 * 1024 * 1024;
 
@@ -29,6 +30,8 @@ export interface ForwardingOptions {
   readonly limits?: Partial<NodeOptions['limits']>;
   /** Writes are answered once `ForwardingNode.disk` has them. */
   readonly keepsData?: boolean;
+  /** How many replicas a node waits for by itself, and for how long. */
+  readonly ack?: { readonly replicas: number; readonly timeoutMs: number };
 }
 
 /** Real time that a test can push forward, for limits of seconds. */
@@ -49,6 +52,8 @@ export class ForwardingNode {
   /** What the node logged as warning or error. */
   readonly complaints: string[] = [];
   readonly clock = new PushedClock();
+  /** Those of its slots: none, until a test adds some. */
+  readonly replicas: ManualReplicas;
   /** Of nodes that keep their data. */
   readonly disk: ManualDisk | null;
   private listener: Listener | null = null;
@@ -71,15 +76,22 @@ export class ForwardingNode {
       adviseHugePages,
     );
     const shared = SharedState.create(1);
-    this.disk =
-      options.keepsData === true ? new ManualDisk(handle, shared, () => this.assembly.thread.mailArrived()) : null;
+    const wake = (): void => this.assembly.thread.mailArrived();
+    this.replicas = new ManualReplicas(handle, shared, wake);
+    this.disk = options.keepsData === true ? new ManualDisk(handle, shared, wake) : null;
     this.assembly = assembleDataThread({
       options: {
         ...defaults,
         memoryBytes,
         password: options.password ?? '',
         persistence: { ...defaults.persistence, mode: 'log', fsync: 'always' },
-        cluster: { ...defaults.cluster, name: 'test', redirect: options.redirect ?? 'forward' },
+        cluster: {
+          ...defaults.cluster,
+          name: 'test',
+          redirect: options.redirect ?? 'forward',
+          ackReplicas: options.ack?.replicas ?? 0,
+          ackTimeoutMs: options.ack?.timeoutMs ?? defaults.cluster.ackTimeoutMs,
+        },
         limits: { ...defaults.limits, ...options.limits },
       },
       environment: {
@@ -104,6 +116,7 @@ export class ForwardingNode {
       mail: null,
       transport,
       slots: this.slots,
+      replicas: { positions: this.replicas, ask: () => this.replicas.noteAsked() },
       itemVersionSeed: [3, 4],
       persistence: this.disk?.state ?? null,
     });

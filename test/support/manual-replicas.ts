@@ -21,6 +21,7 @@ export class ManualReplicas implements ReplicaPositions {
   readonly all: ManualReplica[] = [];
   /** How often the thread asked for progress, and was woken. */
   askCount = 0;
+  private asked: (() => void) | null = null;
   wakeCount = 0;
   private readonly log: ChangeLog;
   private readonly shared: SharedState;
@@ -37,6 +38,20 @@ export class ManualReplicas implements ReplicaPositions {
   /** A mark behind all changes so far. */
   get end(): number {
     return this.log.sequence;
+  }
+
+  noteAsked(): void {
+    this.askCount += 1;
+    this.asked?.();
+    this.asked = null;
+  }
+
+  /** Resolves when somebody waits for replicas, or did since the test began. */
+  whenAsked(): Promise<void> {
+    if (this.askCount > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.asked = resolve;
+    });
   }
 
   add(copies: (slot: number) => boolean = () => true): ManualReplica {

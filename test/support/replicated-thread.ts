@@ -78,9 +78,7 @@ export class ReplicatedThread {
       slots: this.slots,
       replicas: {
         positions: this.replicas,
-        ask: () => {
-          this.replicas.askCount += 1;
-        },
+        ask: () => this.replicas.noteAsked(),
       },
       itemVersionSeed: [3, 4],
       persistence: this.disk?.state ?? null,

@@ -51,6 +51,7 @@ function optionsOf(random: Random, opcode: OpcodeName): Omit<RequestFields, 'opc
       return {};
     case 'ping':
     case 'forward':
+    case 'awaitReplicas':
     case 'moveItems':
     case 'replicate':
     case 'control':

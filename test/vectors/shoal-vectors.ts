@@ -48,6 +48,6 @@ export interface VectorConversation {
 
 export const SHOAL_CONVERSATIONS = json.conversations as readonly VectorConversation[];
 /** What clients may send; the others are between nodes. */
-const BETWEEN_NODES: ReadonlySet<string> = new Set(['forward', 'moveItems', 'replicate', 'control']);
+const BETWEEN_NODES: ReadonlySet<string> = new Set(['forward', 'moveItems', 'replicate', 'awaitReplicas', 'control']);
 export const CLIENT_OPCODES = (Object.keys(Opcode) as OpcodeName[]).filter((name) => !BETWEEN_NODES.has(name));
 export const SHOAL_STEPS: readonly VectorStep[] = SHOAL_CONVERSATIONS.flatMap(({ steps }) => steps);

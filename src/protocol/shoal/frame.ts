@@ -55,6 +55,8 @@ export const Opcode = {
   moveItems: 0x11,
   /** Between nodes: changes, from a primary to a replica. */
   replicate: 0x12,
+  /** Between nodes: how many replicas have what was done in a slot. */
+  awaitReplicas: 0x13,
   /** To a coordinator, and between nodes: a message in JSON. */
   control: 0x20,
 } as const;
@@ -97,6 +99,7 @@ export const FLAGS_ALLOWED: Readonly<Record<Opcode, number>> = {
   [Opcode.forward]: 0,
   [Opcode.moveItems]: 0,
   [Opcode.replicate]: 0,
+  [Opcode.awaitReplicas]: Flag.ack,
   [Opcode.control]: 0,
 };
 
@@ -164,6 +167,10 @@ export const Feature = {
 
 /** `topology`, the request's value: the epoch that is known u32, how long to wait for a newer one u32, ms. */
 export const TOPOLOGY_REQUEST_BYTES = 8;
+
+/** `awaitReplicas`, the request's value: a slot u16, or all of the node. */
+export const AWAIT_SLOT_BYTES = 2;
+export const AWAIT_EVERY_SLOT = 0xffff;
 
 /** `call`, the request's value: a count u16, then each word after its length u32. */
 export const CALL_COUNT_BYTES = 2;

@@ -6,6 +6,7 @@
 import {
   ACK_REPLICA_COUNT_MAX,
   ACK_WAIT_MS_MAX,
+  AWAIT_SLOT_BYTES,
   FIELD_BYTES,
   Flag,
   FLAGS_ALLOWED,
@@ -80,6 +81,7 @@ const SHAPES: readonly (Shape | undefined)[] = shapes([
   [Opcode.forward, false, 1, Number.POSITIVE_INFINITY],
   [Opcode.moveItems, false, 1, Number.POSITIVE_INFINITY],
   [Opcode.replicate, false, 1, Number.POSITIVE_INFINITY],
+  [Opcode.awaitReplicas, false, AWAIT_SLOT_BYTES, AWAIT_SLOT_BYTES],
   [Opcode.control, false, 1, Number.POSITIVE_INFINITY],
 ]);
 

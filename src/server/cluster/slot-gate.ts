@@ -97,6 +97,17 @@ export class SlotGate implements SlotFinding {
     return this.judgeSlot(slot, (entry.traits & Trait.write) !== 0);
   }
 
+  /** Makes `slot`, or EVERY_SLOT, what the last verdict is about. Whether this node serves it. */
+  concern(slot: number): boolean {
+    this.isSpread = slot === EVERY_SLOT;
+    this.slot = this.isSpread ? NO_SLOT : slot;
+    const isServed = this.isSpread ? this.cluster.slots.ownedCount > 0 : this.cluster.has(slot);
+    const { slots } = this.cluster;
+    const mayAnswer = isServed && slots.mayAnswer(this.clock.monotonicMs());
+    this.hasServed ||= mayAnswer;
+    return mayAnswer;
+  }
+
   /** A write without keys is one to all of them (FLUSHALL, FLUSHDB, SWAPDB): one in the last moment of a hand-over would not reach the target. */
   private judgeKeyless(entry: CommandEntry): SlotVerdict {
     const isWholeStore = (entry.traits & Trait.write) !== 0;

@@ -2,11 +2,14 @@
 import type { Command } from '../../protocol/command.ts';
 import { isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
+import { ACK_REPLICA_COUNT_MAX, ACK_WAIT_MS_MAX } from '../../protocol/shoal/frame.ts';
 import { EVERY_SLOT } from '../cluster/slot-gate.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
+import type { OwnerAnswers } from '../forwarding/owner-answers.ts';
 import type { ThreadReplicas } from '../replicas/thread-replicas.ts';
 import { type ReplyWait, WaitState } from '../reply-gate/reply-wait.ts';
+import type { Session } from '../session.ts';
 import { integerArgument } from './arguments.ts';
 import { ErrorText } from './error-text.ts';
 import { commandRow } from './row.ts';
@@ -34,53 +37,88 @@ function waitForReplicas(
   { replicaCount, timeoutMs }: WaitDemand,
   reply: Reply,
 ): void {
+  const nowMs = node.clock.monotonicMs();
   const written = session.writtenSlots;
-  const wait = new WrittenWait(replicas, written === null ? WHOLE_NODE : written.list, replicaCount);
+  const ownersWaitMs = Math.min(timeoutMs === 0 ? ACK_WAIT_MS_MAX : timeoutMs, ACK_WAIT_MS_MAX);
+  const askOwners = (): OwnerAnswers | null =>
+    control.askOwners(session, Math.min(Math.max(replicaCount, 1), ACK_REPLICA_COUNT_MAX), ownersWaitMs);
+  const owners = replicaCount > 0 && !control.runsTransaction ? askOwners() : null;
+  const slots = written?.list ?? (owners === null ? WHOLE_NODE : []);
+  const wait = new WrittenWait({ replicas, slots, replicaCount, owners, askAgain: timeoutMs === 0 ? askOwners : null });
   // What others wrote meanwhile is behind what this session did, or costs no more than it.
   const mark = replicas.position;
   const answer = (to: Reply, state: WaitState): void => {
     if (state === WaitState.broken) {
-      to.error(SLOT_IS_GONE);
+      to.error(NOBODY_KNOWS);
       return;
     }
-    if (state === WaitState.over) written?.settle();
+    if (state === WaitState.over) settle(session);
     to.integer(wait.countOf(mark));
   };
   const state = wait.look(mark);
-  const deadlineMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : node.clock.monotonicMs() + timeoutMs;
+  const ownersMs = owners === null ? 0 : OWNERS_ANSWER_MS_MAX;
+  const deadlineMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + timeoutMs + ownersMs;
   if (state !== WaitState.waiting || !control.block(session, { wait, mark, deadlineMs, endsEarly: true, answer })) {
     answer(reply, state);
   } else replicas.ask();
 }
 
-/** Until so many replicas have all that was done in some slots, for as long as this node serves these. */
+/** The next write begins a new list. */
+function settle({ writtenSlots, forwards }: Session): void {
+  writtenSlots?.settle();
+  if (forwards !== null) for (const slots of forwards.written.values()) slots.settle();
+}
+
+interface WrittenParts {
+  readonly replicas: ThreadReplicas;
+  /** Of this node. */
+  readonly slots: readonly number[];
+  readonly replicaCount: number;
+  /** What the nodes say that did what was passed on; null: nothing was. */
+  readonly owners: OwnerAnswers | null;
+  /** Where the wait is longer than they may be asked to wait; null: it is not. */
+  readonly askAgain: (() => OwnerAnswers | null) | null;
+}
+
+/** Until so many replicas have all that was written, for as long as the nodes that did it can tell. */
 class WrittenWait implements ReplyWait {
   readonly holdsRequests = false;
-  private readonly replicas: ThreadReplicas;
-  private readonly slots: readonly number[];
-  private readonly replicaCount: number;
+  private readonly parts: WrittenParts;
+  private owners: OwnerAnswers | null;
 
-  constructor(replicas: ThreadReplicas, slots: readonly number[], replicaCount: number) {
-    this.replicas = replicas;
-    this.slots = slots;
-    this.replicaCount = replicaCount;
+  constructor(parts: WrittenParts) {
+    this.parts = parts;
+    this.owners = parts.owners;
   }
 
   look(mark: number): WaitState {
-    const { replicas, slots, replicaCount } = this;
-    if (slots.some((slot) => !replicas.isServed(slot))) return WaitState.broken;
-    return slots.every((slot) => replicas.areAt(slot, mark, replicaCount)) ? WaitState.over : WaitState.waiting;
+    const { replicas, slots, replicaCount, askAgain } = this.parts;
+    const { owners } = this;
+    if (owners?.isLost === true || slots.some((slot) => !replicas.isServed(slot))) return WaitState.broken;
+    if (!slots.every((slot) => replicas.areAt(slot, mark, replicaCount))) return WaitState.waiting;
+    if (owners === null) return WaitState.over;
+    if (owners.pendingCount > 0) return WaitState.waiting;
+    // They were told how long to wait.
+    if (owners.fewest >= replicaCount || askAgain === null) return WaitState.over;
+    this.owners = askAgain();
+    return WaitState.waiting;
   }
 
-  /** How many replicas have all of it. */
+  /** How many replicas have all of it, as far as is known. */
   countOf(mark: number): number {
-    return Math.min(...this.slots.map((slot) => this.replicas.countOf(slot, mark)));
+    const { slots, replicas } = this.parts;
+    const { owners } = this;
+    const here = Math.min(...slots.map((slot) => replicas.countOf(slot, mark)));
+    const elsewhere = owners === null ? Number.POSITIVE_INFINITY : owners.pendingCount > 0 ? 0 : owners.fewest;
+    return Math.min(here, elsewhere);
   }
 }
 
+/** How long, beyond what they may wait, the nodes that did what was passed on have for their answer. */
+const OWNERS_ANSWER_MS_MAX = 500;
 const WHOLE_NODE: readonly number[] = [EVERY_SLOT];
-const SLOT_IS_GONE =
-  'UNBLOCKED a slot that was written to is no longer served here, so nobody can say how many replicas have it';
+const NOBODY_KNOWS =
+  'UNBLOCKED a slot that was written to is no longer served by the node that did it, so nobody can say how many replicas have it';
 
 export const WAIT_COMMANDS: readonly CommandSpec[] = [
   commandRow({

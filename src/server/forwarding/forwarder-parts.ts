@@ -23,4 +23,6 @@ export interface ForwarderParts {
   readonly output: SessionOutput;
   readonly limits: Limits;
   readonly password: () => string;
+  /** How long the nodes of this cluster wait for replicas by themselves; 0: they do not. */
+  readonly ackTimeoutMs: number;
 }

@@ -37,11 +37,12 @@ import {
 import { ForwardRetries } from './forward-retries.ts';
 import { LinkPool } from './link-pool.ts';
 import { ReplyOrder } from './reply-order.ts';
+import { askOwners, type OwnerAnswers } from './owner-answers.ts';
 import { RequestShelf } from './request-shelf.ts';
 import { SessionForwards } from './session-forwards.ts';
 import { JoinedReply, splitCommand } from './split-command.ts';
 
-/** How long a request may take, all attempts together; as long as one that waits here for its slot. */
+/** How long a request may take, all attempts together, beside what its owner waits for replicas; as long as one that waits here for its slot. */
 export const FORWARD_MS_MAX = 5000;
 /** Between a refusal that will pass and the next attempt: doubled from one to the next. */
 const RETRY_MS_MIN = 1;
@@ -114,7 +115,7 @@ export class Forwarder implements ForwardedOutcome {
       this.passParts(session, codec.words!, isMuted);
       return;
     }
-    const request = this.newRequest(session, gate.slot, isMuted);
+    const request = this.newRequest(session, gate.slot, isMuted, codec.ackWaitMs);
     codec.forward(session, request, this.clusterTag);
     this.begin(request, this.links.to(gate.owner!));
   }
@@ -125,7 +126,7 @@ export class Forwarder implements ForwardedOutcome {
     const parts = splitCommand(entry, command);
     const joined = new JoinedReply(entry, parts);
     const requests = parts.map((part) => {
-      const request = this.newRequest(session, part.slot, isMuted);
+      const request = this.newRequest(session, part.slot, isMuted, 0);
       request.form = session.protocol === 3 ? ForwardForm.resp3 : ForwardForm.resp2;
       request.frame.putCommand(part.command, request.form, session.database, this.clusterTag);
       request.share = { part, joined, last: request };
@@ -141,9 +142,12 @@ export class Forwarder implements ForwardedOutcome {
     session.forwards!.slotTableVersion = NO_VERSION;
   }
 
-  private newRequest(session: Session, slot: number, isMuted: boolean): ForwardedRequest {
+  /** `ackWaitMs`: how long the request itself has its owner wait for replicas. */
+  private newRequest(session: Session, slot: number, isMuted: boolean, ackWaitMs: number): ForwardedRequest {
+    const { clock, ackTimeoutMs } = this.parts;
     const request = this.shelf.take();
-    request.begin(session, slot, isMuted, this.parts.clock.monotonicMs() + FORWARD_MS_MAX);
+    const timeoutMs = FORWARD_MS_MAX + Math.max(ackWaitMs, ackTimeoutMs);
+    request.begin(session, slot, isMuted, clock.monotonicMs() + timeoutMs);
     return request;
   }
 
@@ -151,12 +155,23 @@ export class Forwarder implements ForwardedOutcome {
   private begin(request: ForwardedRequest, link: PeerLink | null): void {
     const { length } = request.frame;
     this.replies.await(request);
-    this.timer ??= this.parts.timers.every(LINK_TICK_MS, () => this.tick());
+    this.keepTicking();
     if (length > this.parts.limits.inputBufferBytesMax - FRAME_MARGIN_BYTES) {
       this.fail(request, `ERR A request of ${length} bytes is too long to be passed on to the node that has its keys`);
     } else if (link === null || !this.trySend(request, link)) {
       this.retryLater(request);
     }
+  }
+
+  /** See `askOwners`. */
+  askOwners(session: Session, replicaCount: number, waitMs: number): OwnerAnswers | null {
+    this.keepTicking();
+    const deadlineMs = this.parts.clock.monotonicMs() + waitMs + FORWARD_MS_MAX;
+    return askOwners(this.links, session, replicaCount, waitMs, deadlineMs);
+  }
+
+  private keepTicking(): void {
+    this.timer ??= this.parts.timers.every(LINK_TICK_MS, () => this.tick());
   }
 
   /** The batch is over: what it sent goes out. */
@@ -190,15 +205,23 @@ export class Forwarder implements ForwardedOutcome {
 
   replied(request: ForwardedRequest, reply: LinkReply): void {
     const { status, bytes, valueStart, end } = reply;
-    if (request.session === null) {
+    const { session, link } = request;
+    if (session === null) {
       this.shelf.putBack(request);
     } else if (status === Status.moved) {
       this.moved(request, bytes.toString('utf8', valueStart, end));
     } else if (status === Status.tryAgain) {
       this.retryLater(request);
-    } else if (request.form === ForwardForm.frame) {
-      writeU32(bytes, reply.frameStart + AT_REQUEST_ID, request.requestId);
-      this.replies.give(request, bytes, reply.frameStart, end);
+    } else {
+      if (!request.isReadonly && link !== null) session.forwards!.noteWritten(link, request.slot);
+      this.give(request, reply);
+    }
+  }
+
+  private give(request: ForwardedRequest, { status, bytes, frameStart, valueStart, end }: LinkReply): void {
+    if (request.form === ForwardForm.frame) {
+      writeU32(bytes, frameStart + AT_REQUEST_ID, request.requestId);
+      this.replies.give(request, bytes, frameStart, end);
     } else if (status === Status.ok) {
       this.replies.give(request, bytes, valueStart, end);
     } else {

@@ -8,6 +8,7 @@
  */
 import type { PeerLink } from '../../cluster/peer-link.ts';
 import { type CommandEntry, Trait } from '../command-table.ts';
+import { WrittenSlots } from '../replicas/written-slots.ts';
 import type { ForwardedRequest } from './forwarded-request.ts';
 
 /** Requests of one session that may be under way at once. */
@@ -31,6 +32,8 @@ export class SessionForwards {
   isHeld = false;
   needsAll = false;
   link: PeerLink | null = null;
+  /** Where the session has written, by the links to the nodes that did it. */
+  readonly written = new Map<PeerLink, WrittenSlots>();
   /** It is in the list of sessions to which replies went. */
   isTouched = false;
   private averageReplyBytes = FIRST_REPLY_BYTES;
@@ -55,6 +58,13 @@ export class SessionForwards {
   append(bytes: Uint8Array, start: number, end: number): void {
     this.last!.behind.append(bytes, start, end);
     this.keptBytes += end - start;
+  }
+
+  /** A write to `slot` went over `link`, and was answered. */
+  noteWritten(link: PeerLink, slot: number): void {
+    const slots = this.written.get(link) ?? new WrittenSlots();
+    this.written.set(link, slots);
+    slots.add(slot);
   }
 
   noteReply(length: number): void {
