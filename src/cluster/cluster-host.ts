@@ -30,7 +30,7 @@ import { AGENT_TICK_MS, type AgentEffect, type AgentEvent, type AgentSnapshot } 
 import { ControlLinks } from './control-links.ts';
 import { MoveConnection } from './move-connection.ts';
 import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
-import type { Mover, MoverReports } from './mover.ts';
+import type { HostedMover, MoverReports } from './mover.ts';
 import { ServingRight, type SlotTable } from './slot-table.ts';
 import { StepTimer } from './step-timer.ts';
 import type { MoverPort } from './store-mover.ts';
@@ -51,16 +51,6 @@ export interface ClusterHostOptions {
   readonly peerPort: number;
   readonly zone: string;
   readonly weight: number;
-}
-
-/** A mover that the host runs: `StoreMover`. */
-export interface HostedMover extends Mover {
-  takeFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
-  takeReplicaFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void, nowMs: number, wallMs: number): void;
-  confirmNow(): void;
-  step(nowMs: number, wallMs: number): number;
-  /** No client waits for the next step. */
-  readonly mayRest: boolean;
 }
 
 export interface ClusterHostParts {
@@ -91,6 +81,8 @@ export interface ClusterHost {
   /** Where other nodes reach this one. */
   readonly peerPort: number;
   snapshot(): AgentSnapshot;
+  /** Somebody waits until replicas have what was written so far. */
+  confirmNow(): void;
   /** Has the node's slots moved away. Resolves when it owns nothing and may stop; needs a coordinator, so the caller bounds the wait. */
   leave(): Promise<void>;
   /** Serves nothing from now on, closes what is open. Without `leave` the others notice when the lease has run out. Safe to call again. */
@@ -185,6 +177,10 @@ class RunningHost implements ClusterHost {
     this.stopTicks = () => ticks.stop();
     this.tell(null);
     this.tick();
+  }
+
+  confirmNow(): void {
+    this.mover.confirmNow();
   }
 
   snapshot(): AgentSnapshot {

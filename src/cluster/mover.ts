@@ -156,6 +156,16 @@ export interface Mover {
   dropAll(): void;
 }
 
+/** A mover that the host runs: `StoreMover`. */
+export interface HostedMover extends Mover {
+  takeFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void): void;
+  takeReplicaFrame(bytes: Uint8Array, reply: (reply: Uint8Array) => void, nowMs: number, wallMs: number): void;
+  confirmNow(): void;
+  step(nowMs: number, wallMs: number): number;
+  /** No client waits for the next step. */
+  readonly mayRest: boolean;
+}
+
 /** What a mover tells, as calls to the host. */
 export interface MoverReports {
   moveChanged(report: MoveReport): void;

@@ -50,6 +50,18 @@ test('news are told, and what changes nothing is none', () => {
   expect(table.confirmedCount(5, 0)).toBe(0);
 });
 
+test('tells how far the furthest replica ever was, also when positions come round', () => {
+  const table = tableOf({ 5: [3, 4] }, [[3, 10]]);
+  expect(table.furthest).toBe(10);
+  table.confirm(4, 7);
+  expect(table.furthest).toBe(10);
+  table.confirm(4, 0x7fff_ffff);
+  table.confirm(4, 0xffff_fff0);
+  expect(table.furthest >>> 0).toBe(0xffff_fff0);
+  table.setCopies(() => [], [[4, 5]]);
+  expect(table.furthest).toBe(5);
+});
+
 test('nothing counts of a table that is being changed', () => {
   const table = tableOf({ 5: [3] }, [[3, 10]]);
   const seen: number[] = [];

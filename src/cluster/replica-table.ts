@@ -5,7 +5,8 @@
  *     Int32 words
  *     0        version    odd while the words of slots are being changed; grows by 2 with each change
  *     1        news       grows by 1 whenever a stream has confirmed more, and waiters are notified
- *     2–15     unused
+ *     2        furthest   no replica of any stream has confirmed more than what is before this position
+ *     3–15     unused
  *     16 …     one word per stream: the position of this node's change log before which its replica has confirmed every change of its slots
  *     then     two words per slot: four numbers of 16 bits, each that of a stream, plus 1, whose replica has a synced copy of the slot; 0: none
  *
@@ -13,6 +14,7 @@
  * one; so who counts looks at the version before and after.
  */
 import { assert } from '../base/assert.ts';
+import { isBefore } from '../changes/log-position.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 
 /** Streams from this node at one time. */
@@ -21,6 +23,7 @@ export const STREAM_COUNT_MAX = 1024;
 export const COPY_COUNT_MAX = 4;
 const AT_VERSION = 0;
 const AT_NEWS = 1;
+const AT_FURTHEST = 2;
 const STREAMS = 16;
 const SLOTS: number = STREAMS + STREAM_COUNT_MAX;
 const SLOT_WORDS = 2;
@@ -80,6 +83,11 @@ export class ReplicaTable {
     return count;
   }
 
+  /** No replica has confirmed more than what is before this position. */
+  get furthest(): number {
+    return Atomics.load(this.words, AT_FURTHEST);
+  }
+
   /** Another number than before: some replica has confirmed more, or slots have other copies. */
   get news(): number {
     return Atomics.load(this.words, AT_NEWS);
@@ -89,6 +97,7 @@ export class ReplicaTable {
 
   /** The replica of stream number `stream` has confirmed every change before `position`. */
   confirm(stream: number, position: number): void {
+    this.noteFurthest(position);
     if (Atomics.exchange(this.words, STREAMS + stream, position | 0) !== (position | 0)) this.changed();
   }
 
@@ -102,7 +111,10 @@ export class ReplicaTable {
   ): void {
     const { words } = this;
     Atomics.add(words, AT_VERSION, 1);
-    for (const [stream, position] of confirmed) Atomics.store(words, STREAMS + stream, position | 0);
+    for (const [stream, position] of confirmed) {
+      this.noteFurthest(position);
+      Atomics.store(words, STREAMS + stream, position | 0);
+    }
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const [first = -1, second = -1, third = -1, fourth = -1] = copiesOf(slot);
       const word = SLOTS + slot * SLOT_WORDS;
@@ -111,6 +123,10 @@ export class ReplicaTable {
     }
     Atomics.add(words, AT_VERSION, 1);
     this.changed();
+  }
+
+  private noteFurthest(position: number): void {
+    if (isBefore(this.furthest, position)) Atomics.store(this.words, AT_FURTHEST, position | 0);
   }
 
   private changed(): void {

@@ -43,6 +43,8 @@ export interface ReplicatorParts {
   readonly pace: BytePace;
   /** This node is its one writer. */
   readonly table: ReplicaTable;
+  /** The table says something else than before: data threads may be waiting for it. */
+  readonly onAdvance: () => void;
   readonly connect: (target: ClusterNode, events: MoveLinkEvents) => MoveLink;
   readonly wake: () => void;
   /** As `wake`, as soon as what runs has ended. */
@@ -89,6 +91,8 @@ export class Replicator {
   private turn = 0;
   private reportedAtMs = Number.NEGATIVE_INFINITY;
   private isNews = false;
+  /** Of the table, when others were told. */
+  private toldNews = 0;
   private hasMore = false;
   /** Something was found in the log not long before this. */
   private busyUntilMs = Number.NEGATIVE_INFINITY;
@@ -346,20 +350,24 @@ export class Replicator {
 
   /** For data threads: which copies count, and how far they are. */
   private publish(): void {
-    const { table } = this.parts;
+    const { table, onAdvance } = this.parts;
     const isOld =
       this.isTableOld || this.outgoing.some(({ stream, publishedVersion }) => stream.version !== publishedVersion);
     const confirmed = this.outgoing.map(({ number, stream }) => [number, stream.confirmed] as const);
-    if (!isOld) {
-      for (const [number, position] of confirmed) table.confirm(number, position);
-      return;
-    }
+    if (isOld) this.publishCopies(confirmed);
+    else for (const [number, position] of confirmed) table.confirm(number, position);
+    if (table.news === this.toldNews) return;
+    this.toldNews = table.news;
+    onAdvance();
+  }
+
+  private publishCopies(confirmed: readonly (readonly [number: number, position: number])[]): void {
     const copies: number[][] = Array.from({ length: SLOT_COUNT }, () => []);
     for (const one of this.outgoing) {
       one.publishedVersion = one.stream.version;
       for (const slot of one.stream.syncedSlots()) copies[slot]!.push(one.number);
     }
-    table.setCopies((slot) => copies[slot]!, confirmed);
+    this.parts.table.setCopies((slot) => copies[slot]!, confirmed);
     this.isTableOld = false;
     this.isNews = true;
   }

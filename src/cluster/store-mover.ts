@@ -58,6 +58,8 @@ export interface StoreMoverParts {
   readonly bytesPerSecond: number;
   /** How far replicas are, for data threads. The mover is its one writer. */
   readonly replicas: ReplicaTable;
+  /** Replicas have confirmed more, or slots have other copies; left out: nobody waits for that. */
+  readonly onReplicasAdvanced?: () => void;
   readonly random01: () => number;
 }
 
@@ -95,7 +97,7 @@ export class StoreMover implements Mover {
     parts.store.recordsWrites = false;
     this.purges = new SlotPurge(parts.store);
     this.pace = new BytePace(parts.bytesPerSecond);
-    const { store, log, port, replicas: table, random01 } = parts;
+    const { store, log, port, replicas: table, onReplicasAdvanced, random01 } = parts;
     this.replicator = new Replicator({
       store,
       log,
@@ -103,6 +105,7 @@ export class StoreMover implements Mover {
       pace: this.pace,
       table,
       connect: (target, events) => port.connect(target, 'replica', events),
+      onAdvance: onReplicasAdvanced ?? NOBODY_WAITS,
       wake: () => port.wake(),
       wakeNow: () => port.wakeNow(),
       random01,
@@ -334,3 +337,5 @@ export class StoreMover implements Mover {
     return wakeAtMs;
   }
 }
+
+const NOBODY_WAITS = (): void => {};

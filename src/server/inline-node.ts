@@ -3,6 +3,7 @@ import { newTransport, type StreamTransportName } from '../io/select-transport.t
 import type { Listener, Transport } from '../io/transport.ts';
 import type { LastWill } from '../persistence/persistence-state.ts';
 import { Store } from '../store/store.ts';
+import { ReplicaTable } from '../cluster/replica-table.ts';
 import { SlotTable } from '../cluster/slot-table.ts';
 import { assembleDataThread, type Assembly } from './assembly.ts';
 import type { ClusterMembership } from './cluster/cluster-membership.ts';
@@ -10,6 +11,7 @@ import { TICK_INTERVAL_MS } from './connection-sweep.ts';
 import type { DiskThread } from './persistence/disk-thread.ts';
 import { runtimeText, type NodeStart, type RunningNode } from './running-node.ts';
 import { InlineJanitor, startKeeping, startStoreHost } from './store-host.ts';
+import { announceProgress } from './threads/progress.ts';
 import { SharedState } from './threads/shared-state.ts';
 import { SoleThread } from './threads/sole-thread.ts';
 
@@ -22,6 +24,7 @@ export async function startInlineNode(
   const host = startStoreHost(options, 1, environment.log);
   const janitor = host.wantsInlineJanitor ? new InlineJanitor(host.handle, null) : null;
   const slots = options.cluster.coordinators === '' ? null : SlotTable.create();
+  const replicas = slots === null ? null : ReplicaTable.create();
   const shared = SharedState.create(1);
   let disk: DiskThread | null;
   try {
@@ -41,6 +44,7 @@ export async function startInlineNode(
   const stopAsked = new Promise<LastWill>((resolve) => {
     askToStop = resolve;
   });
+  let membership: ClusterMembership | null = null;
   const assembly: Assembly = assembleDataThread({
     ...start,
     itemVersionSeed: disk?.itemVersionSeed ?? start.itemVersionSeed,
@@ -51,6 +55,7 @@ export async function startInlineNode(
     mail: null,
     transport: network,
     slots,
+    ...(replicas === null ? {} : { replicas: { positions: replicas, ask: () => membership?.confirmNow() } }),
     askToStop: start.isProcess ? askToStop : null,
   });
   let listener: Listener;
@@ -62,8 +67,7 @@ export async function startInlineNode(
   }
   identity.host = listener.host;
   identity.port = listener.port;
-  let membership: ClusterMembership | null = null;
-  if (slots !== null) {
+  if (slots !== null && replicas !== null) {
     const { thread } = assembly;
     try {
       // Loaded only here: most nodes inside applications are in no cluster.
@@ -75,6 +79,8 @@ export async function startInlineNode(
         port: listener.port,
         store: host.handle,
         slots,
+        replicas,
+        onReplicasAdvanced: () => announceProgress(shared, 1, () => thread.mailArrived()),
         onNews: (news) => {
           thread.control.clusterNews(news);
           thread.mailArrived();

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { ChangeLog } from '../../changes/change-log.ts';
 import { type ClusterHost, startClusterHost } from '../../cluster/cluster-host.ts';
-import { ReplicaTable } from '../../cluster/replica-table.ts';
+import type { ReplicaTable } from '../../cluster/replica-table.ts';
 import type { SlotTable } from '../../cluster/slot-table.ts';
 import { StoreMover } from '../../cluster/store-mover.ts';
 import type { NodeOptions } from '../../config/node-options.ts';
@@ -30,6 +30,10 @@ export interface MembershipParts {
   readonly port: number;
   readonly store: StoreHandle;
   readonly slots: SlotTable;
+  /** How far replicas are, which data threads read. */
+  readonly replicas: ReplicaTable;
+  /** For all data threads: what waits for replicas is to be looked at again. */
+  readonly onReplicasAdvanced: () => void;
   /** For all data threads. */
   readonly onNews: (news: ClusterNews) => void;
   /** For all data threads: what is held is to be looked at again. */
@@ -37,6 +41,8 @@ export interface MembershipParts {
 }
 
 export interface ClusterMembership {
+  /** Somebody waits until replicas have what was written so far. */
+  confirmNow(): void;
   /** Has the node's slots moved to others. Resolves when it owns none, or when that cannot be had. */
   leave(): Promise<void>;
   /** Serves nothing from now on. */
@@ -76,7 +82,8 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
           port: { ...port, writersResumed: onSlotsChanged },
           reports,
           bytesPerSecond: Number.POSITIVE_INFINITY,
-          replicas: ReplicaTable.create(),
+          replicas: parts.replicas,
+          onReplicasAdvanced: parts.onReplicasAdvanced,
           random01: environment.random01,
         }),
       figures: () => {
@@ -94,7 +101,7 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
     hosts.stop();
     return host.stop();
   };
-  return { leave: () => leaveCluster(host, environment), stop };
+  return { confirmNow: () => host.confirmNow(), leave: () => leaveCluster(host, environment), stop };
 }
 
 /**

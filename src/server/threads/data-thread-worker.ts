@@ -1,16 +1,17 @@
 /** Entry of a data thread that is a thread of its own: listens, reports its port, serves until it is told to stop. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { ReplicaTable } from '../../cluster/replica-table.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
 import { ShoalError } from '../../base/errors.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
 import { PersistenceState } from '../../persistence/persistence-state.ts';
 import type { Listener } from '../../io/transport.ts';
 import { Store } from '../../store/store.ts';
-import { assembleDataThread } from '../assembly.ts';
+import { assembleDataThread, type AssemblyParts } from '../assembly.ts';
 import { TICK_INTERVAL_MS } from '../connection-sweep.ts';
 import { systemEnvironment, type NodeEnvironment } from '../environment.ts';
 import { InlineJanitor } from '../store-host.ts';
-import { Mailbox } from './mailbox.ts';
+import { Mailbox, wakeThread } from './mailbox.ts';
 import { PeerThreads } from './peer-threads.ts';
 import { SharedState } from './shared-state.ts';
 import { EpollHost, EventLoopHost } from './thread-host.ts';
@@ -54,6 +55,7 @@ const {
   mail: threads,
   transport: host.transport,
   slots: start.slots === null ? null : SlotTable.attach(start.slots),
+  ...(start.replicas === null ? {} : { replicas: replicasOf(start.replicas) }),
   itemVersionSeed,
   persistence: start.persistence === null ? null : PersistenceState.attach(start.persistence),
   askToStop: start.isProcess ? (last) => report({ kind: 'stopAsked', last }) : null,
@@ -83,6 +85,11 @@ if (listener !== null) {
 mailbox.close();
 // Whatever the runtime still holds open must not keep the thread.
 process.exit(0);
+
+/** The control thread sends to replicas, and is woken where somebody waits for them. */
+function replicasOf(memory: SharedArrayBuffer): NonNullable<AssemblyParts['replicas']> {
+  return { positions: ReplicaTable.attach(memory), ask: () => wakeThread(shared, threadCount, wakeReactor) };
+}
 
 async function listen(): Promise<Listener | null> {
   const { host: address } = options;

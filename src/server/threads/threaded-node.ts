@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
+import { ReplicaTable } from '../../cluster/replica-table.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
 import type { LastWill } from '../../persistence/persistence-state.ts';
 import type { StoreHandle } from '../../store/memory.ts';
@@ -13,8 +14,9 @@ import type { Loaded } from '../persistence/disk-start.ts';
 import type { DiskThread } from '../persistence/disk-thread.ts';
 import { startKeeping, startStoreHost, type StoreHost } from '../store-host.ts';
 import type { Mail } from './mail.ts';
-import { connectAll, Mailbox } from './mailbox.ts';
+import { connectAll, Mailbox, wakeThread } from './mailbox.ts';
 import type { OwnThreads } from './placement.ts';
+import { announceProgress } from './progress.ts';
 import { SharedState } from './shared-state.ts';
 import { type Address, RunningThread } from './running-thread.ts';
 import type { ThreadStart } from './thread-start.ts';
@@ -50,6 +52,7 @@ class ControlThread implements RunningNode {
   private readonly askedToStop: (last: LastWill) => void;
   /** Of a node in a cluster. */
   private readonly slots: SlotTable | null;
+  private readonly replicas: ReplicaTable | null;
   private membership: ClusterMembership | null = null;
   private disk: DiskThread | null = null;
   private stopping: Promise<void> | null = null;
@@ -61,6 +64,7 @@ class ControlThread implements RunningNode {
     this.store = storeHost.handle;
     this.storeHost = storeHost;
     this.slots = start.options.cluster.coordinators === '' ? null : SlotTable.create();
+    this.replicas = this.slots === null ? null : ReplicaTable.create();
     this.shared = SharedState.create(threadCount);
     this.ports = connectAll(threadCount + 1);
     this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeReactor);
@@ -123,6 +127,7 @@ class ControlThread implements RunningNode {
       persistence: this.disk?.state.memory ?? null,
       store: this.store,
       slots: this.slots?.memory ?? null,
+      replicas: this.replicas?.memory ?? null,
       runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
       shared: this.shared.buffer,
       isProcess: this.start.isProcess,
@@ -137,8 +142,8 @@ class ControlThread implements RunningNode {
   }
 
   private async joinCluster(): Promise<void> {
-    const { slots, host, port, store } = this;
-    if (slots === null) return;
+    const { slots, replicas, host, port, store } = this;
+    if (slots === null || replicas === null) return;
     const { joinCluster } = await import('../cluster/cluster-membership.ts');
     const { options, environment } = this.start;
     this.membership = await joinCluster({
@@ -148,9 +153,20 @@ class ControlThread implements RunningNode {
       port,
       store,
       slots,
+      replicas,
+      onReplicasAdvanced: () => this.announceProgress(),
       onNews: (news) => this.postToAll({ kind: 'cluster', news }),
       onSlotsChanged: () => this.postToAll({ kind: 'slots' }),
     });
+    // All that data threads have to say is that somebody waits for replicas.
+    void this.mailbox.listen(() => {
+      this.mailbox.take();
+      this.membership?.confirmNow();
+    });
+  }
+
+  private announceProgress(): void {
+    announceProgress(this.shared, this.placement.threadCount, (thread) => wakeThread(this.shared, thread, wakeReactor));
   }
 
   private postToAll(mail: Mail): void {
