@@ -6,7 +6,7 @@
  *       removed  key
  *       flushed  nothing: all keys of the database, or of all for EVERY_DATABASE, that are in slots of the frame's copy
  *       piece    value length u32 | expiry f64 | offset u32 | length u32 | key | so many bytes of the value
- *       begun, synced, forgotten
+ *       begun, synced, forgotten, left
  *                in place of the key, ranges of slots: first u16 | last u16 each, ascending; only in streams
  *
  * A value of more than VALUE_PIECE_BYTES goes in pieces, which follow one another with nothing between them. Nothing is allocated by a length that a
@@ -24,10 +24,23 @@ export const VALUE_PIECE_BYTES: number = 1024 * 1024;
 /** The longest record. */
 export const RECORD_BYTES_MAX: number = 64 + KEY_BYTES_MAX + VALUE_PIECE_BYTES;
 
-export const RecordKind = { item: 1, removed: 2, flushed: 3, piece: 4, begun: 5, synced: 6, forgotten: 7 } as const;
+export const RecordKind = {
+  item: 1,
+  removed: 2,
+  flushed: 3,
+  piece: 4,
+  begun: 5,
+  synced: 6,
+  forgotten: 7,
+  left: 8,
+} as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 /** Those that tell of slots. */
-export type SlotsKind = typeof RecordKind.begun | typeof RecordKind.synced | typeof RecordKind.forgotten;
+export type SlotsKind =
+  | typeof RecordKind.begun
+  | typeof RecordKind.synced
+  | typeof RecordKind.forgotten
+  | typeof RecordKind.left;
 /** Flags of an item or a piece: the value was built by APPEND or SETRANGE; it was used at the source. */
 export const ITEM_IS_RAW = 0x01;
 export const ITEM_IS_USED = 0x02;
@@ -245,6 +258,7 @@ export abstract class RecordReader implements MovedItem {
       case RecordKind.begun:
       case RecordKind.synced:
       case RecordKind.forgotten:
+      case RecordKind.left:
         this.readKey();
         this.readSlots();
         return;

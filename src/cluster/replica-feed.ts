@@ -31,13 +31,16 @@ export class ReplicaFeed {
   /** How often records were lost that had not been read. */
   lostCount = 0;
   private readonly log: ChangeLog;
+  private readonly servesAll: () => boolean;
   private readonly record = new ChangeRecord();
   private consumer: ChangeConsumer | null = null;
   private followers: readonly FeedFollower[] = [];
   private bySlot: (readonly FeedFollower[])[] = Array.from({ length: SLOT_COUNT }, () => NOBODY);
 
-  constructor(log: ChangeLog) {
+  /** `servesAll`: whether this node serves all of its slots right now, so that what its log ends with is all that there is. */
+  constructor(log: ChangeLog, servesAll: () => boolean) {
     this.log = log;
+    this.servesAll = servesAll;
   }
 
   /** Whether changes come; else nothing may be copied, since what changes meanwhile would be missed. */
@@ -108,6 +111,7 @@ export class ReplicaFeed {
   }
 
   private tellPosition(isEnd: boolean): void {
-    for (const follower of this.followers) follower.logRead(this.position, isEnd);
+    const isAll = isEnd && this.servesAll();
+    for (const follower of this.followers) follower.logRead(this.position, isAll);
   }
 }

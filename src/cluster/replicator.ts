@@ -16,6 +16,9 @@ import type { ReplyToFrame } from './frame-intake.ts';
 import type { MoveLink, MoveLinkEvents } from './move-link.ts';
 import { type KeptSlots, NOTHING_KEPT, type ReplicaAssignment, type ReplicaReport } from './mover.ts';
 import { KeptCopies } from './kept-copies.ts';
+import { limitKept } from './kept-memory.ts';
+import { CopyPublisher } from './copy-publisher.ts';
+import type { CopyTable } from './copy-table.ts';
 import { ReplicaFeed } from './replica-feed.ts';
 import { type ReplicaTable, STREAM_COUNT_MAX } from './replica-table.ts';
 import type { SlotPurge } from './slot-purge.ts';
@@ -31,8 +34,6 @@ const BUSY_MS = 100;
 const REPORT_MS = 250;
 /** Bytes of all streams in one step: about a millisecond. */
 const STEP_BYTES: number = 256 * 1024;
-/** The share of the memory that kept items may take: with more, this node could hardly keep anything of its own. */
-const KEPT_SHARE_MAX = 0.8;
 const WORD_VALUES: number = 2 ** 32;
 
 export interface ReplicatorParts {
@@ -45,6 +46,9 @@ export interface ReplicatorParts {
   readonly table: ReplicaTable;
   /** The table says something else than before: data threads may be waiting for it. */
   readonly onAdvance: () => void;
+  readonly copies: CopyTable;
+  /** Whether this node serves all of its slots right now: nothing that it does not know of can have been written to any of them. */
+  readonly servesAll: () => boolean;
   readonly connect: (target: ClusterNode, events: MoveLinkEvents) => MoveLink;
   readonly wake: () => void;
   /** As `wake`, as soon as what runs has ended. */
@@ -73,9 +77,10 @@ interface Outgoing {
 export class Replicator {
   private readonly parts: ReplicatorParts;
   private readonly feed: ReplicaFeed;
+  readonly copies: CopyPublisher;
   private readonly life: number;
   private outgoing: Outgoing[] = [];
-  private readonly incoming = new Map<string, StreamTarget>();
+  readonly incoming = new Map<string, StreamTarget>();
   private readonly kept = new KeptCopies();
   /** Of the last `copyFrom`. */
   private epoch = 0;
@@ -101,7 +106,8 @@ export class Replicator {
 
   constructor(parts: ReplicatorParts) {
     this.parts = parts;
-    this.feed = new ReplicaFeed(parts.log);
+    this.feed = new ReplicaFeed(parts.log, parts.servesAll);
+    this.copies = new CopyPublisher(parts.copies);
     this.life = Math.floor(parts.random01() * WORD_VALUES);
   }
 
@@ -155,6 +161,7 @@ export class Replicator {
       target.assign(slots);
       if (target.version !== version) this.isNews = true;
     }
+    this.copies.publish(this.incoming);
     this.parts.store.parts.keptSlots.set([...wanted.values()].flat());
     this.parts.wake();
   }
@@ -223,6 +230,7 @@ export class Replicator {
       if (target.version !== version) this.isNews = true;
     }
     this.publish();
+    this.copies.publish(this.incoming);
   }
 
   /** What changed since it was last told, if it is time to tell it. */
@@ -230,7 +238,7 @@ export class Replicator {
     const isQuiet = this.outgoing.length === 0 && this.incoming.size === 0;
     const isDue = nowMs - this.reportedAtMs >= REPORT_MS && !isQuiet;
     if (!this.isNews && !isDue) return null;
-    if (isDue) this.limitKept(nowMs);
+    if (isDue) limitKept(this.parts.store, this.incoming.values(), nowMs);
     this.isNews = false;
     this.reportedAtMs = nowMs;
     return this.report();
@@ -370,24 +378,6 @@ export class Replicator {
     this.parts.table.setCopies((slot) => copies[slot]!, confirmed);
     this.isTableOld = false;
     this.isNews = true;
-  }
-
-  /** Where kept items take too much of the memory, the copy that has the most is given up. */
-  private limitKept(nowMs: number): void {
-    const { slotCounters, memory } = this.parts.store.parts;
-    const bytesMax = KEPT_SHARE_MAX * memory.segmentCount * memory.segmentBytes;
-    let bytes = 0;
-    let largest: StreamTarget | null = null;
-    let largestBytes = 0;
-    for (const target of this.incoming.values()) {
-      const targetBytes = target.slots.reduce((sum, slot) => sum + slotCounters.byteCount(slot), 0);
-      bytes += targetBytes;
-      if (targetBytes <= largestBytes || target.error !== null) continue;
-      largest = target;
-      largestBytes = targetBytes;
-    }
-    if (bytes > bytesMax)
-      largest?.fail('copies for other nodes take too much of the memory: give the nodes more', nowMs);
   }
 }
 

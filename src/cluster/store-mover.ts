@@ -12,6 +12,7 @@ import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 import { BytePace } from './byte-pace.ts';
 import type { ReplyToFrame } from './frame-intake.ts';
 import { encodeFrameReply, FrameOutcome, MoveFrameReader } from './move-frames.ts';
+import { CopyTable } from './copy-table.ts';
 import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
 import { MoveSource } from './move-source.ts';
 import { MoveTarget } from './move-target.ts';
@@ -58,6 +59,10 @@ export interface StoreMoverParts {
   readonly bytesPerSecond: number;
   /** How far replicas are, for data threads. The mover is its one writer. */
   readonly replicas: ReplicaTable;
+  /** What this node copies, for data threads; left out: nobody reads copies. The mover is its one writer. */
+  readonly copies?: CopyTable;
+  /** Whether this node has the right to serve, and serves all of its slots, right now; left out: it does. */
+  readonly servesAll?: () => boolean;
   /** Replicas have confirmed more, or slots have other copies; left out: nobody waits for that. */
   readonly onReplicasAdvanced?: () => void;
   readonly random01: () => number;
@@ -97,7 +102,7 @@ export class StoreMover implements Mover {
     parts.store.recordsWrites = false;
     this.purges = new SlotPurge(parts.store);
     this.pace = new BytePace(parts.bytesPerSecond);
-    const { store, log, port, replicas: table, onReplicasAdvanced, random01 } = parts;
+    const { store, log, port, replicas: table, copies, servesAll, onReplicasAdvanced, random01 } = parts;
     this.replicator = new Replicator({
       store,
       log,
@@ -106,6 +111,8 @@ export class StoreMover implements Mover {
       table,
       connect: (target, events) => port.connect(target, 'replica', events),
       onAdvance: onReplicasAdvanced ?? NOBODY_WAITS,
+      copies: copies ?? CopyTable.create(),
+      servesAll: servesAll ?? ALWAYS,
       wake: () => port.wake(),
       wakeNow: () => port.wakeNow(),
       random01,
@@ -245,6 +252,7 @@ export class StoreMover implements Mover {
     this.nowMs = nowMs;
     this.wallMs = wallMs;
     if (this.dropWanted) this.drop(wallMs);
+    this.replicator.copies.publish(this.replicator.incoming);
     const othersWait = this.isHandingOver && nowMs - this.othersAtMs < OTHERS_WAIT_MS;
     if (!othersWait) {
       this.othersAtMs = nowMs;
@@ -339,3 +347,4 @@ export class StoreMover implements Mover {
 }
 
 const NOBODY_WAITS = (): void => {};
+const ALWAYS = (): boolean => true;

@@ -82,7 +82,7 @@ describe('a frame', () => {
   test.each([
     ['another format', 0, 2],
     ['unknown flags', 1, 2],
-    ['a record of an unknown kind', STREAM_HEADER_BYTES, 8],
+    ['a record of an unknown kind', STREAM_HEADER_BYTES, 9],
     ['ranges that are none', STREAM_HEADER_BYTES + 4, 10],
     ['a slot that is none', STREAM_HEADER_BYTES + 8 + 11, 0x40],
   ])('with %s is refused', (_name, at, byte) => {

@@ -18,6 +18,8 @@ export class StreamSlots implements SlotFilter {
   version = 0;
   private readonly states = new Uint8Array(SLOT_COUNT);
   private readonly counts = new Int32Array(STATE_COUNT);
+  /** Those that a replica may have a whole copy of, and whose changes are sent no more. */
+  private readonly left = new Set<number>();
   /** As of a version. */
   private known: { readonly version: number; readonly synced: readonly number[] } = { version: 0, synced: [] };
 
@@ -87,8 +89,22 @@ export class StreamSlots implements SlotFilter {
     return slots.filter((slot) => this.states[slot] === CopyState.none);
   }
 
+  /** As if the replica had never heard of any. */
   requeueAll(): void {
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) this.requeue(slot);
+    this.left.clear();
+  }
+
+  /** Whether there are slots for `takeLeft`. */
+  get hasLeft(): boolean {
+    return this.left.size > 0;
+  }
+
+  /** The slots whose changes were sent, to a replica that has a whole copy, and are so no more; each once. */
+  takeLeft(): number[] {
+    const slots = [...this.left].toSorted((one, other) => one - other);
+    this.left.clear();
+    return slots;
   }
 
   /** Those in state `from` go to the next; returns them, ascending. `mayGo`: those of which that is not so stay. */
@@ -102,6 +118,7 @@ export class StreamSlots implements SlotFilter {
     const before = this.states[slot]!;
     if (before === state) return;
     this.states[slot] = state;
+    if (before >= CopyState.told && state < CopyState.begun) this.left.add(slot);
     this.counts[before]! -= 1;
     this.counts[state]! += 1;
     if (before === CopyState.synced || state === CopyState.synced) this.version += 1;

@@ -173,11 +173,11 @@ export class StreamSource {
     else this.tail.shipFlush(record);
   }
 
-  /** All records before `position` were given; `isEnd`: there are no more. */
+  /** All records before `position` were given; `isEnd`: there are no more, and this node serves all of its slots. Before the replica vouches for that, it is to hear which slots it is told of no more. */
   logRead(position: number, isEnd: boolean): void {
     this.position = position;
     if (recordsBetween(this.confirmed, position) > LAG_MAX) this.restart('the replica is too far behind');
-    if (isEnd) this.frames.logRead(position, this.heard);
+    if (isEnd && !this.slots.hasLeft) this.frames.logRead(position, this.heard);
   }
 
   /** All slots are copied anew. */
@@ -228,10 +228,9 @@ export class StreamSource {
     this.nowMs = nowMs;
     this.hasMore = false;
     if (this.restartReason !== null) this.startOver();
-    const { store } = this.parts;
-    store.enter();
+    this.parts.store.enter();
     const bytes = this.fill(wallMs, bytesMax);
-    store.leave();
+    this.parts.store.leave();
     this.advance();
     this.shipper.finishFrame();
     if (this.isFrameDue()) this.shipper.checkpoint();
@@ -318,6 +317,7 @@ export class StreamSource {
   /** Goes on with the batch of slots, as far as it can. Nothing is said between two pieces of a value. */
   private advance(): void {
     if (this.shipper.isInPieces) return;
+    if (this.slots.hasLeft && this.window.isOpen) this.shipper.tell(RecordKind.left, this.slots.takeLeft());
     if (this.batch === 'idle' && this.isLinked && this.nowMs >= this.beginAtMs && this.window.isOpen) this.beginBatch();
     if (this.batch === 'deleting' && this.deletedCount === this.begunCount) {
       this.slots.advance(CopyState.begun, CopyState.copying);

@@ -44,6 +44,8 @@ export class StreamTarget {
   private readonly intake = new FrameIntake<StreamFrameReader>();
   private assigned = new SlotSet([]);
   private readonly states = new Uint8Array(SLOT_COUNT);
+  /** Changes of the slot are not sent any more: `freshAtMs` is not for it. */
+  private readonly left = new Uint8Array(SLOT_COUNT);
   private lackingCount = 0;
   /** As of a version. */
   private synced: readonly number[] = [];
@@ -84,6 +86,11 @@ export class StreamTarget {
     if (this.syncedVersion !== this.version) this.synced = this.slotsIn(SlotState.synced);
     this.syncedVersion = this.version;
     return this.synced;
+  }
+
+  /** Whether all changes of `slot`, a synced one, are in what is known as of `freshAtMs`. */
+  isFollowed(slot: number): boolean {
+    return this.left[slot] === 0;
   }
 
   /** Frames have come that cannot be stored before something is deleted. */
@@ -199,6 +206,9 @@ export class StreamTarget {
         case RecordKind.synced:
           this.settleSlots(frame.slots);
           break;
+        case RecordKind.left:
+          for (const slot of frame.slots) this.setLeft(slot, true);
+          break;
         case RecordKind.forgotten:
           for (const slot of frame.slots)
             if (this.states[slot] === SlotState.lacking) this.setState(slot, SlotState.none);
@@ -232,6 +242,7 @@ export class StreamTarget {
 
   private settleSlots(slots: readonly number[]): void {
     for (const slot of slots) {
+      this.setLeft(slot, false);
       if (this.states[slot] === SlotState.begun) this.setState(slot, SlotState.synced);
       else if (this.states[slot] === SlotState.none) this.setState(slot, SlotState.lacking);
     }
@@ -257,6 +268,7 @@ export class StreamTarget {
 
   private forgetSlots(): void {
     this.states.fill(SlotState.none);
+    this.left.fill(0);
     this.lackingCount = 0;
     this.version += 1;
   }
@@ -268,6 +280,12 @@ export class StreamTarget {
     if (before === SlotState.synced || state === SlotState.synced) this.version += 1;
     if (before === SlotState.lacking) this.lackingCount -= 1;
     if (state === SlotState.lacking) this.lackingCount += 1;
+  }
+
+  private setLeft(slot: number, isLeft: boolean): void {
+    if ((this.left[slot] !== 0) === isLeft) return;
+    this.left[slot] = isLeft ? 1 : 0;
+    this.version += 1;
   }
 
   private slotsIn(state: SlotState): number[] {

@@ -1,4 +1,5 @@
 /** Puts one data thread together: what it works with, the thread itself, and its sweep. The same for every kind of node. */
+import type { CopyTable } from '../cluster/copy-table.ts';
 import type { SlotTable } from '../cluster/slot-table.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import type { Transport } from '../io/transport.ts';
@@ -55,6 +56,8 @@ export interface AssemblyParts {
   readonly persistence: PersistenceState | null;
   /** How far replicas of a node in a cluster are, and how they are asked to hurry; left out: there are none. */
   readonly replicas?: { readonly positions: ReplicaPositions; readonly ask: () => void };
+  /** What a node in a cluster copies of others; left out: nothing. */
+  readonly copies?: CopyTable;
   /** See `NodeServices`; left out: null. */
   readonly askToStop?: NodeServices['askToStop'];
 }
@@ -108,6 +111,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     persistence,
     replicas,
     acks,
+    copies: parts.copies ?? null,
     askToStop: parts.askToStop ?? null,
   };
   store.visibleSlots = cluster;

@@ -3,6 +3,7 @@ import { newTransport, type StreamTransportName } from '../io/select-transport.t
 import type { Listener, Transport } from '../io/transport.ts';
 import type { LastWill } from '../persistence/persistence-state.ts';
 import { Store } from '../store/store.ts';
+import { CopyTable } from '../cluster/copy-table.ts';
 import { ReplicaTable } from '../cluster/replica-table.ts';
 import { SlotTable } from '../cluster/slot-table.ts';
 import { assembleDataThread, type Assembly } from './assembly.ts';
@@ -25,6 +26,7 @@ export async function startInlineNode(
   const janitor = host.wantsInlineJanitor ? new InlineJanitor(host.handle, null) : null;
   const slots = options.cluster.coordinators === '' ? null : SlotTable.create();
   const replicas = slots === null ? null : ReplicaTable.create();
+  const copies = slots === null ? null : CopyTable.create();
   const shared = SharedState.create(1);
   let disk: DiskThread | null;
   try {
@@ -55,6 +57,7 @@ export async function startInlineNode(
     mail: null,
     transport: network,
     slots,
+    ...(copies === null ? {} : { copies }),
     ...(replicas === null ? {} : { replicas: { positions: replicas, ask: () => membership?.confirmNow() } }),
     askToStop: start.isProcess ? askToStop : null,
   });
@@ -67,7 +70,7 @@ export async function startInlineNode(
   }
   identity.host = listener.host;
   identity.port = listener.port;
-  if (slots !== null && replicas !== null) {
+  if (slots !== null && replicas !== null && copies !== null) {
     const { thread } = assembly;
     try {
       // Loaded only here: most nodes inside applications are in no cluster.
@@ -80,6 +83,7 @@ export async function startInlineNode(
         store: host.handle,
         slots,
         replicas,
+        copies,
         onReplicasAdvanced: () => announceProgress(shared, 1, () => thread.mailArrived()),
         onNews: (news) => {
           thread.control.clusterNews(news);

@@ -1,6 +1,7 @@
 /**
  * What handlers may ask of the node, as small objects of one concern each. Everything here belongs to one data thread.
  */
+import type { CopyTable } from '../cluster/copy-table.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import type { ThreadCluster } from './cluster/thread-cluster.ts';
 import type { TopologyWaits } from './cluster/topology-waits.ts';
@@ -42,6 +43,8 @@ export interface NodeServices {
   readonly topologyWaits: TopologyWaits;
   /** Null where there can be none. */
   readonly replicas: ThreadReplicas | null;
+  /** What this node copies of others; null where that is nothing. */
+  readonly copies: CopyTable | null;
   /** How replies wait for them; null where there can be none. */
   readonly acks: ThreadAcks | null;
   /** Null where nothing is kept on disk. */

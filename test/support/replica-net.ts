@@ -3,6 +3,7 @@
  * is told to each node by the test, when it wants. For tests; nothing here waits.
  */
 import { ChangeLog } from '../../src/changes/change-log.ts';
+import { CopyTable } from '../../src/cluster/copy-table.ts';
 import type { LinkPurpose, MoveLinkEvents } from '../../src/cluster/move-link.ts';
 import type { ReplicaReport } from '../../src/cluster/mover.ts';
 import { ReplicaTable } from '../../src/cluster/replica-table.ts';
@@ -53,6 +54,9 @@ export class NetNode {
   readonly mover: StoreMover;
   readonly janitor: Janitor;
   readonly table = ReplicaTable.create();
+  readonly copies = CopyTable.create();
+  /** Whether it may serve, and serves all of its slots. */
+  servesAll = true;
   readonly reports: ReplicaReport[] = [];
   readonly purged: number[] = [];
   dropped = 0;
@@ -79,6 +83,8 @@ export class NetNode {
       log: new ChangeLog(this.store.handle),
       bytesPerSecond: options.bytesPerSecond ?? Number.POSITIVE_INFINITY,
       replicas: this.table,
+      copies: this.copies,
+      servesAll: () => this.servesAll,
       random01: net.random01,
       port: {
         connect: (target, _purpose: LinkPurpose, events) => net.connectLink(this, target, events),

@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { ChangeLog } from '../../changes/change-log.ts';
 import { type ClusterHost, startClusterHost } from '../../cluster/cluster-host.ts';
+import type { CopyTable } from '../../cluster/copy-table.ts';
 import type { ReplicaTable } from '../../cluster/replica-table.ts';
 import type { SlotTable } from '../../cluster/slot-table.ts';
 import { StoreMover } from '../../cluster/store-mover.ts';
@@ -32,6 +33,8 @@ export interface MembershipParts {
   readonly slots: SlotTable;
   /** How far replicas are, which data threads read. */
   readonly replicas: ReplicaTable;
+  /** What this node copies, which data threads read. */
+  readonly copies: CopyTable;
   /** For all data threads: what waits for replicas is to be looked at again. */
   readonly onReplicasAdvanced: () => void;
   /** For all data threads. */
@@ -84,6 +87,8 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
           bytesPerSecond: Number.POSITIVE_INFINITY,
           replicas: parts.replicas,
           onReplicasAdvanced: parts.onReplicasAdvanced,
+          copies: parts.copies,
+          servesAll: () => slots.mayAnswer(environment.clock.monotonicMs()) && slots.pausedCount === 0,
           random01: environment.random01,
         }),
       figures: () => {

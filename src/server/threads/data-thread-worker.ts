@@ -1,5 +1,6 @@
 /** Entry of a data thread that is a thread of its own: listens, reports its port, serves until it is told to stop. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { CopyTable } from '../../cluster/copy-table.ts';
 import { ReplicaTable } from '../../cluster/replica-table.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
 import { ShoalError } from '../../base/errors.ts';
@@ -55,6 +56,7 @@ const {
   mail: threads,
   transport: host.transport,
   slots: start.slots === null ? null : SlotTable.attach(start.slots),
+  ...(start.copies === null ? {} : { copies: CopyTable.attach(start.copies) }),
   ...(start.replicas === null ? {} : { replicas: replicasOf(start.replicas) }),
   itemVersionSeed,
   persistence: start.persistence === null ? null : PersistenceState.attach(start.persistence),

@@ -21,6 +21,8 @@ export interface ThreadStart {
   readonly slots: SharedArrayBuffer | null;
   /** The memory of the `ReplicaTable` of a node in a cluster; else null. */
   readonly replicas: SharedArrayBuffer | null;
+  /** The memory of its `CopyTable`; else null. */
+  readonly copies: SharedArrayBuffer | null;
   /** The memory of the `PersistenceState` of a node that keeps its data; else null. */
   readonly persistence: SharedArrayBuffer | null;
   /** The buffer of the `SharedState`. */

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
+import { CopyTable } from '../../cluster/copy-table.ts';
 import { ReplicaTable } from '../../cluster/replica-table.ts';
 import { SlotTable } from '../../cluster/slot-table.ts';
 import type { LastWill } from '../../persistence/persistence-state.ts';
@@ -53,6 +54,7 @@ class ControlThread implements RunningNode {
   /** Of a node in a cluster. */
   private readonly slots: SlotTable | null;
   private readonly replicas: ReplicaTable | null;
+  private readonly copies: CopyTable | null;
   private membership: ClusterMembership | null = null;
   private disk: DiskThread | null = null;
   private stopping: Promise<void> | null = null;
@@ -65,6 +67,7 @@ class ControlThread implements RunningNode {
     this.storeHost = storeHost;
     this.slots = start.options.cluster.coordinators === '' ? null : SlotTable.create();
     this.replicas = this.slots === null ? null : ReplicaTable.create();
+    this.copies = this.slots === null ? null : CopyTable.create();
     this.shared = SharedState.create(threadCount);
     this.ports = connectAll(threadCount + 1);
     this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeReactor);
@@ -128,6 +131,7 @@ class ControlThread implements RunningNode {
       store: this.store,
       slots: this.slots?.memory ?? null,
       replicas: this.replicas?.memory ?? null,
+      copies: this.copies?.memory ?? null,
       runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
       shared: this.shared.buffer,
       isProcess: this.start.isProcess,
@@ -142,8 +146,8 @@ class ControlThread implements RunningNode {
   }
 
   private async joinCluster(): Promise<void> {
-    const { slots, replicas, host, port, store } = this;
-    if (slots === null || replicas === null) return;
+    const { slots, replicas, copies, host, port, store } = this;
+    if (slots === null || replicas === null || copies === null) return;
     const { joinCluster } = await import('../cluster/cluster-membership.ts');
     const { options, environment } = this.start;
     this.membership = await joinCluster({
@@ -154,6 +158,7 @@ class ControlThread implements RunningNode {
       store,
       slots,
       replicas,
+      copies,
       onReplicasAdvanced: () => this.announceProgress(),
       onNews: (news) => this.postToAll({ kind: 'cluster', news }),
       onSlotsChanged: () => this.postToAll({ kind: 'slots' }),

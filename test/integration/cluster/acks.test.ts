@@ -57,9 +57,9 @@ test(
     await using cluster = await ProcessCluster.start({ nodes: 3, replicas: 1 });
     await using client = await connect(cluster);
     const acknowledged = new Map<string, number>();
-    let isOver = false;
+    const run = { isOver: false };
     const lane = async (number: number): Promise<void> => {
-      for (let serial = 0; !isOver; serial += 1) {
+      for (let serial = 0; !run.isOver; serial += 1) {
         const key = `lane:${number}:${serial % 50}`;
         const isDone = await client.set(key, serial, { ack: { replicas: 1, timeoutMs: 2000 } }).then(
           () => true,
@@ -74,7 +74,7 @@ test(
     while (acknowledged.size < 400) await new Promise((resolve) => setTimeout(resolve, 10));
     await cluster.killNode(cluster.nodes[0]!);
     await cluster.until(({ nodes, unassigned }) => nodes.length === 2 && unassigned === 0);
-    isOver = true;
+    run.isOver = true;
     await Promise.all(lanes);
     expect(acknowledged.size).toBeGreaterThan(100);
     const lost: string[] = [];
