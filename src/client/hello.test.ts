@@ -31,14 +31,14 @@ test('a node that is in no cluster says what it knows behind its version', () =>
     nodeId: '0123456789abcdef0123456789abcdef01234567',
     softwareVersion: '0.1.0',
     epoch: null,
-    features: Feature.ack,
+    features: Feature.ack | Feature.getCopy,
   });
-  expect(greetingOf('hello', 'xy')).toMatchObject({ epoch: null, features: Feature.ack });
+  expect(greetingOf('hello', 'xy')).toMatchObject({ epoch: null, features: Feature.ack | Feature.getCopy });
 });
 
 test('a node in a cluster says its epoch, and later ones perhaps more', () => {
-  expect(greetingOf('hello to a node in a cluster')).toMatchObject({ epoch: 7, features: Feature.ack });
-  expect(greetingOf('hello to a node in a cluster', 'more')).toMatchObject({ epoch: 7, features: Feature.ack });
+  expect(greetingOf('hello to a node in a cluster')).toMatchObject({ epoch: 7, features: Feature.ack | Feature.getCopy });
+  expect(greetingOf('hello to a node in a cluster', 'more')).toMatchObject({ epoch: 7, features: Feature.ack | Feature.getCopy });
 });
 
 test('one that knows nothing more says nothing of that', () => {

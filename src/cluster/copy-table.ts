@@ -36,6 +36,11 @@ export interface SlotCopy {
   readonly isFollowed: boolean;
 }
 
+export interface CopySummary {
+  readonly count: number;
+  readonly freshAtMs: number;
+}
+
 export class CopyTable {
   /** What other threads attach to. */
   readonly memory: SharedArrayBuffer;
@@ -82,7 +87,7 @@ export class CopyTable {
   }
 
   /** Slots that there is a whole copy of, and the monotonic ms as of which all of them are here; for people. */
-  summary(): { readonly count: number; readonly freshAtMs: number } {
+  summary(): CopySummary {
     let count = 0;
     let freshAtMs = Number.POSITIVE_INFINITY;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {

@@ -28,6 +28,7 @@ import { PubSubHub } from './pubsub-hub.ts';
 import type { PersistenceState } from '../persistence/persistence-state.ts';
 import { ThreadPersistence } from './persistence/thread-persistence.ts';
 import { threadAcks } from './replicas/thread-acks.ts';
+import { ThreadCopies } from './replicas/thread-copies.ts';
 import { type ReplicaPositions, ThreadReplicas } from './replicas/thread-replicas.ts';
 import { ReplyGate } from './reply-gate/reply-gate.ts';
 import { SessionOutput } from './session-output.ts';
@@ -111,7 +112,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     persistence,
     replicas,
     acks,
-    copies: parts.copies ?? null,
+    copies: parts.copies === undefined ? null : new ThreadCopies(parts.copies, environment.clock),
     askToStop: parts.askToStop ?? null,
   };
   store.visibleSlots = cluster;

@@ -10,6 +10,8 @@ export function diskFailingError(failure: string): string {
   return `MISCONF Writes are refused because they cannot be kept on disk: ${failure}`;
 }
 
+export const COPY_TOO_OLD = 'TRYAGAIN The copy that is here may be older than that';
+
 export const DEBUG_REFUSED =
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, ' +
   'otherwise you need to set this option in the configuration file, and then restart the server.';

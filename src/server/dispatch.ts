@@ -35,10 +35,10 @@ import {
 import { beginReply, finishReply } from './reply-mode.ts';
 import { Executed } from './executed.ts';
 import { clusterTag } from './forwarding/forward-replies.ts';
-import { isSplittable } from './forwarding/split-command.ts';
 import { isLoopback } from './address.ts';
-import { lacksReplicas, noteAnswered, noteWritten } from './replicas/served-notes.ts';
-import { NO_SLOT, SlotGate, SlotVerdict } from './cluster/slot-gate.ts';
+import { lacksReplicas } from './replicas/served-notes.ts';
+import { CommandPlacement } from './cluster/command-placement.ts';
+import { SlotGate } from './cluster/slot-gate.ts';
 
 type Handler<Request extends Command, Writer extends AnswerWriter> = (
   context: ExecutionContext,
@@ -53,6 +53,7 @@ export class Dispatcher {
   private readonly exec: CommandEntry;
   /** Null where the node is in no cluster. */
   readonly slots: SlotGate | null;
+  private readonly placement: CommandPlacement | null;
 
   constructor(context: ExecutionContext, gate: NodeGate) {
     this.context = context;
@@ -61,6 +62,7 @@ export class Dispatcher {
     this.exec = this.table.find(EXEC, 0)!;
     const { cluster, clock } = context.node;
     this.slots = cluster === null ? null : new SlotGate(cluster, clock, context.store);
+    this.placement = this.slots === null ? null : new CommandPlacement(this.slots, context.node);
     this.clusterTag = cluster === null ? null : clusterTag(cluster.topology.cluster);
     gate.set(NodeGateBit.clustered, cluster !== null);
   }
@@ -205,8 +207,9 @@ export class Dispatcher {
       return this.refuse(session, entry, "ERR Replica can't interact with the keyspace", writer);
     }
     if ((this.gate.bits & NodeGateBit.paused) !== 0 && this.isPaused(session, traits)) return Executed.postponed;
-    if (this.slots !== null) {
-      const placed = this.place(session, entry, command, this.slots, writer);
+    if (this.slots !== null && this.placement !== null) {
+      const placed = this.placement.place(session, entry, command);
+      if (typeof placed === 'string') return this.refuse(session, entry, placed, writer);
       if (placed !== null) return placed;
       if (needsReplicas && lacksReplicas(this.context.node, this.slots.concerned)) {
         return this.refuse(session, entry, NO_REPLICAS, writer);
@@ -222,76 +225,10 @@ export class Dispatcher {
       this.feedMonitors(session, entry, command);
       if (session.blocked !== null) return Executed.blocked;
       finishReply(session, traits, writer, mark);
-      if (this.slots !== null) {
-        const { concerned } = this.slots;
-        if (writes) noteWritten(session, concerned);
-        noteAnswered(this.context.node, session, concerned, mark, writer.length);
-      }
+      const refusal = this.placement === null ? null : this.placement.finish(session, writer, mark, writes);
+      if (refusal !== null) return this.refuse(session, entry, refusal, writer);
     }
     return Executed.done;
-  }
-
-  /** Null where the command is to be run here and now. */
-  private place(
-    session: Session,
-    entry: CommandEntry,
-    command: Command,
-    slots: SlotGate,
-    writer: AnswerWriter,
-  ): Executed | null {
-    const { forwards, incoming } = session;
-    if (forwards !== null && forwards.mustAwait(entry)) return Executed.behindOthers;
-    const isForwarded = incoming !== null && incoming.isRunning;
-    let verdict = judge(session, entry, command, slots);
-    if (isForwarded) verdict = incoming.order(verdict, slots);
-    else verdict = this.holdAtMost(session, verdict, slots);
-    if (verdict === SlotVerdict.hold) return Executed.postponed;
-    // Words have changed since what is under way was sent: it may come to where this would be run.
-    if (forwards !== null && slots.slot !== NO_SLOT && forwards.isOfAnotherVersion(slots.version)) {
-      return Executed.behindOthers;
-    }
-    if (verdict === SlotVerdict.refuse) {
-      if (!isForwarded && this.splits(session, entry, command, slots)) return Executed.split;
-      return this.refuse(session, entry, slots.refusal, writer);
-    }
-    if (verdict === SlotVerdict.serve) return null;
-    if (!isForwarded && this.passesOn(session, entry)) {
-      // In a transaction it is queued here, and EXEC is passed on with all.
-      return session.transaction === null || (entry.traits & Trait.exec) !== 0 ? Executed.elsewhere : null;
-    }
-    return this.refuse(session, entry, slots.movedLine, writer);
-  }
-
-  /** Whether a request for another node's keys goes to that node; else the client is told where they are. */
-  private passesOn(session: Session, entry: CommandEntry): boolean {
-    const { redirect } = this.context.node.options.cluster;
-    if (redirect === 'moved') return false;
-    if (redirect === 'auto' && session.knowsCluster) return false;
-    const { transaction } = session;
-    if (transaction === null || (entry.traits & Trait.exec) === 0)
-      return (entry.traits & Trait.changesConnection) === 0;
-    // What was watched is here, and what would change the connection is not there.
-    return session.watches.length === 0 && (transaction.traits & Trait.changesConnection) === 0;
-  }
-
-  /** Whether a request that was refused because its keys are in several slots is passed on in parts. */
-  private splits(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): boolean {
-    if (!slots.hasManySlots || session.speaksShoal || session.transaction !== null) return false;
-    return isSplittable(entry, command) && this.passesOn(session, entry);
-  }
-
-  /** A session waits for a slot no longer than it should. */
-  private holdAtMost(session: Session, verdict: SlotVerdict, slots: SlotGate): SlotVerdict {
-    if (verdict !== SlotVerdict.hold) {
-      session.heldForSlotSinceMs = 0;
-      return verdict;
-    }
-    const nowMs = this.context.node.clock.monotonicMs();
-    if (session.heldForSlotSinceMs === 0) session.heldForSlotSinceMs = nowMs;
-    if (nowMs - session.heldForSlotSinceMs < SLOT_HOLD_MS_MAX) return verdict;
-    session.heldForSlotSinceMs = 0;
-    slots.refusal = SLOT_HELD_TOO_LONG;
-    return SlotVerdict.refuse;
   }
 
   /** Answers an error in place of running the command, and counts it; a transaction that is being queued has failed. */
@@ -363,21 +300,10 @@ export class Dispatcher {
   }
 }
 
-/** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */
-function judge(session: Session, entry: CommandEntry, command: Command, slots: SlotGate): SlotVerdict {
-  const { transaction } = session;
-  const runsQueue = (entry.traits & Trait.exec) !== 0 && transaction !== null && !session.transactionFailed;
-  return runsQueue ? slots.judgeTransaction(transaction) : slots.judge(entry, command);
-}
-
 /** As in Redis, PING tells of a disk that takes nothing. The Shoal protocol's asks only whether the node is there: it serves reads. */
 function isHealthCheck(session: Session, entry: CommandEntry): boolean {
   return entry.name === 'ping' && !session.speaksShoal;
 }
-
-/** How long a command waits for a hand-over of its slot to be finished. */
-const SLOT_HOLD_MS_MAX = 5000;
-const SLOT_HELD_TOO_LONG = 'TRYAGAIN The slot is being handed over, which takes longer than it should';
 
 /** Rows that are looked at even where nothing else is special. */
 const LONG_WAY = Trait.guarded | Trait.mayBlock;

@@ -9,6 +9,8 @@ import type { StoreStats } from '../store/api.ts';
 import { commandStatsLines, errorStatsLines } from './info-commands.ts';
 import { type Field, persistenceFields } from './info-persistence.ts';
 import { REDIS_EVICTION_NAMES, REDIS_VERSION, serverMode } from './compatibility.ts';
+import type { CopySummary } from '../cluster/copy-table.ts';
+import { replicasOfNode } from './cluster/replica-lists.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { sumThreadFigures, type ThreadFigures } from './thread-figures.ts';
 
@@ -206,9 +208,12 @@ function statsFields({ node, store }: ExecutionContext, figures: ThreadFigures):
 }
 
 function replicationFields({ node }: ExecutionContext): readonly Field[] {
+  const { cluster, copies, clock } = node;
+  const replicas = cluster === null ? [] : replicasOfNode(cluster, cluster.nodeId);
   return [
     ['role', 'master'],
-    ['connected_slaves', 0],
+    ['connected_slaves', replicas.length],
+    ...replicas.map(({ host, port }, index): Field => [`slave${index}`, `ip=${host},port=${port},state=online`]),
     ['master_failover_state', 'no-failover'],
     ['master_replid', node.identity.runId],
     ['master_replid2', '0'.repeat(40)],
@@ -218,6 +223,16 @@ function replicationFields({ node }: ExecutionContext): readonly Field[] {
     ['repl_backlog_size', 0],
     ['repl_backlog_first_byte_offset', 0],
     ['repl_backlog_histlen', 0],
+    ...(copies === null ? [] : copyFields(copies.table.summary(), clock.monotonicMs())),
+  ];
+}
+
+/** What this node copies of others, and how old that is at most; −1: nobody knows. */
+function copyFields({ count, freshAtMs }: CopySummary, monotonicMs: number): readonly Field[] {
+  const ageMs = monotonicMs - freshAtMs;
+  return [
+    ['shoal_copied_slots', count],
+    ['shoal_copies_age_ms', count === 0 || !Number.isFinite(ageMs) ? -1 : Math.ceil(ageMs)],
   ];
 }
 

@@ -1,7 +1,6 @@
 /**
  * What handlers may ask of the node, as small objects of one concern each. Everything here belongs to one data thread.
  */
-import type { CopyTable } from '../cluster/copy-table.ts';
 import type { NodeOptions } from '../config/node-options.ts';
 import type { ThreadCluster } from './cluster/thread-cluster.ts';
 import type { TopologyWaits } from './cluster/topology-waits.ts';
@@ -16,6 +15,7 @@ import type { ItemVersions } from './item-versions.ts';
 import type { MonitorFeed } from './monitor-feed.ts';
 import type { ThreadPersistence } from './persistence/thread-persistence.ts';
 import type { ThreadAcks } from './replicas/thread-acks.ts';
+import type { ThreadCopies } from './replicas/thread-copies.ts';
 import type { ThreadReplicas } from './replicas/thread-replicas.ts';
 import type { PubSubHub } from './pubsub-hub.ts';
 import type { Settings } from './settings.ts';
@@ -44,7 +44,7 @@ export interface NodeServices {
   /** Null where there can be none. */
   readonly replicas: ThreadReplicas | null;
   /** What this node copies of others; null where that is nothing. */
-  readonly copies: CopyTable | null;
+  readonly copies: ThreadCopies | null;
   /** How replies wait for them; null where there can be none. */
   readonly acks: ThreadAcks | null;
   /** Null where nothing is kept on disk. */

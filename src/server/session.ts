@@ -77,6 +77,8 @@ export class Session {
   shoalVersion = VERSION_MIN;
   /** It has asked about the cluster: it is told where keys are, rather than given them. */
   knowsCluster = false;
+  /** READONLY: it is given what this node has copies of, however old, rather than told where it is. */
+  readsCopies = false;
   /** Monotonic ms since which its next command waits for a slot; 0: it does not. */
   heldForSlotSinceMs = 0;
   /** What other nodes are to answer, in order; null until there is something. */
@@ -217,6 +219,7 @@ export class Session {
     this.noEvict = false;
     this.noTouch = false;
     this.knowsCluster = false;
+    this.readsCopies = false;
     this.writtenSlots = null;
     this.forwards?.written.clear();
   }

@@ -34,6 +34,7 @@ import { readTransaction } from './forwarding/read-transaction.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import type { AckDemand } from './replicas/batch-acks.ts';
 import type { DetachedAcks } from './replicas/detached-acks.ts';
+import type { ThreadCopies } from './replicas/thread-copies.ts';
 import { RequestWindow } from './request-window.ts';
 import { EVERY_SLOT } from './cluster/slot-gate.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
@@ -46,6 +47,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   private readonly limits: Limits;
   /** Null where the node is in no cluster. */
   private readonly acks: DetachedAcks | null;
+  private readonly copies: ThreadCopies | null;
   private readonly decoder: ShoalDecoder;
   private readonly table: CommandTable;
   /** The words of a call. */
@@ -61,6 +63,7 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
     this.table = dispatcher.table;
     this.limits = limits;
     this.acks = node.acks?.detached ?? null;
+    this.copies = node.copies;
     this.decoder = new ShoalDecoder(limits);
   }
 
@@ -131,7 +134,8 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   }
 
   protected identify(operation: Operation): KeyUse {
-    return this.table.operations[operation.opcode]?.entry.keyUse ?? KeyUse.none;
+    const opcode = operation.opcode === Opcode.getCopy ? Opcode.get : operation.opcode;
+    return this.table.operations[opcode]?.entry.keyUse ?? KeyUse.none;
   }
 
   private executeFrame(session: Session, operation: Operation, fault: FrameFault | null): Executed {
@@ -147,7 +151,19 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   private executeOpcode(session: Session, operation: Operation, fault: FrameFault | null): Executed {
     if (fault === null && operation.opcode === Opcode.call) return this.executeCall(session, operation);
     if (fault === null && operation.opcode === Opcode.awaitReplicas) return this.executeAwait(operation);
+    if (fault === null && operation.opcode === Opcode.getCopy) return this.executeGetCopy(session, operation);
     return this.dispatcher.executeOperation(session, operation, fault, this.writer);
+  }
+
+  /** A `get` that may read a copy. */
+  private executeGetCopy(session: Session, operation: Operation): Executed {
+    const { copies, dispatcher } = this;
+    copies?.ask(readU32(operation.bytes, operation.start(VALUE_ARGUMENT)));
+    operation.opcode = Opcode.get;
+    const executed = dispatcher.executeOperation(session, operation, null, this.writer);
+    operation.opcode = Opcode.getCopy;
+    copies?.endAsking();
+    return executed;
   }
 
   /** Answers nothing but how many replicas have what was done in a slot. */

@@ -1,4 +1,5 @@
 /** A real data thread without sockets, of a node that has all slots of a cluster, whose replicas do what a test says. */
+import { CopyTable } from '../../src/cluster/copy-table.ts';
 import { OWNED, ServingRight, SlotTable } from '../../src/cluster/slot-table.ts';
 import { defaultOptions } from '../../src/config/options.ts';
 import type { ClusterOptions, Limits } from '../../src/config/node-options.ts';
@@ -26,18 +27,22 @@ export interface ReplicatedOptions {
   readonly limits?: Partial<Limits>;
   /** Writes wait for `ReplicatedThread.disk` too. */
   readonly keepsData?: boolean;
+  readonly copies?: CopyTable;
 }
 
 export class ReplicatedThread {
   readonly environment = new ManualEnvironment();
   readonly slots = SlotTable.create();
   readonly replicas: ManualReplicas;
+  /** What it copies of the other node's slots. */
+  readonly copies: CopyTable;
   readonly disk: ManualDisk | null;
   readonly assembly: Assembly;
   private readonly transport = new FakeTransport();
   private epoch = 0;
 
-  private constructor({ cluster, limits, keepsData = false }: ReplicatedOptions) {
+  private constructor({ cluster, limits, keepsData = false, copies = CopyTable.create() }: ReplicatedOptions) {
+    this.copies = copies;
     const defaults = defaultOptions();
     const options = {
       ...defaults,
@@ -80,6 +85,7 @@ export class ReplicatedThread {
         positions: this.replicas,
         ask: () => this.replicas.noteAsked(),
       },
+      copies,
       itemVersionSeed: [3, 4],
       persistence: this.disk?.state ?? null,
     });
@@ -111,6 +117,12 @@ export class ReplicatedThread {
     });
     this.assembly.thread.control.clusterNews({ nodeId: SELF.id, topology: encodeTopology(topology), trouble: null });
     this.assembly.thread.mailArrived();
+  }
+
+  /** From now on it copies these slots, as of `freshAtMs`. */
+  copy(slots: readonly number[], freshAtMs: number): void {
+    this.copies.setFresh(0, freshAtMs);
+    this.copies.setCopies(slots.map((slot) => ({ slot, source: 0, isFollowed: true })));
   }
 
   open(): FakeConnection {

@@ -74,6 +74,12 @@ function optionsOf(random: Random, opcode: OpcodeName): Omit<RequestFields, 'opc
       return { key: key(random), flags: someFlags(random, ['wantVersion', 'wantTtl']) };
     case 'call':
       return { value: callWords(random.pick(CALLS).map((word) => (word === 'key' ? key(random) : word))) };
+    case 'getCopy':
+      return {
+        key: key(random),
+        value: random.bytes(random.pick([0, 4, 4, 4, 5])),
+        flags: someFlags(random, ['wantVersion', 'wantTtl']),
+      };
     case 'delete':
     case 'exists':
       return { key: key(random) };

@@ -49,6 +49,8 @@ export const Opcode = {
   call: 0x09,
   /** The topology, as soon as there is a newer one than the request knows. */
   topology: 0x0a,
+  /** As `get`, and a node that copies the key's slot may answer, where its copy is not older than the value says. */
+  getCopy: 0x0b,
   /** Between nodes: a command that a client sent to the wrong one. */
   forward: 0x10,
   /** Between nodes: items of a move. */
@@ -96,6 +98,7 @@ export const FLAGS_ALLOWED: Readonly<Record<Opcode, number>> = {
   [Opcode.touch]: Flag.ttl | Flag.ack,
   [Opcode.call]: Flag.ack,
   [Opcode.topology]: 0,
+  [Opcode.getCopy]: Flag.wantVersion | Flag.wantTtl,
   [Opcode.forward]: 0,
   [Opcode.moveItems]: 0,
   [Opcode.replicate]: 0,
@@ -163,10 +166,15 @@ export const HELLO_REPLY_FEATURES_BYTES = 1;
 export const Feature = {
   /** `Flag.ack`. */
   ack: 0x01,
+  /** `Opcode.getCopy`. */
+  getCopy: 0x02,
 } as const;
 
 /** `topology`, the request's value: the epoch that is known u32, how long to wait for a newer one u32, ms. */
 export const TOPOLOGY_REQUEST_BYTES = 8;
+
+/** `getCopy`, the request's value: how old the answer may be u32, ms; 0: however old. */
+export const COPY_AGE_BYTES = 4;
 
 /** `awaitReplicas`, the request's value: a slot u16, or all of the node. */
 export const AWAIT_SLOT_BYTES = 2;

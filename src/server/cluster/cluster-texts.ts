@@ -1,5 +1,7 @@
 /** CLUSTER NODES and CLUSTER INFO: the texts that clients and people of a Redis Cluster read. */
 import type { ThreadCluster } from './thread-cluster.ts';
+import type { ClusterNode } from '../../topology/topology.ts';
+import { replicaHost } from './replica-lists.ts';
 import { SLOT_COUNT } from '../../topology/slots.ts';
 
 /** A line for each node: id, address, flags, and the ranges of its slots. */
@@ -15,6 +17,17 @@ export function clusterNodesText(cluster: ThreadCluster, nowMs: number): string 
     return `${id} ${host}:${port}@${peerPort} ${flags} - 0 ${id === nodeId ? 0 : pongAtMs} ${topology.epoch} connected${slots.join('')}\n`;
   });
   return lines.join('');
+}
+
+/** A line for a node as a replica of the one of `ownerId`. */
+export function replicaLine(
+  { topology, nodeId }: ThreadCluster,
+  { id, host, port, peerPort }: ClusterNode,
+  ownerId: string,
+  nowMs: number,
+): string {
+  const pongAtMs = id === nodeId ? 0 : Math.floor(nowMs);
+  return `${id} ${replicaHost(host)}:${port}@${peerPort} slave ${ownerId} 0 ${pongAtMs} ${topology.epoch} connected`;
 }
 
 /** Redis's fields, as far as they have a meaning here, and ours, which begin with `shoal_`. */

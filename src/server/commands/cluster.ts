@@ -13,7 +13,8 @@ import { encodeTopology } from '../../topology/encoding.ts';
 import { keySlot, SLOT_COUNT } from '../../topology/slots.ts';
 import type { ClusterNode } from '../../topology/topology.ts';
 import type { ThreadCluster } from '../cluster/thread-cluster.ts';
-import { clusterInfoText, clusterNodesText } from '../cluster/cluster-texts.ts';
+import { clusterInfoText, clusterNodesText, replicaLine } from '../cluster/cluster-texts.ts';
+import { copiedRanges, replicaHost, replicasOfNode } from '../cluster/replica-lists.ts';
 import type { CommandHandler, CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
 import { integerArgument } from './arguments.ts';
@@ -40,22 +41,24 @@ function forClusterClient(handler: ClusterHandler): CommandHandler {
 }
 
 const slotsCommand = forClusterClient((_context, cluster, _command, reply) => {
-  const ranges = cluster.ranges();
+  const ranges = copiedRanges(cluster);
   reply.array(ranges.length);
-  for (const { first, last, owner } of ranges) {
-    const replicas = cluster.topology.replicasOf(first);
+  for (const { first, last, owner, replicas } of ranges) {
     reply.array(3 + replicas.length);
     reply.integer(first);
     reply.integer(last);
-    for (const { host, port, id } of [owner, ...replicas]) {
-      reply.array(4);
-      reply.bulkText(host);
-      reply.integer(port);
-      reply.bulkText(id);
-      reply.array(0);
-    }
+    writeSlotNode(owner, owner.host, reply);
+    for (const replica of replicas) writeSlotNode(replica, replicaHost(replica.host), reply);
   }
 });
+
+function writeSlotNode({ id, port }: ClusterNode, host: string, reply: Reply): void {
+  reply.array(4);
+  reply.bulkText(host);
+  reply.integer(port);
+  reply.bulkText(id);
+  reply.array(0);
+}
 
 const shardsCommand = forClusterClient((_context, cluster, _command, reply) => {
   const ranges = cluster.ranges();
@@ -63,6 +66,7 @@ const shardsCommand = forClusterClient((_context, cluster, _command, reply) => {
   reply.array(nodes.length);
   for (const node of nodes) {
     const own = ranges.filter(({ owner }) => owner.id === node.id);
+    const replicas = replicasOfNode(cluster, node.id);
     reply.map(2);
     reply.bulkText('slots');
     reply.array(own.length * 2);
@@ -71,8 +75,9 @@ const shardsCommand = forClusterClient((_context, cluster, _command, reply) => {
       reply.integer(last);
     }
     reply.bulkText('nodes');
-    reply.array(1);
-    writeShardNode(node, reply);
+    reply.array(1 + replicas.length);
+    writeShardNode(node, node.host, 'master', reply);
+    for (const replica of replicas) writeShardNode(replica, replicaHost(replica.host), 'replica', reply);
   }
 });
 
@@ -97,7 +102,7 @@ function topologyOperation(context: ExecutionContext, operation: Operation, repl
   }
 }
 
-function writeShardNode({ id, host, port }: ClusterNode, reply: Reply): void {
+function writeShardNode({ id, port }: ClusterNode, host: string, role: 'master' | 'replica', reply: Reply): void {
   reply.map(7);
   reply.bulkText('id');
   reply.bulkText(id);
@@ -108,7 +113,7 @@ function writeShardNode({ id, host, port }: ClusterNode, reply: Reply): void {
   reply.bulkText('endpoint');
   reply.bulkText(host);
   reply.bulkText('role');
-  reply.bulkText('master');
+  reply.bulkText(role);
   reply.bulkText('replication-offset');
   reply.integer(0);
   reply.bulkText('health');
@@ -148,9 +153,15 @@ const getKeysCommand = inCluster(({ store, batch, nowMs }, _cluster, command, re
     reply.bulk(batch.bytes, batch.starts[index]!, batch.lengths[index]!);
 });
 
-const replicasCommand = inCluster((_context, cluster, command, reply) => {
-  if (cluster.topology.node(command.text(2)) === null) reply.error(`ERR Unknown node ${command.text(2).slice(0, 64)}`);
-  else reply.array(0);
+const replicasCommand = inCluster(({ node }, cluster, command, reply) => {
+  const id = command.text(2);
+  if (cluster.topology.node(id) === null) {
+    reply.error(`ERR Unknown node ${id.slice(0, 64)}`);
+    return;
+  }
+  const replicas = replicasOfNode(cluster, id);
+  reply.array(replicas.length);
+  for (const replica of replicas) reply.bulkText(replicaLine(cluster, replica, id, node.clock.nowMs()));
 });
 
 const linksCommand = inCluster((_context, _cluster, _command, reply) => reply.array(0));
@@ -162,6 +173,15 @@ const refusedCommand = inCluster((_context, _cluster, _command, reply) => {
 });
 
 const okCommand = forClusterClient((_context, _cluster, _command, reply) => reply.ok());
+
+/** From now on the connection is given what this node has copies of, or not. */
+function readsCopiesCommand(readsCopies: boolean): CommandHandler {
+  return forClusterClient(({ session }, _cluster, _command, reply) => {
+    // Requests of the Shoal protocol say it each for itself.
+    session.readsCopies = readsCopies && !session.speaksShoal;
+    reply.ok();
+  });
+}
 
 /** The slot that argument `index` says; null, and an error, where it says none. */
 function slotArgument(command: Command, index: number, reply: Reply): number | null {
@@ -197,6 +217,20 @@ const REFUSED: readonly (readonly [name: string, arity: number])[] = [
   ['set-config-epoch', 3],
   ['setslot', -4],
 ];
+
+function connectionRow(name: string, summary: string, handler: CommandHandler): CommandSpec {
+  return commandRow({
+    name,
+    arity: 1,
+    flags: ['fast', 'loading', 'stale'],
+    group: 'cluster',
+    since: '3.0.0',
+    syntax: '',
+    summary,
+    categories: ['connection'],
+    handler,
+  });
+}
 
 export const CLUSTER_COMMANDS: readonly CommandSpec[] = [
   containerRow({
@@ -235,17 +269,7 @@ export const CLUSTER_COMMANDS: readonly CommandSpec[] = [
       helpRow('cluster', '5.0.0'),
     ],
   }),
-  ...(['readonly', 'readwrite', 'asking'] as const).map((name) =>
-    commandRow({
-      name,
-      arity: 1,
-      flags: ['fast', 'loading', 'stale'],
-      group: 'cluster',
-      since: '3.0.0',
-      syntax: '',
-      summary: 'Is accepted: slots are handed over whole, by nodes that serve what they have.',
-      categories: ['connection'],
-      handler: okCommand,
-    }),
-  ),
+  connectionRow('readonly', "Has reads answered from copies of other nodes' slots.", readsCopiesCommand(true)),
+  connectionRow('readwrite', 'Has reads answered by owners alone, as they are at first.', readsCopiesCommand(false)),
+  connectionRow('asking', 'Is accepted: slots are handed over whole, by nodes that serve what they have.', okCommand),
 ];

@@ -65,7 +65,7 @@ function greetingOf(context: ExecutionContext, version: number): Buffer {
   fixed.writeUInt32LE(keyBytesMax(context), HELLO_REPLY_AT_KEY_BYTES_MAX);
   fixed.writeUInt32LE(longestValue, HELLO_REPLY_AT_VALUE_BYTES_MAX);
   const texts = [fixed, shortText(cluster === null ? identity.runId : cluster.nodeId), shortText(identity.version)];
-  const features = Buffer.of(Feature.ack);
+  const features = Buffer.of(Feature.ack | Feature.getCopy);
   if (cluster === null) return Buffer.concat([...texts, features]);
   const epoch = Buffer.alloc(HELLO_REPLY_EPOCH_BYTES);
   epoch.writeUInt32LE(cluster.topology.epoch);

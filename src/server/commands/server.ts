@@ -3,6 +3,7 @@ import type { Command } from '../../protocol/command.ts';
 import type { Reply } from '../../protocol/reply.ts';
 import type { CommandFlag, CommandSpec } from '../command-spec.ts';
 import type { ExecutionContext } from '../execution-context.ts';
+import { replicasOfNode } from '../cluster/replica-lists.ts';
 import { infoText } from '../info.ts';
 import { changesConnection, commandRow, containerRow, helpRow, shortRows } from './row.ts';
 
@@ -25,11 +26,20 @@ function monitorCommand(context: ExecutionContext, _command: Command, reply: Rep
   reply.ok();
 }
 
-function roleCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
+/** Every node serves slots of its own; those that copy them are its replicas. */
+function roleCommand({ node }: ExecutionContext, _command: Command, reply: Reply): void {
+  const { cluster } = node;
+  const replicas = cluster === null ? [] : replicasOfNode(cluster, cluster.nodeId);
   reply.array(3);
   reply.bulkText('master');
   reply.integer(0);
-  reply.array(0);
+  reply.array(replicas.length);
+  for (const { host, port } of replicas) {
+    reply.array(3);
+    reply.bulkText(host);
+    reply.bulkText(String(port));
+    reply.bulkText('0');
+  }
 }
 
 function emptyArrayCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
@@ -90,7 +100,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     ['noscript', 'loading', 'stale', 'fast'],
     '2.8.12',
     '',
-    'Tells that this node is a primary.',
+    'Tells that this node is a primary, and its replicas.',
     roleCommand,
   ),
   containerRow({
