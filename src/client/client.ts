@@ -44,6 +44,7 @@ import { GetOrSet } from './get-or-set.ts';
 import { Many } from './many.ts';
 import { type ClientEvents, healthOf, type NodeHealth } from './node-health.ts';
 import { type ClientOptions, poolOptionsOf, resolveOptions } from './options.ts';
+import type { ReadOptions } from './read-options.ts';
 import { closedError, pingRequest, reachAny } from './reach.ts';
 import { type Key, Request } from './request.ts';
 import { Router } from './router.ts';
@@ -110,7 +111,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The value of `key`, decoded; undefined where there is none. Under the default codec it is what was set; `T` is not checked. */
-  async get<T extends V = V>(key: Key, options?: KeyRequestOptions): Promise<T | undefined> {
+  async get<T extends V = V>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     try {
       return (await this.sender.ask(Opcode.get, key, this.answers.value, options)) as T | undefined;
     } catch (error) {
@@ -119,7 +120,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The value's bytes, decompressed but not decoded; the caller owns them. */
-  async getBytes(key: Key, options?: KeyRequestOptions): Promise<Uint8Array | undefined> {
+  async getBytes(key: Key, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
       return (await this.sender.ask(Opcode.get, key, this.answers.bytes, options)) as Uint8Array | undefined;
     } catch (error) {
@@ -128,7 +129,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The value with its version, for `compareAndSet`, and its time to live. */
-  async getEntry<T extends V = V>(key: Key, options?: KeyRequestOptions): Promise<Entry<T> | undefined> {
+  async getEntry<T extends V = V>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
     try {
       const request = newRequest(Opcode.get, key, REPEATABLE, this.answers.entry);
       request.flags = Flag.wantVersion | Flag.wantTtl;
@@ -139,7 +140,7 @@ export class ShoalClient<V = unknown> implements AsyncDisposable {
   }
 
   /** The values of `keys`, in their order; undefined for each that there is none of. */
-  async getMany<T extends V = V>(keys: readonly Key[], options?: KeyRequestOptions): Promise<(T | undefined)[]> {
+  async getMany<T extends V = V>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
     try {
       const many = new Many<T | undefined>(keys.length);
       const requestOf = (key: Key): Request => newRequest(Opcode.get, key, REPEATABLE, this.answers.value);

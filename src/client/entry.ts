@@ -11,6 +11,7 @@ export { ShoalClient } from './client.ts';
 export type { ClientEvents, NodeHealth } from './node-health.ts';
 export type { NodeState } from './node-pool.ts';
 export type { ClientOptions } from './options.ts';
+export type { ReadOptions } from './read-options.ts';
 export type { Key } from './request.ts';
 export type { Entry } from './value-answers.ts';
 export type { CompressionAlgorithm, CompressionOptions, NamedCodec, ValueCodec } from './values/codec.ts';

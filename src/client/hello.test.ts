@@ -37,8 +37,14 @@ test('a node that is in no cluster says what it knows behind its version', () =>
 });
 
 test('a node in a cluster says its epoch, and later ones perhaps more', () => {
-  expect(greetingOf('hello to a node in a cluster')).toMatchObject({ epoch: 7, features: Feature.ack | Feature.getCopy });
-  expect(greetingOf('hello to a node in a cluster', 'more')).toMatchObject({ epoch: 7, features: Feature.ack | Feature.getCopy });
+  expect(greetingOf('hello to a node in a cluster')).toMatchObject({
+    epoch: 7,
+    features: Feature.ack | Feature.getCopy,
+  });
+  expect(greetingOf('hello to a node in a cluster', 'more')).toMatchObject({
+    epoch: 7,
+    features: Feature.ack | Feature.getCopy,
+  });
 });
 
 test('one that knows nothing more says nothing of that', () => {

@@ -38,9 +38,23 @@ export class NodeList {
   /** Which of `members` the key belongs to, as an index; one beyond them: nobody has it for now. */
   ownerOf(key: Key): number {
     if (typeof key !== 'string') return this.routes.ownerOf(key, 0, key.length);
-    let scratch = keyScratch;
-    if (key.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(key.length * 3);
+    const scratch = scratchFor(key);
     return this.routes.ownerOf(scratch, 0, scratch.write(key, 0, 'utf8'));
+  }
+
+  /** In a cluster: a node that copies the key's slot and `canAnswer`, beginning with any, as `random01` says; null: there is none. */
+  copyOf(key: Key, random01: () => number, canAnswer: (pool: NodePool) => boolean): NodePool | null {
+    const { routes } = this;
+    if (!(routes instanceof SlotRoutes) || routes.copyCountMax === 0) return null;
+    const bytes = typeof key === 'string' ? scratchFor(key) : key;
+    const length = typeof key === 'string' ? (bytes as Buffer).write(key, 0, 'utf8') : key.length;
+    const first = Math.floor(random01() * routes.copyCountMax);
+    for (let step = 0; step < routes.copyCountMax; step += 1) {
+      const index = routes.copyOf(bytes, 0, length, (first + step) % routes.copyCountMax);
+      const pool = this.members[index]?.pool;
+      if (pool !== undefined && canAnswer(pool)) return pool;
+    }
+    return null;
   }
 
   /** The pool of the key's node; null: nobody has it for now. */
@@ -135,6 +149,11 @@ export class NodeList {
     this.members = members;
     this.only = members.length === 1 ? members[0]!.pool : null;
   }
+}
+
+/** Room for the bytes of `key`, until the next call. */
+function scratchFor(key: string): Buffer {
+  return key.length * 3 > keyScratch.length ? Buffer.allocUnsafe(key.length * 3) : keyScratch;
 }
 
 const keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);

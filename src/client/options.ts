@@ -3,6 +3,7 @@ import { ShoalError } from '../base/errors.ts';
 import { ackProblem, type DefaultAckOptions } from './ack.ts';
 import { type NodeAddress, type ResolvedAddress, resolveAddress } from './address.ts';
 import type { PoolOptions } from './node-pool.ts';
+import { type ReadFromOptions, readFromProblem } from './read-options.ts';
 import type { CompressionOptions, NamedCodec, ValueCodec } from './values/codec.ts';
 
 export interface ClientOptions<V = unknown> {
@@ -39,6 +40,10 @@ export interface ClientOptions<V = unknown> {
   readonly topology?: 'auto' | 'off';
   /** How many replicas shall have a write before it resolves, in a cluster; left out: none. */
   readonly ack?: DefaultAckOptions;
+  /** Who answers `get`, `getBytes`, `getEntry` and `getMany`, in a cluster. */
+  readonly readFrom?: 'primary' | 'replica';
+  /** How old what a replica answers may be; Infinity: however old. */
+  readonly maxStalenessMs?: number;
 }
 
 interface NumberRow {
@@ -99,9 +104,20 @@ export const NUMBER_OPTIONS = {
 type NumberName = keyof typeof NUMBER_OPTIONS;
 export type NumberOptions = { readonly [N in NumberName]: number };
 
-const OTHER_OPTIONS = ['nodes', 'codec', 'compression', 'user', 'password', 'name', 'topology', 'ack'] as const;
+const OTHER_OPTIONS = [
+  'nodes',
+  'codec',
+  'compression',
+  'user',
+  'password',
+  'name',
+  'topology',
+  'ack',
+  'readFrom',
+  'maxStalenessMs',
+] as const;
 
-export interface ResolvedOptions extends NumberOptions {
+export interface ResolvedOptions extends NumberOptions, ReadFromOptions {
   readonly nodes: readonly ResolvedAddress[];
   readonly user: string;
   readonly password: string;
@@ -140,8 +156,15 @@ export function resolveOptions(given: ClientOptions<never>): ResolvedOptions {
   else if ((ack?.timeoutMs ?? 0) >= numbers.requestTimeoutMs) {
     problems.push(`ack: its timeoutMs is not shorter than requestTimeoutMs, which is ${numbers.requestTimeoutMs}`);
   }
+  const readFromWrong = readFromProblem(given);
+  if (readFromWrong !== null) problems.push(readFromWrong);
+  if (ack?.of === 'all' && given.readFrom === 'replica') {
+    problems.push('readFrom: what a replica answers cannot wait for replicas, as ack of "all" would have it');
+  }
   if (problems.length > 0) throw invalid(problems);
-  return { ...numbers, nodes, user, password, name, topology, ...(ack === undefined ? {} : { ack }) };
+  const { readFrom = 'primary', maxStalenessMs } = given;
+  const reads = { readFrom, ...(maxStalenessMs === undefined ? {} : { maxStalenessMs }) };
+  return { ...numbers, ...reads, nodes, user, password, name, topology, ...(ack === undefined ? {} : { ack }) };
 }
 
 /** What of the options concerns the connections to a node. */

@@ -31,7 +31,8 @@ export interface PendingCounter {
 }
 
 export class Request {
-  readonly opcode: Opcode;
+  /** A get may become another one on its way, see read-options.ts. */
+  opcode: Opcode;
   readonly key: Key;
   /** Decides which node it is for: its key, or that of the command inside it. */
   routeKey: Key;

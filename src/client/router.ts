@@ -13,7 +13,7 @@
  * exist. Deadlines are met to within DEADLINE_STEP_MS.
  */
 import { ShoalError } from '../base/errors.ts';
-import { Status } from '../protocol/shoal/frame.ts';
+import { Feature, Status } from '../protocol/shoal/frame.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { ResolvedAddress } from './address.ts';
 import { Cluster } from './cluster.ts';
@@ -22,6 +22,7 @@ import { HeldRequests } from './held-requests.ts';
 import { KnownTopology } from './known-topology.ts';
 import { type Member, NodeList } from './node-list.ts';
 import { NodePool, type NodeState, type PoolOptions, type PoolOwner } from './node-pool.ts';
+import { mayReadCopy, readFromPrimary } from './read-options.ts';
 import type { ReplyFrame } from './reply-frame.ts';
 import type { Key, PendingCounter, Request } from './request.ts';
 import type { ClientRuntime, Timer } from './runtime.ts';
@@ -94,7 +95,7 @@ export class Router implements PoolOwner, PendingCounter {
 
   /** Sends `request` to the node of its key; it settles by itself. Throws a ShoalError where it cannot be taken. */
   submit(request: Request, timeoutMs: number): void {
-    this.submitTo(this.nodes.only ?? this.poolOf(request.routeKey), request, timeoutMs);
+    this.submitTo(this.poolFor(request), request, timeoutMs);
   }
 
   /** The same, to a node of the caller's choice; null: it waits until somebody has its key. */
@@ -122,6 +123,7 @@ export class Router implements PoolOwner, PendingCounter {
   /** `pool`: the node that it was lost at, or that did not take it. */
   resubmit(request: Request, pool: NodePool | null): void {
     if (request.settled) return;
+    if (mayReadCopy(request)) readFromPrimary(request);
     try {
       this.place(request, request.isForNode ? pool : (this.nodes.only ?? this.poolOf(request.routeKey)));
     } catch (error) {
@@ -236,7 +238,8 @@ export class Router implements PoolOwner, PendingCounter {
   onDown(pool: NodePool, waiting: readonly Request[], error: ShoalError): void {
     const waits = error.code !== 'Unauthenticated' && this.isTakenOver(pool);
     for (const request of waiting) {
-      if (waits && !request.isForNode) this.hold(request, pool, error.message);
+      if (mayReadCopy(request)) this.resubmit(request, pool);
+      else if (waits && !request.isForNode) this.hold(request, pool, error.message);
       else request.fail(error);
     }
   }
@@ -248,6 +251,10 @@ export class Router implements PoolOwner, PendingCounter {
     if (request.isForNode && isMoved) return false;
     // Nothing was done.
     request.sendCount -= 1;
+    if (mayReadCopy(request)) {
+      this.resubmit(request, pool);
+      return true;
+    }
     request.refusal = `${pool.node} said: ${reply.errorText}`;
     try {
       if (isMoved)
@@ -262,6 +269,15 @@ export class Router implements PoolOwner, PendingCounter {
       request.fail(error as ShoalError);
     }
     return true;
+  }
+
+  private poolFor(request: Request): NodePool | null {
+    if (mayReadCopy(request)) {
+      const copy = this.nodes.copyOf(request.routeKey, this.parts.runtime.random01, canAnswerCopy);
+      if (copy !== null) return copy;
+      readFromPrimary(request);
+    }
+    return this.nodes.only ?? this.poolOf(request.routeKey);
   }
 
   private place(request: Request, pool: NodePool | null): void {
@@ -350,6 +366,11 @@ export class Router implements PoolOwner, PendingCounter {
       if (this.pendingCount > 0 || this.nodes.retired.size > 0) this.timer ??= this.startTimer();
     });
   }
+}
+
+/** Whether the node answers at once, and knows how. */
+function canAnswerCopy({ state, greeting }: NodePool): boolean {
+  return state === 'up' && greeting !== null && (greeting.features & Feature.getCopy) !== 0;
 }
 
 /** Who has the slot now, as `host:port`, in the words of the node that has it no more; null: it does not say. */

@@ -3,11 +3,12 @@
  * is called, so that calls keep their order; only a large value that is compressed takes longer.
  */
 import type { ShoalError } from '../base/errors.ts';
-import type { Opcode } from '../protocol/shoal/frame.ts';
+import { Opcode } from '../protocol/shoal/frame.ts';
 import { applyAck, type DefaultAckOptions } from './ack.ts';
-import { checkKey, checkTimeout, type KeyRequestOptions } from './call-options.ts';
+import { checkKey, checkTimeout } from './call-options.ts';
 import { type Many, MANY_IN_FLIGHT_MAX } from './many.ts';
 import type { NodePool } from './node-pool.ts';
+import { applyReadFrom, type ReadOptions } from './read-options.ts';
 import { type Answer, type Key, Request } from './request.ts';
 import type { Router } from './router.ts';
 import { abortedError } from './single-flight.ts';
@@ -18,6 +19,8 @@ import type { ValueEncoder } from './values/encoder.ts';
 export interface CallDefaults {
   readonly requestTimeoutMs: number;
   readonly ack?: DefaultAckOptions;
+  readonly readFrom?: 'primary' | 'replica';
+  readonly maxStalenessMs?: number;
 }
 
 export class Sender<V> {
@@ -32,7 +35,7 @@ export class Sender<V> {
   }
 
   /** Sends `request` to the node of its key, or to that of `pool`. */
-  send(request: Request, options: KeyRequestOptions | undefined, pool: NodePool | null = null): Promise<unknown> {
+  send(request: Request, options: ReadOptions | undefined, pool: NodePool | null = null): Promise<unknown> {
     const promise = new Promise((resolve, reject) => {
       request.resolve = resolve;
       request.reject = reject;
@@ -42,7 +45,7 @@ export class Sender<V> {
   }
 
   /** A request without value or flags that may be sent twice. */
-  ask(opcode: Opcode, key: Key, answer: Answer, options: KeyRequestOptions | undefined): Promise<unknown> {
+  ask(opcode: Opcode, key: Key, answer: Answer, options: ReadOptions | undefined): Promise<unknown> {
     return this.send(newRequest(opcode, key, REPEATABLE, answer), options);
   }
 
@@ -51,7 +54,7 @@ export class Sender<V> {
     many: Many<T>,
     items: readonly K[],
     requestOf: (item: K) => Request,
-    options: KeyRequestOptions | undefined,
+    options: ReadOptions | undefined,
   ): Promise<T[]> {
     // All are made before the first is sent: a bad key, as a hole of a sparse array is, sends nothing.
     const requests = Array.from(items, requestOf);
@@ -120,7 +123,7 @@ export class Sender<V> {
   }
 
   /** Never throws: what cannot be sent fails as what was sent does, so that no promise of a larger call is left alone. */
-  private submit(request: Request, options: KeyRequestOptions | undefined, pool: NodePool | null): void {
+  private submit(request: Request, options: ReadOptions | undefined, pool: NodePool | null): void {
     try {
       let timeoutMs = this.defaults.requestTimeoutMs;
       if (options !== undefined) {
@@ -132,6 +135,7 @@ export class Sender<V> {
       }
       if (pool === null) {
         applyAck(request, options?.ack, this.defaults.ack, timeoutMs);
+        if (request.opcode === Opcode.get) applyReadFrom(request, options ?? NO_OPTIONS, this.defaults);
         this.router.submit(request, timeoutMs);
       } else {
         request.isForNode = true;
@@ -148,6 +152,8 @@ export function newRequest(opcode: Opcode, key: Key, repeatable: boolean, answer
   checkKey(key);
   return new Request(opcode, key, repeatable, answer);
 }
+
+const NO_OPTIONS: ReadOptions = {};
 
 /** Doing it twice is doing it once. */
 export const REPEATABLE = true;

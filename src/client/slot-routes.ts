@@ -23,6 +23,17 @@ export class SlotRoutes implements Routes {
     return (this.handed.size === 0 ? undefined : this.handed.get(slot)) ?? this.topology.ownerIndex(slot);
   }
 
+  /** How many nodes copy the key's slot, at most. */
+  get copyCountMax(): number {
+    return this.topology.replicaCount;
+  }
+
+  /** The copy number `n` of the key's slot, as an index of a node; from NO_NODE on: there is none. */
+  copyOf(bytes: Uint8Array, start: number, length: number, n: number): number {
+    const slot = keySlot(bytes, start, length);
+    return this.topology.isKept(slot, n) ? NO_NODE : this.topology.replicaIndex(slot, n);
+  }
+
   /** Until there is another topology the key's slot belongs to the node of this index; -1: to whom the topology says. */
   redirect(bytes: Uint8Array, index: number): void {
     const slot = keySlot(bytes, 0, bytes.length);

@@ -3,7 +3,7 @@
  * one table of what is true. Items live in one map, as if moves took no time and lost nothing; who may serve a slot, and what each node has been
  * told of it, is the test's to decide.
  */
-import { Opcode, Status } from '../../src/protocol/shoal/frame.ts';
+import { Feature, Opcode, Status } from '../../src/protocol/shoal/frame.ts';
 import { encodeTopology } from '../../src/topology/encoding.ts';
 import { keySlot } from '../../src/topology/slots.ts';
 import { type ClusterNode, type SlotMove, nextTopology, Topology } from '../../src/topology/topology.ts';
@@ -40,6 +40,12 @@ export class VirtualNode {
   override: Override = () => undefined;
   /** Whether it says in its greeting that it is in a cluster. */
   isInCluster = true;
+  /** How old its copies of slots are, in ms; null: it has none that is whole. */
+  copyAgeMs: number | null = null;
+  /** Of its greeting. */
+  features: number = Feature.ack | Feature.getCopy;
+  /** Requests that it answered from a copy. */
+  copyCount = 0;
   /** Requests of keys that it executed, and that it refused. */
   executedCount = 0;
   refusedCount = 0;
@@ -143,10 +149,26 @@ export class VirtualNode {
     if (opcode === Opcode.ping) return { status: Status.ok };
     if (opcode === Opcode.call) return this.cluster.command(this, request);
     if (!this.isInCluster) return this.cluster.execute(request);
+    if (opcode === Opcode.getCopy) return this.answerCopy(request);
     const refusal = this.cluster.refusalOf(this, slotOf(key));
     if (refusal === null) this.executedCount += 1;
     else this.refusedCount += 1;
     return refusal ?? this.cluster.execute(request);
+  }
+
+  /** As the owner, or from a copy that is young enough. */
+  private answerCopy(request: WireRequest): VirtualReply {
+    const { cluster, copyAgeMs } = this;
+    const slot = slotOf(request.key);
+    const refusal = cluster.refusalOf(this, slot);
+    const ageMsMax = request.value.readUInt32LE();
+    const hasCopy = cluster.topology.replicasOf(slot).some(({ id }) => id === this.id) && copyAgeMs !== null;
+    if (refusal !== null && !hasCopy) this.refusedCount += 1;
+    if (refusal !== null && !hasCopy) return refusal;
+    if (refusal !== null && ageMsMax > 0 && copyAgeMs! > ageMsMax) return { status: Status.tryAgain, value: 'too old' };
+    if (refusal === null) this.executedCount += 1;
+    else this.copyCount += 1;
+    return cluster.execute({ ...request, opcode: Opcode.get });
   }
 
   private greeting(): Buffer {
@@ -163,6 +185,7 @@ export class VirtualNode {
       Buffer.of(1),
       Buffer.from('1'),
       epoch,
+      Buffer.of(this.features),
     ]);
   }
 
@@ -210,23 +233,32 @@ export class VirtualCluster {
     readonly nodes?: readonly VirtualNode[];
     readonly owners?: ReadonlyMap<number, string | null>;
     readonly moves?: readonly SlotMove[];
+    readonly replicaCount?: number;
+    readonly replicas?: Uint16Array;
   }): Topology {
     const nodes = change.nodes?.map((node) => node.node());
-    const { owners, moves } = change;
+    const { owners, moves, replicaCount, replicas } = change;
     this.topology = nextTopology(this.topology, {
       ...(nodes === undefined ? {} : { nodes }),
       ...(owners === undefined ? {} : { owners }),
       ...(moves === undefined ? {} : { moves }),
+      ...(replicaCount === undefined ? {} : { replicaCount }),
+      ...(replicas === undefined ? {} : { replicas }),
     });
     return this.topology;
   }
 
-  /** A topology in which slot n belongs to node n modulo their number; all nodes know it. */
-  share(nodes: readonly VirtualNode[]): Topology {
+  /** A topology in which slot n belongs to node n modulo their number, and the `replicaCount` nodes behind that copy it; all nodes know it. */
+  share(nodes: readonly VirtualNode[], replicaCount = 0): Topology {
     const owners = new Map(
       Array.from({ length: 16_384 }, (_, slot) => [slot, nodes[slot % nodes.length]!.id] as const),
     );
-    this.next({ nodes, owners });
+    const ids = nodes.map(({ id }) => id).toSorted();
+    const replicas = Uint16Array.from({ length: 16_384 * replicaCount }, (_, place) => {
+      const [slot, n] = [Math.floor(place / replicaCount), place % replicaCount];
+      return ids.indexOf(nodes[(slot + 1 + n) % nodes.length]!.id);
+    });
+    this.next({ nodes, owners, ...(replicaCount === 0 ? {} : { replicaCount, replicas }) });
     this.announce();
     return this.topology;
   }
