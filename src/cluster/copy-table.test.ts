@@ -67,11 +67,7 @@ describe('what a replica says of the age of its copies', () => {
         const looked = names[Math.floor(random() * names.length)]!;
         const freshAtMs = replica.copies.freshAtMs(slotOf(looked));
         youngest = Math.min(youngest, net.nowMs - freshAtMs);
-        const before =
-          history
-            .get(looked)!
-            .filter(({ atMs }) => atMs < freshAtMs)
-            .at(-1)?.number ?? 0;
+        const before = history.get(looked)!.findLast(({ atMs }) => atMs < freshAtMs)?.number ?? 0;
         expect(numberAt(replica, looked, net.wallMs)).toBeGreaterThanOrEqual(before);
       }
       // It says something, too.
