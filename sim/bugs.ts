@@ -3,8 +3,11 @@
  * it is asked for.
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading } from '../src/changes/change-log.ts';
+import { RecordKind } from '../src/cluster/item-records.ts';
 import type { MoveReport } from '../src/cluster/mover.ts';
 import type { SlotTable } from '../src/cluster/slot-table.ts';
+import { STREAM_HEADER_BYTES, StreamFrameReader } from '../src/cluster/stream-frames.ts';
+import type { CoordinatorRequest } from '../src/protocol/cluster/messages.ts';
 
 export const PLANTED_BUGS = [
   'skipFence',
@@ -22,6 +25,9 @@ export const PLANTED_BUGS = [
  * `takeEarly`: the target of a move takes over before it has all that the source sent.
  * `reuseEpoch`: a coordinator that is elected reads an old state, so its first topology has an epoch that another one had. `fastClock`: not a bug but a machine whose clock is slower by more than
  * leases allow for, which shows what their bound is for.
+ *
+ * With replicas: `ackEarly`: a write that is to wait for replicas is answered when they are there, not when they have it. `promoteLagging`: of the copies of a dead node's slots the least advanced is
+ * taken. `skipGap`: a replica goes on behind frames that it has lost.
  */
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 
@@ -45,6 +51,22 @@ export function withoutTail(log: ChangeLog): ChangeLog {
     return consumer;
   };
   return Object.create(log, { open: { value: open } }) as ChangeLog;
+}
+
+/** The heartbeat as of a node that has its kept copies the farther, the less far they go. */
+export function withLaggingFirst(message: CoordinatorRequest): CoordinatorRequest {
+  if (message.type !== 'heartbeat' || message.replication === undefined) return message;
+  const copies = message.replication.copies.map((copy) =>
+    copy.kept && copy.through !== null ? { ...copy, through: -copy.through >>> 0 } : copy,
+  );
+  return { ...message, replication: { ...message.replication, copies } };
+}
+
+/** The frame of a stream without the changes that are in it, where it brings nothing else. */
+export function withoutChanges(frame: Uint8Array): Uint8Array {
+  const reader = new StreamFrameReader(frame.slice());
+  while (reader.next()) if (reader.kind > RecordKind.removed) return frame;
+  return frame.subarray(0, STREAM_HEADER_BYTES);
 }
 
 /** What a target says that has everything. */

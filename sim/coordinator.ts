@@ -3,6 +3,7 @@ import { CoordinatorCore, type CoordinatorEffect, type CoordinatorEvent } from '
 import { ShoalError } from '../src/base/errors.ts';
 import { decodeCoordinatorRequest } from '../src/protocol/cluster/message-reader.ts';
 import { type CoordinatorAnswer, encodeMessage } from '../src/protocol/cluster/messages.ts';
+import { withLaggingFirst } from './bugs.ts';
 import type { Reply } from './calls.ts';
 import type { SimProcess } from './process.ts';
 import { CLUSTER_NAME } from './scenario.ts';
@@ -82,7 +83,8 @@ export class SimCoordinator {
     const request = this.nextRequest;
     this.nextRequest += 1;
     this.requests.set(request, reply);
-    this.step({ kind: 'asked', request, message });
+    const heard = this.world.bug === 'promoteLagging' ? withLaggingFirst(message) : message;
+    this.step({ kind: 'asked', request, message: heard });
   }
 
   private step(event: CoordinatorEvent): void {

@@ -31,8 +31,8 @@ export interface MoveLinkSetting {
 
 export function openMoveLink({ world, process, chance, target, purpose, events }: MoveLinkSetting): MoveLink {
   const address = `${target.host}:${target.peerPort}`;
-  // The same for all moves of a run.
-  const delayMs = world.chance('frames of moves').pick(DELAYS_MS);
+  // The same for all moves of a run, and for each stream another: of two replicas one is behind.
+  const delayMs = (purpose === 'move' ? world.chance('frames of moves') : chance).pick(DELAYS_MS);
   let isClosed = false;
   let isUp = false;
   const connect = (waitMs: number): void => {

@@ -28,7 +28,7 @@ import { Store } from '../src/store/store.ts';
 import { encodeTopology } from '../src/topology/encoding.ts';
 import type { Topology } from '../src/topology/topology.ts';
 import { performAtHandover } from './actions.ts';
-import { completeReport, withoutTail } from './bugs.ts';
+import { completeReport, withoutChanges, withoutTail } from './bugs.ts';
 import type { Reply } from './calls.ts';
 import type { ClientAnswer, ClientRequest } from './client.ts';
 import { DataPlane } from './data-plane.ts';
@@ -54,6 +54,8 @@ const WALL_CLOCK_START_MS = 1_700_000_000_000;
 const ID_DIGITS = 40;
 const ZONES = ['', 'a', 'b'] as const;
 const WEIGHT_MAX = 3;
+/** Of a frame that a replica skips, where that bug is planted. */
+const SKIP_PROBABILITY = 0.1;
 
 export class SimNode implements Server {
   readonly process: SimProcess;
@@ -158,10 +160,15 @@ export class SimNode implements Server {
       process,
       handle: ({ purpose, bytes }, reply) => {
         if (purpose === 'move') this.mover.takeFrame(bytes.slice(), reply);
-        else this.mover.takeReplicaFrame(bytes.slice(), reply, process.monotonicMs, wallMsOf(process));
+        else this.mover.takeReplicaFrame(this.replicaFrame(bytes), reply, process.monotonicMs, wallMsOf(process));
       },
     });
     process.after(this.chance.between(0, AGENT_TICK_MS), () => this.tick());
+  }
+
+  private replicaFrame(bytes: Uint8Array): Uint8Array {
+    const isSkipped = this.world.bug === 'skipGap' && this.chance.happens(SKIP_PROBABILITY);
+    return (isSkipped ? withoutChanges(bytes) : bytes).slice();
   }
 
   /** Asks to go: the process ends when its slots are elsewhere. */

@@ -41,6 +41,8 @@ interface Plant {
   readonly within: number;
   /** The profiles in which it can show at all; runs of the others are counted and not made. */
   readonly profiles: readonly Profile[];
+  /** Copies of each slot that it takes; 0: any. */
+  readonly replicas?: number;
   readonly kinds: readonly FailureKind[];
 }
 
@@ -54,13 +56,17 @@ const PLANTS: readonly Plant[] = [
     profiles: ['coordinator', 'faults'],
     kinds: ['twoServe', 'notLinearizable', 'needlessDeath', 'notConverged', 'notAtRest'],
   },
+  { bug: 'ackEarly', within: 60, profiles: ['faults'], replicas: 1, kinds: ['notLinearizable'] },
+  { bug: 'promoteLagging', within: 120, profiles: ['faults'], replicas: 2, kinds: ['notLinearizable'] },
+  { bug: 'skipGap', within: 30, profiles: PROFILES, replicas: 1, kinds: ['notLinearizable', 'notAtRest'] },
   { bug: 'fastClock', within: 100, profiles: ['faults'], kinds: ['twoServe', 'notLinearizable'] },
 ];
 
 describe('a planted bug is found', () => {
-  test.each(PLANTS)('$bug within $within seeds', ({ bug, within, profiles, kinds }) => {
+  test.each(PLANTS)('$bug within $within seeds', ({ bug, within, profiles, replicas = 0, kinds }) => {
     for (let seed = 1; seed <= within; seed += 1) {
-      if (!profiles.includes(drawScenario(seed).profile)) continue;
+      const drawn = drawScenario(seed);
+      if (!profiles.includes(drawn.profile) || drawn.replicas < replicas) continue;
       const { failure } = runSeed({ seed, bug, keep: null, trace: false });
       if (failure === null) continue;
       expect(kinds).toContain(failure.kind);
