@@ -44,8 +44,7 @@ const RECENT_OPERATIONS = 12;
 
 export class History {
   private readonly keys = new Map<string, Operation[]>();
-  /** When each node died. */
-  private readonly deathsMs: number[] = [];
+  private readonly deaths: Death[] = [];
 
   /** A call begins; the returned record is to be completed by `answer`, `refuse`, or left as it is. */
   call(key: string, kind: OperationKind, value: number, nowMs: number, who: string): Operation {
@@ -88,9 +87,9 @@ export class History {
     this.call(key, 'revert', ABSENT, nowMs, who);
   }
 
-  /** A node died, with all copies that it had. */
-  died(nowMs: number): void {
-    this.deathsMs.push(nowMs);
+  /** A node died, with all copies that it had. `areCopiesEnough`: there were so many nodes that each slot could have as many copies as are wanted, and one more. */
+  died(nowMs: number, areCopiesEnough: boolean): void {
+    this.deaths.push({ atMs: nowMs, areCopiesEnough });
   }
 
   /** Writes of `key` whose outcome is open: what makes checking dear, so clients keep this low. */
@@ -112,7 +111,7 @@ export class History {
   check(): HistoryProblem | null {
     let first: HistoryProblem | null = null;
     for (const [key, operations] of this.keys) {
-      const operation = firstUnexplained(operations, this.deathsMs);
+      const operation = firstUnexplained(operations, this.deaths);
       if (operation === null || (first !== null && first.operation.answeredAtMs <= operation.answeredAtMs)) continue;
       const before = operations.filter(({ calledAtMs }) => calledAtMs <= operation.answeredAtMs);
       first = { key, operation, recent: before.slice(-RECENT_OPERATIONS) };
@@ -141,9 +140,9 @@ interface Past {
  * Goes through calls and answers in the order of time and keeps all that may be so. An operation takes effect only when an answer forces it
  * to (or, for a read, when its value is the current one), which leaves nothing out: later is always possible while nothing forces it.
  */
-export function firstUnexplained(all: readonly Operation[], deathsMs: readonly number[] = []): Operation | null {
+export function firstUnexplained(all: readonly Operation[], nodeDeaths: readonly Death[] = []): Operation | null {
   const hasReverts = all.some(({ kind }) => kind === 'revert');
-  const deaths: Deaths = { hasReverts, atMs: deathsMs };
+  const deaths: Deaths = { hasReverts, all: nodeDeaths };
   const operations = all.filter((operation) => counts(operation, all));
   const calls = operations.map((operation) => ({ timeMs: operation.calledAtMs, isAnswer: false, operation }));
   const answers = operations
@@ -224,9 +223,14 @@ function afterAnswer(
 
 type State = Omit<Possibility, 'done'>;
 
+interface Death {
+  readonly atMs: number;
+  readonly areCopiesEnough: boolean;
+}
+
 interface Deaths {
   readonly hasReverts: boolean;
-  readonly atMs: readonly number[];
+  readonly all: readonly Death[];
 }
 
 /** The state once `operation`, a write or an erase, has taken effect. */
@@ -251,9 +255,10 @@ function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
 }
 
 /** Whether some copy of what `write` wrote must be there still at `nowMs`. */
-function isSafe({ copies, calledAtMs }: Operation, nowMs: number, { atMs }: Deaths): boolean {
+function isSafe({ copies, calledAtMs }: Operation, nowMs: number, { all }: Deaths): boolean {
   if (copies === 0) return false;
-  return atMs.filter((deathMs) => deathMs >= calledAtMs && deathMs <= nowMs).length <= copies;
+  const deaths = all.filter(({ atMs }) => atMs >= calledAtMs && atMs <= nowMs);
+  return deaths.length <= copies && deaths.every(({ areCopiesEnough }) => areCopiesEnough);
 }
 
 function pastName(past: Past | null): string {

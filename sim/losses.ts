@@ -31,10 +31,12 @@ export class Losses {
     this.setting = setting;
   }
 
-  /** All copies that a node had are gone, whether it owned anything or not. */
-  copiesDied(): void {
-    const { history, scheduler } = this.setting;
-    history.died(scheduler.nowMs);
+  /** All copies that a node had are gone, whether it owned anything or not. `topology`: the last one with it. */
+  copiesDied(topology: Topology | null): void {
+    const { replicas, history, scheduler } = this.setting;
+    // With fewer nodes, a slot that was moved may be copied anew by the only one that had a copy.
+    const activeCount = topology?.nodes.filter(({ state }) => state === 'active').length ?? 0;
+    history.died(scheduler.nowMs, activeCount >= replicas + 2);
   }
 
   /** `node` is dead, or removed by the topology after `topology`. One that has left because nobody else was there gave its claims up just before. */

@@ -220,7 +220,7 @@ export class World {
     if (!this.nodes.includes(node)) return;
     this.trace.note(node.process.name, () => why);
     this.losses.died(node, this.topology);
-    if (why !== HAS_LEFT || (this.topology?.slotCountOf(node.id) ?? 0) > 0) this.losses.copiesDied();
+    if (why !== HAS_LEFT || (this.topology?.slotCountOf(node.id) ?? 0) > 0) this.losses.copiesDied(this.topology);
     for (const id of node.ids) this.endedIds.add(id);
     node.process.kill();
     this.serving.remove(node);
@@ -261,7 +261,7 @@ export class World {
         );
       }
       this.losses.died(node, before);
-      this.losses.copiesDied();
+      this.losses.copiesDied(before);
     }
   }
 

@@ -202,8 +202,8 @@ export class ReplicaDuties {
 
   private directStreams(topology: Topology, { words, selfIndex }: SlotImage): void {
     const slots = new Map<number, number[]>();
-    for (let slot = 0; slot < SLOT_COUNT && selfIndex !== NO_NODE; slot += 1) {
-      if (topology.ownerIndex(slot) !== selfIndex || (words[slot]! & OWNED) === 0) continue;
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (selfIndex === NO_NODE || topology.ownerIndex(slot) !== selfIndex || (words[slot]! & OWNED) === 0) continue;
       for (let n = 0; n < topology.replicaCount; n += 1) {
         const index = topology.replicaIndex(slot, n);
         if (index !== NO_NODE && !topology.isKept(slot, n)) add(slots, index, slot);

@@ -43,7 +43,7 @@ export function slotChanges(input: SlotChangesInput): SlotChanges {
       after: topology,
       selfId,
       isContinuing: (slot) => continuing[slot] !== 0,
-      wasOurs: (slot) => wasOurs(input, slot, worthless),
+      wasOurs: (slot) => isOurTime(input, slot, worthless),
       mayHaveItems: (slot) => (words[slot]! & (OWNED | PAUSED | HANDED | IMPORTING)) !== 0 || unfinished[slot] !== 0,
     });
   }
@@ -67,7 +67,7 @@ export function slotChanges(input: SlotChangesInput): SlotChanges {
  * Where slots have copies, a time of ours that goes on is ours with all that is in it, also where the target of a move may have served meanwhile and is gone: what it
  * accepted is lost, and what a replica had confirmed before is here.
  */
-function wasOurs(
+function isOurTime(
   { words, before, topology, selfId, duties }: SlotChangesInput,
   slot: number,
   worthless: Uint8Array,

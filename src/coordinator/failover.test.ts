@@ -52,8 +52,8 @@ describe('the slots of a dead node', () => {
     die(bench, dead!);
     while (bench.topology.ownedCount < SLOT_COUNT) bench.pass(25);
     const later = bench.store.topologies.filter((topology) => topology.epoch > epoch + 1);
-    const heirOf = (slot: number) => later.map((topology) => topology.ownerOf(slot)).find((owner) => owner !== null);
-    for (const slot of slots) expect(heirOf(slot)?.id).toBe(best.get(slot)!);
+    const heirOf = (slot: number) => later.map((topology) => topology.ownerOf(slot)).find(Boolean);
+    for (const slot of slots) expect(heirOf(slot)?.id).toBe(best.get(slot));
     expect(new Set(best.values())).toContain(others[1]!.id);
     bench.settle();
     expect(lost(bench)).toBe(0);

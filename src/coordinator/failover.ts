@@ -72,12 +72,12 @@ export function failOver(
     const own = isUnsure ? [{ index: owner, kept: true }] : [];
     const best = bestOf([...own, ...columns], throughOf);
     if (best !== null) {
-      book.promote(
-        slot,
-        best.index,
-        best.kept ? 'kept' : 'following',
-        (id) => membership.copiesOf(id).keptThrough(slot) !== undefined,
-      );
+      // Who has not spoken may have one.
+      const mayBeWhole = (id: string): boolean => {
+        const copies = membership.copiesOf(id);
+        return copies.epoch < epoch || copies.keptThrough(slot) !== undefined;
+      };
+      book.promote(slot, best.index, best.kept ? 'kept' : 'following', mayBeWhole);
       note(best.index);
     } else if (isUnsure) {
       book.give(slot, owner);

@@ -16,6 +16,13 @@ export interface HeardNode {
   readonly firstHeardAtMs: number;
 }
 
+/** A slot and whose it is, since which epoch. */
+export interface OwnedSlot {
+  readonly slot: number;
+  readonly owner: string;
+  readonly since: number;
+}
+
 export class Membership {
   /** The longest lease that a node may still rely on. */
   leaseMs: number;
@@ -77,10 +84,20 @@ export class Membership {
     return HeardCopies.of(this.heard.get(id)?.heartbeat.replication);
   }
 
-  /** Whether the node has a whole copy of `slot`, which follows `owner`, whose slot it is since epoch `since`. */
-  isSynced(id: string, { slot, owner, since }: { slot: number; owner: string; since: number }): boolean {
+  /** Whether the node is known to have a whole copy of `slot`, which follows its owner. */
+  isSynced(id: string, { slot, owner, since }: OwnedSlot): boolean {
+    return this.hasHeardSince(id, since) && this.copiesOf(id).isSynced(slot, owner);
+  }
+
+  /** Whether the node has such a copy, or may have: of one that was not heard lately nothing else is known. */
+  mayBeSynced(id: string, { slot, owner, since }: OwnedSlot): boolean {
+    return !this.hasHeardSince(id, since) || this.copiesOf(id).isSynced(slot, owner);
+  }
+
+  /** Whether the node has spoken to this coordinator when it knew of `epoch`. */
+  private hasHeardSince(id: string, epoch: number): boolean {
     const heard = this.heard.get(id);
-    return heard !== undefined && heard.heartbeat.epoch >= since && this.copiesOf(id).isSynced(slot, owner);
+    return heard !== undefined && heard.heartbeat.epoch >= epoch;
   }
 
   /** ms since the last heartbeat to this coordinator; −1 where there was none. */

@@ -124,6 +124,12 @@ class NextReplicas {
     return input.membership.isSynced(book.nodes[index]!.id, { slot, owner: owner.id, since: book.since(slot) });
   }
 
+  private mayBeSynced(slot: number, index: number): boolean {
+    const { book, input } = this;
+    const owner = book.nodes[book.owner(slot)]!.id;
+    return input.membership.mayBeSynced(book.nodes[index]!.id, { slot, owner, since: book.since(slot) });
+  }
+
   private isWhole(slot: number, column: Column): boolean {
     return column.kept || this.isSynced(slot, column);
   }
@@ -168,7 +174,7 @@ class NextReplicas {
     if (!kept) {
       // Where others keep copies it may have been added to take over from them.
       const isNeeded = wanted.includes(index) || (this.leaving[index] !== true && all.some((other) => other.kept));
-      return !isNeeded && !this.isSynced(slot, { index, kept });
+      return !isNeeded && !this.mayBeSynced(slot, index);
     }
     const copies = this.input.membership.copiesOf(this.book.nodes[index]!.id);
     return copies.epoch >= this.book.since(slot) && copies.keptThrough(slot) === undefined;
@@ -203,7 +209,7 @@ class NextReplicas {
       if (wanted.includes(column.index)) continue;
       // A node that wants to go, and has nothing else, need not wait for more copies than there can be.
       const isEnough = this.isReadyToGo[column.index] === true && this.areSynced(slot, columns, wanted);
-      const isUnderWay = !column.kept && !this.isSynced(slot, column);
+      const isUnderWay = !column.kept && !this.isSynced(slot, column) && columns.some(({ kept }) => kept);
       if (isUnderWay) continue;
       if (isEnough || this.wholeWithout(slot, columns, column) >= this.input.replicas) {
         columns = columns.filter((one) => one !== column);

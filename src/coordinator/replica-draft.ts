@@ -58,7 +58,7 @@ export class ReplicaDraft {
       const owner = topology.ownerOf(slot)!.id;
       const since = topology.sinceOf(slot);
       if (unsure.has(slot)) book.seize(slot, book.indexOf(to));
-      else book.handOver(slot, book.indexOf(to), (id) => membership.isSynced(id, { slot, owner, since }));
+      else book.handOver(slot, book.indexOf(to), (id) => membership.mayBeSynced(id, { slot, owner, since }));
     }
     const input = { membership, vacancies, waitMsMax: state.leaseMs, nowMs };
     const waiting = failOver(topology, book, input, reasons);

@@ -86,6 +86,25 @@ describe('replicas', () => {
     expect(lost(bench)).toBe(0);
   });
 
+  test('of which an elected coordinator has not heard yet are not taken for missing', () => {
+    const bench = CoordinatorBench.settled(4, { replicas: 1 });
+    const [node] = bench.nodes;
+    const { epoch } = bench;
+    const self = bench.topology.indexOf(node!.id);
+    const copied = Array.from({ length: SLOT_COUNT }, (_, slot) => bench.topology.columnOf(slot, self) >= 0);
+    bench.depose();
+    bench.elect();
+    for (const one of bench.nodes) one.speaks = false;
+    bench.admin({ type: 'drain', node: node!.id });
+    bench.pass(LEASE_MS / 2);
+    expect(bench.epoch).toBeGreaterThan(epoch);
+    expect(copied.every((is, slot) => !is || bench.topology.columnOf(slot, self) >= 0)).toBeTrue();
+    for (const one of bench.nodes) one.speaks = true;
+    bench.settle();
+    checkAtRest(bench, 1);
+    expect(lost(bench)).toBe(0);
+  });
+
   test('change together: an epoch for many copies that become whole one after the other', () => {
     const bench = CoordinatorBench.settled(4, { replicas: 1 });
     const dead = bench.nodes[0]!;

@@ -71,7 +71,8 @@ interface CopyCounts {
 function copyCounts(topology: Topology, membership: Membership): CopyCounts {
   const { nodes, replicaCount } = topology;
   const counts = { all: new Uint32Array(nodes.length), synced: new Uint32Array(nodes.length), useful: 0 };
-  for (let slot = 0; slot < SLOT_COUNT && replicaCount > 0; slot += 1) {
+  if (replicaCount === 0) return counts;
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
     for (const { id } of topology.replicasOf(slot)) counts.all[topology.indexOf(id)]! += 1;
     const synced = syncedReplicas(topology, slot, membership);
     for (const { id } of synced) counts.synced[topology.indexOf(id)]! += 1;

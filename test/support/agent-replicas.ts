@@ -35,9 +35,9 @@ export function replicated(
   owners[SLOT] = owner === '' ? NO_NODE : digits.indexOf(owner);
   lineage.since[SLOT] = since;
   lineage.before[SLOT] = before;
-  for (const [n, [, digit, kept]] of [...columns.matchAll(/([a-d])(k?)/g)].entries()) {
+  for (const [n, [, digit, mark]] of [...columns.matchAll(/([a-d])(k?)/g)].entries()) {
     replicas[SLOT * COLUMNS + n] = digits.indexOf(digit!);
-    if (kept === 'k') lineage.marks[SLOT]! |= keptMark(n);
+    if (mark === 'k') lineage.marks[SLOT]! |= keptMark(n);
   }
   if (isUnsure) lineage.marks[SLOT]! |= UNSURE;
   return Topology.of({ cluster: CLUSTER, epoch, nodes, owners, replicaCount: COLUMNS, replicas, lineage, moves });

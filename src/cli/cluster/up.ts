@@ -131,8 +131,8 @@ async function startAll(
   start: (name: string, args: readonly string[]) => ShoalChild,
   context: CommandContext,
 ): Promise<Started> {
-  const [port, replicas] = [String(values.coordinatorPort), String(values.replicas)];
-  const coordinatorArgs = ['--host', HOST, '--port', port, '--state', `file:${directory}`, '--replicas', replicas];
+  const [atPort, replicas] = [String(values.coordinatorPort), String(values.replicas)];
+  const coordinatorArgs = ['--host', HOST, '--port', atPort, '--state', `file:${directory}`, '--replicas', replicas];
   const coordinator = start('coordinator', ['coordinator', ...coordinatorArgs]);
   const [, coordinatorPort] = await coordinator.printed(READY);
   const address = `${HOST}:${coordinatorPort}`;
