@@ -107,6 +107,11 @@ export class History {
     return count;
   }
 
+  /** What was done with each key, in the order of the calls. */
+  entries(): IterableIterator<[string, readonly Operation[]]> {
+    return this.keys.entries();
+  }
+
   /** Null where everything is explained. Of several problems, the one that shows first. */
   check(): HistoryProblem | null {
     let first: HistoryProblem | null = null;

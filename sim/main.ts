@@ -1,14 +1,17 @@
 /**
  * Runs the simulation over many seeds:
  *
- *     npm run sim -- [--seed 1] [--runs 100] [--bug skipFence] [--keep 0,3] [--trace] [--json]
+ *     npm run sim -- [--seed 1] [--runs 100] [--bug skipFence] [--keep 0,3] [--trace] [--json] [--histories FILE]
  *
  * Seeds are `--seed` and those that follow. At the first failure it makes the scenario shorter, prints the seed, the step and the last
  * events, and the command that replays it; then it goes on with the next seed, to FAILURES_SHOWN of them. Exits with 1 where any run failed.
- * `--keep` leaves out all other actions of the scenario, `--trace` prints the last events of a run that went well too.
+ * `--keep` leaves out all other actions of the scenario, `--trace` prints the last events of a run that went well too,
+ * `--histories` writes what clients were told to a file, for a checker that is not ours.
  */
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { PLANTED_BUGS, type PlantedBug } from './bugs.ts';
+import { historyLines } from './history-file.ts';
 import { replayFailure, runSeed } from './run.ts';
 import { describeAction } from './scenario.ts';
 import type { SeedResult } from './seed-result.ts';
@@ -24,6 +27,7 @@ const { values } = parseArgs({
     keep: { type: 'string' },
     trace: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    histories: { type: 'string' },
   },
 });
 
@@ -42,8 +46,17 @@ function main(): number {
   let steps = 0;
   let virtualMs = 0;
   let answered = 0;
+  const histories = values.histories === undefined ? null : openSync(values.histories, 'w');
   for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
-    const result = runSeed({ seed, bug, keep, trace: values.trace });
+    const result = runSeed({
+      seed,
+      bug,
+      keep,
+      trace: values.trace,
+      onHistory: (history) => {
+        if (histories !== null) writeSync(histories, historyLines(`seed ${seed}`, history));
+      },
+    });
     const { profile } = result.scenario;
     profiles.set(profile, (profiles.get(profile) ?? 0) + 1);
     steps += result.figures.steps;
@@ -60,6 +73,7 @@ function main(): number {
     reportedAtMs = nowMs;
     console.log(`… ${seed - firstSeed + 1} of ${runs} runs, ${failed.length} failed`);
   }
+  if (histories !== null) closeSync(histories);
   const seconds = (performance.now() - startedAtMs) / 1000;
   const summary = {
     firstSeed,

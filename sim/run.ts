@@ -1,6 +1,7 @@
 /** One run of the simulation: the world of a seed from its beginning to its verdict, and the replay of one that failed. */
 import type { PlantedBug } from './bugs.ts';
 import { type FailureKind, SimulationFailure } from './failure.ts';
+import type { History } from './history.ts';
 import { drawScenario, keepActions } from './scenario.ts';
 import type { RunFailure, SeedResult } from './seed-result.ts';
 import { shrinkScenario } from './shrink.ts';
@@ -15,10 +16,12 @@ export interface RunOptions {
   readonly trace: boolean;
   /** End there, so that the trace ends with what led to a failure that shows later. */
   readonly stopAtStep?: number;
+  /** Gets what clients were told, once the run is over. */
+  readonly onHistory?: (history: History) => void;
 }
 
 /** Never throws: whatever goes wrong in a run is its result. */
-export function runSeed({ seed, bug, keep, trace, stopAtStep }: RunOptions): SeedResult {
+export function runSeed({ seed, bug, keep, trace, stopAtStep, onHistory }: RunOptions): SeedResult {
   const drawn = drawScenario(seed);
   const scenario = keep === null ? drawn : keepActions(drawn, keep);
   const world = new World({ seed, scenario, bug, trace });
@@ -28,6 +31,7 @@ export function runSeed({ seed, bug, keep, trace, stopAtStep }: RunOptions): See
   } catch (error) {
     failure = describeFailure(error, world);
   }
+  onHistory?.(world.history);
   return { seed, scenario, figures: world.figures, failure, trace: world.trace.tail() };
 }
 
