@@ -36,6 +36,15 @@ export interface ServerOptions {
   readonly threads?: number;
   /** For redis: threads that read and write sockets, its own among them. Default 1. */
   readonly ioThreads?: number;
+  /** What is kept on disk, for redis and Shoal. Default: nothing. */
+  readonly persistence?: ServerPersistence;
+}
+
+export interface ServerPersistence {
+  readonly folder: string;
+  /** Snapshots are made when they are asked for, and when the server is stopped. */
+  readonly mode: 'snapshot' | 'log';
+  readonly fsync: 'everysec' | 'always';
 }
 
 /** A server to start: a command that listens on `port` of the loopback. */
@@ -53,8 +62,8 @@ export interface RunningServer {
   readonly port: number;
   /** The process that listens, which need not be the one that was started. */
   readonly pid: number;
-  /** Asks it to end, and kills it where it does not. */
-  stop(): Promise<void>;
+  /** Asks it to end, and kills it where it does not within `timeoutMs`, 5 s by default. */
+  stop(timeoutMs?: number): Promise<void>;
 }
 
 export const PROJECT_ROOT = resolve(import.meta.dirname, '../..');
@@ -125,9 +134,9 @@ export async function startCommand(command: ServerCommand): Promise<RunningServe
     port,
     pid,
     protocol,
-    async stop() {
+    async stop(timeoutMs = STOP_TIMEOUT_MS) {
       signalGroup(child, 'SIGTERM');
-      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_TIMEOUT_MS);
+      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), timeoutMs);
       await ended;
       clearTimeout(timer);
       // The launcher may end before its child does.
@@ -146,7 +155,7 @@ export function serverVersion(name: string): string {
 
 function commandOf(name: ServerName, port: number, options: ServerOptions): string[] {
   const megabytes = Math.max(1, Math.floor(options.memoryBytes / 2 ** 20));
-  const { threads = 1, ioThreads = 1 } = options;
+  const { threads = 1, ioThreads = 1, persistence } = options;
   switch (name) {
     case 'redis': {
       const policy = options.atLimit === 'evict' ? 'allkeys-lru' : 'noeviction';
@@ -158,10 +167,7 @@ function commandOf(name: ServerName, port: number, options: ServerOptions): stri
         HOST,
         '--port',
         String(port),
-        '--save',
-        '',
-        '--appendonly',
-        'no',
+        ...redisPersistence(persistence),
         ...limit,
         ...io,
       ];
@@ -175,11 +181,27 @@ function commandOf(name: ServerName, port: number, options: ServerOptions): stri
     case 'shoal': {
       const policy = options.atLimit === 'evict' ? 's3fifo' : 'noeviction';
       const limit = ['--memory', String(options.memoryBytes), '--eviction', policy, '--threads', String(threads)];
-      return [resolve(PROJECT_ROOT, 'bin/shoal'), 'serve', '--host', HOST, '--port', String(port), ...limit];
+      const kept = shoalPersistence(persistence);
+      return [resolve(PROJECT_ROOT, 'bin/shoal'), 'serve', '--host', HOST, '--port', String(port), ...limit, ...kept];
     }
     default:
       return unreachable(name);
   }
+}
+
+function redisPersistence(persistence: ServerPersistence | undefined): string[] {
+  if (persistence === undefined) return ['--save', '', '--appendonly', 'no'];
+  const { folder, mode, fsync } = persistence;
+  // With a rule for saving that never comes true it saves when it is stopped.
+  if (mode === 'snapshot') return ['--dir', folder, '--save', '1000000000 1', '--appendonly', 'no'];
+  return ['--dir', folder, '--save', '', '--appendonly', 'yes', '--appendfsync', fsync];
+}
+
+function shoalPersistence(persistence: ServerPersistence | undefined): string[] {
+  if (persistence === undefined) return [];
+  const { folder, mode, fsync } = persistence;
+  const how = mode === 'snapshot' ? ['--snapshot-interval', 'never'] : ['--fsync', fsync];
+  return ['--data-dir', folder, '--persistence', mode, ...how];
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -8,6 +8,7 @@ import type { EngineOptions } from './load-engine.ts';
 import { cpuTimeUs, residentBytes } from './process-figures.ts';
 import type { Absentee, Contestant } from './roster.ts';
 import type { Measured, Turn } from './rows.ts';
+import type { RunningServer } from './servers.ts';
 import { median } from './statistics.ts';
 import { ZIPF_EXPONENT, type Dataset, type Workload } from './workloads.ts';
 
@@ -27,6 +28,8 @@ export interface TurnOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly sharedCores: boolean;
   readonly onProgress: (text: string) => void;
+  /** What goes on at the server while it has its turn; resolves once that has ended. */
+  readonly beside?: (server: RunningServer, turnEnds: Promise<unknown>) => Promise<void>;
 }
 
 /** The order of the turns in `round`. */
@@ -105,7 +108,9 @@ async function takeRounds(
       if (runner.failure !== null) continue;
       options.onProgress(`${workload.name}: round ${round + 1} of ${rounds}, ${runner.contestant.name}`);
       try {
-        runner.turns.push(await takeTurn(runner, round, run));
+        const turn = takeTurn(runner, round, run);
+        const [taken] = await Promise.all([turn, options.beside?.(runner.contestant.server, turn)]);
+        runner.turns.push(taken);
       } catch (error) {
         runner.failure = messageOf(error);
       }
