@@ -102,7 +102,7 @@ function clientsFields({ node, limits }: ExecutionContext, { clients }: ThreadFi
 }
 
 /** `used_memory` counts what the memory limit counts: segments of items, index and ghosts. RSS is the process's. */
-function memoryFields({ node, store }: ExecutionContext, { clients }: ThreadFigures): readonly Field[] {
+function memoryFields({ node, store }: ExecutionContext, { clients, heapBytes }: ThreadFigures): readonly Field[] {
   const stats = store.stats();
   const rss = process.memoryUsage.rss();
   const overhead = stats.indexBytes + stats.ghostBytes;
@@ -140,6 +140,7 @@ function memoryFields({ node, store }: ExecutionContext, { clients }: ThreadFigu
     ['lazyfree_pending_objects', 0],
     ['lazyfreed_objects', 0],
     ...storeFields(stats),
+    ['shoal_thread_heap_bytes', heapBytes.join(',')],
   ];
 }
 

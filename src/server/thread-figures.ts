@@ -1,4 +1,5 @@
 /** What one data thread counts for itself, as plain numbers, and the sums of all threads: what INFO shows. */
+import { heapBytes } from '../io/heap-bytes.ts';
 import { memoryOf } from './client-registry.ts';
 import type { NodeServices } from './node-services.ts';
 import { Gate, Hold } from './session.ts';
@@ -7,6 +8,8 @@ export interface ThreadFigures {
   readonly clients: ClientFigures;
   readonly traffic: TrafficFigures;
   readonly commands: CommandFigures;
+  /** Bytes of JavaScript's heap, of each thread: items are elsewhere, so it stays as it is. */
+  readonly heapBytes: readonly number[];
 }
 
 interface ClientFigures {
@@ -83,10 +86,11 @@ export function readThreadFigures({ clients, traffic, statistics }: NodeServices
       protocolErrors,
     },
     commands: { calls, microseconds, rejected, failed, totalCalls, totalErrors, errors },
+    heapBytes: [heapBytes()],
   };
 }
 
-/** The figures of at least one thread, summed up; of what is a maximum, the greatest. */
+/** The figures of at least one thread, summed up; of what is a maximum, the greatest; of heaps, each. */
 export function sumThreadFigures(all: readonly ThreadFigures[]): ThreadFigures {
   const clients = sumRecords(all.map((one) => one.clients));
   const maximum = (name: 'inputBytesMax' | 'outputBytesMax'): number =>
@@ -95,6 +99,7 @@ export function sumThreadFigures(all: readonly ThreadFigures[]): ThreadFigures {
     clients: { ...clients, inputBytesMax: maximum('inputBytesMax'), outputBytesMax: maximum('outputBytesMax') },
     traffic: sumRecords(all.map((one) => one.traffic)),
     commands: sumCommands(all.map((one) => one.commands)),
+    heapBytes: all.flatMap((one) => one.heapBytes),
   };
 }
 

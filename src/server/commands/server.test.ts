@@ -18,6 +18,12 @@ describe('INFO', () => {
     expect(EXPECTED_FIELDS.split(' ').filter((name) => !fields.has(name))).toEqual([]);
   });
 
+  test('tells the heap of each thread, which has no items in it', async () => {
+    await using node = await startFakeNode();
+    const bytes = fieldsOf(node.open().exchange('INFO memory\r\n')).get('shoal_thread_heap_bytes');
+    expect(bytes).toMatch(/^[1-9][0-9]*$/);
+  });
+
   test('shows the sections that are asked for', async () => {
     await using node = await startFakeNode();
     const connection = node.open();
