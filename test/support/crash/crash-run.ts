@@ -26,6 +26,8 @@ export interface CrashRunOptions {
   readonly runtime?: 'bun' | 'node';
   /** How each node ends; SIGKILL by default. */
   readonly end?: 'SIGKILL' | 'SIGTERM';
+  /** What happens to the folder while no process uses it. */
+  readonly betweenLives?: () => Promise<void>;
   /** Called after each round. */
   readonly onRound?: (round: number, confirmedCount: number) => void;
 }
@@ -37,7 +39,7 @@ export interface CrashRunReport {
 }
 
 export async function runCrashes(options: CrashRunOptions): Promise<CrashRunReport> {
-  const { rounds, seed, onRound, end = 'SIGKILL' } = options;
+  const { rounds, seed, onRound, betweenLives, end = 'SIGKILL' } = options;
   const random = new Random(seed);
   const lanes = Array.from({ length: LANE_COUNT }, (_, lane) => new CrashLane(lane, new Random(seed * 100 + lane)));
   const confirmed = (): number => lanes.reduce((sum, lane) => sum + lane.confirmedCount, 0);
@@ -61,6 +63,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRunRepo
       outcome.status === 'rejected' ? [String(outcome.reason)] : [],
     );
     if (failures.length > 0) return { confirmedCount: confirmed(), problems: failures };
+    await betweenLives?.();
     onRound?.(round + 1, confirmed());
   }
   return { confirmedCount: confirmed(), problems: [] };
