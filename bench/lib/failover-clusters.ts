@@ -53,7 +53,7 @@ export async function startShoalCluster(leaseMs: number | null): Promise<Failove
       const status = await coordinator.status();
       const active = status.nodes.filter(({ state: at }) => at === 'active').length;
       const isPlaced = status.unassigned === 0 && status.moves.length === 0 && status.plannedSlots === 0;
-      return active === PRIMARIES && isPlaced && status.nodes.every(({ copying }) => copying === 0);
+      return active === PRIMARIES && isPlaced && status.missingCopies === 0;
     });
     coordinator.close();
   } catch (error) {
