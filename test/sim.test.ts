@@ -11,7 +11,7 @@ import { shrinkScenario } from '../sim/shrink.ts';
 
 const SEED_COUNT = 100;
 /** Seeds of one test: small enough for a slow machine's time limit. */
-const SEEDS_AT_ONCE = 10;
+const SEEDS_AT_ONCE = 5;
 
 describe('the cluster keeps its promises', () => {
   const profiles = new Set<string>();

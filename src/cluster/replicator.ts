@@ -35,6 +35,8 @@ const REPORT_MS = 250;
 /** Bytes of all streams in one step: about a millisecond. */
 const STEP_BYTES: number = 256 * 1024;
 const WORD_VALUES: number = 2 ** 32;
+/** Of a slot without a whole copy, in place of how far one is behind. */
+const NO_COPY = 0xffff_ffff;
 
 export interface ReplicatorParts {
   /** The control thread's access, which does not count uses. */
@@ -292,12 +294,18 @@ export class Replicator {
   /** At most so many changes are confirmed by no replica that has a whole copy of their slots. */
   private aloneCount(): number {
     const { end } = this.feed;
-    const lags = new Map<number, number>();
+    const lags = new Uint32Array(SLOT_COUNT).fill(NO_COPY);
     for (const { stream } of this.outgoing) {
       const lag = Math.max(0, recordsBetween(stream.confirmed, end));
-      for (const slot of stream.syncedSlots()) lags.set(slot, Math.min(lag, lags.get(slot) ?? lag));
+      for (const slot of stream.syncedSlots()) if (lag < lags[slot]!) lags[slot] = lag;
     }
-    return Math.max(0, ...new Set(lags.values()));
+    let longest = 0;
+    // Not for … of, which takes ten times as long over a typed array.
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      const lag = lags[slot]!;
+      if (lag !== NO_COPY && lag > longest) longest = lag;
+    }
+    return longest;
   }
 
   freshAtMs(sourceId: string): number {

@@ -70,11 +70,11 @@ test('a planned failover loses nothing and fails nothing, and the node stays as 
   const client = await clientOf(cluster);
   const context = contextFor(cluster);
   const node = cluster.nodes[0]!;
-  let isOver = false;
+  const load = { isOver: false };
   const counted = KEYS.slice(0, 40);
   const counts = counted.map(async (key) => {
     let count = 0;
-    while (!isOver) count = await client.increment(`count of ${key}`);
+    while (!load.isOver) count = await client.increment(`count of ${key}`);
     return count;
   });
   expect(await failoverCommand.run([`127.0.0.1:${node.port}`, '--wait'], context)).toBe(0);
@@ -82,7 +82,7 @@ test('a planned failover loses nothing and fails nothing, and the node stays as 
   const status = await cluster.until(({ nodes }) =>
     nodes.some(({ port, slots, replicaSlots }) => port === node.port && slots === 0 && replicaSlots > 0),
   );
-  isOver = true;
+  load.isOver = true;
   const ends = await Promise.all(counts);
   expect(await Promise.all(counted.map((key) => client.increment(`count of ${key}`)))).toEqual(
     ends.map((count) => count + 1),
