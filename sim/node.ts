@@ -68,6 +68,8 @@ export class SimNode implements Server {
   isLeaving = false;
   /** An operator has asked for it, whether a coordinator has heard or not. */
   isToDrain = false;
+  /** Changes that a replica of its has not confirmed, as of the mover's last report. */
+  replicaLag = 0;
   private readonly world: World;
   private readonly chance: Chance;
   private readonly store: Store;
@@ -131,7 +133,10 @@ export class SimNode implements Server {
       },
       reports: {
         moveChanged: (report) => this.step({ type: 'moveChanged', report }),
-        replicasChanged: (report) => this.step({ type: 'replicasChanged', report }),
+        replicasChanged: (report) => {
+          this.replicaLag = Math.max(0, ...report.targets.map(({ lag }) => lag));
+          this.step({ type: 'replicasChanged', report });
+        },
         purged: (purgeId) => this.step({ type: 'purged', purgeId }),
         dropped: () => this.rejoin(),
       },

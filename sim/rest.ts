@@ -12,7 +12,7 @@ import type { SimNode } from './node.ts';
 import type { World } from './world.ts';
 
 /** What keeps the cluster from being at rest, for people; null: nothing. */
-export function whyNotAtRest({ topology, nodes, scenario }: World): string | null {
+export function whyNotAtRest({ topology, nodes, scenario, isQuiet }: World): string | null {
   if (topology === null) return 'no topology was stored';
   for (const node of nodes) {
     const why = whyNodeIsNotAtRest(node, topology);
@@ -28,7 +28,10 @@ export function whyNotAtRest({ topology, nodes, scenario }: World): string | nul
   if (topology.ownedCount !== SLOT_COUNT) return `${SLOT_COUNT - topology.ownedCount} slots have no owner`;
   const planned = plannedCount(topology);
   if (planned > 0) return `${planned} slots are not where they should be`;
-  return scenario.replicas === 0 ? null : whyReplicasAreNotAtRest(topology, nodes, scenario.replicas);
+  if (scenario.replicas === 0) return null;
+  const behind = isQuiet ? nodes.find(({ replicaLag }) => replicaLag > 0) : undefined;
+  if (behind !== undefined) return `a replica of ${behind.describe()} is ${behind.replicaLag} changes behind`;
+  return whyReplicasAreNotAtRest(topology, nodes, scenario.replicas);
 }
 
 function whyReplicasAreNotAtRest(topology: Topology, nodes: readonly SimNode[], replicas: number): string | null {

@@ -47,8 +47,6 @@ const LOOK_EVERY_MS = 50;
 const CALM_MS = 300;
 const STEPS_MAX = 2_000_000;
 const HAS_LEFT = 'has left';
-/** Streams have brought everything to replicas so soon after the last write. */
-const COPIED_WITHIN_MS = 6000;
 
 export interface WorldSetting {
   readonly seed: number;
@@ -84,6 +82,8 @@ export class World {
   private departed: readonly string[] = [];
   /** Ids of nodes whose process has ended: an operator can see that. */
   private readonly endedIds = new Set<string>();
+  /** Nobody writes any more. */
+  isQuiet = false;
   /** Actions that wait for the next handover. */
   armed: Action[] = [];
   /** When the last fault is over, as far as it is known. */
@@ -172,10 +172,10 @@ export class World {
     scheduler.after(OPERATOR_MS, () => this.forgetEnded());
     if (!this.runToRest('had no more faults')) return;
     for (const client of this.clients) client.stop();
+    this.isQuiet = true;
     if (!this.readAll()) return;
     this.checkHistory();
-    const restUntilMs = scheduler.nowMs + (scenario.replicas === 0 ? 0 : COPIED_WITHIN_MS);
-    while (scheduler.nowMs < restUntilMs) if (!this.step()) return;
+    if (scenario.replicas > 0 && !this.runToRest('had its last write')) return;
     checkAtRest(this);
   }
 
