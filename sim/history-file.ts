@@ -5,6 +5,8 @@ import type { History } from './history.ts';
 export function historyLines(run: string, history: History): string {
   const lines: string[] = [];
   for (const [key, operations] of history.entries()) {
+    // Of what a death with replicas may take only our own checker knows.
+    if (operations.some(({ kind }) => kind === 'revert')) continue;
     for (const { kind, value, calledAtMs, answeredAtMs, void: isVoid } of operations) {
       const isOpen = answeredAtMs === Number.POSITIVE_INFINITY;
       if (isVoid || (isOpen && kind === 'read')) continue;
