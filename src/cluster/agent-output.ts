@@ -16,7 +16,9 @@ export type RequestPurpose =
   | { readonly kind: 'watch'; readonly address: string }
   | { readonly kind: 'promise'; readonly nodeId: string; readonly durationMs: number }
   | { readonly kind: 'handover'; readonly moveId: number }
-  | { readonly kind: 'moveStatus'; readonly moveId: number };
+  | { readonly kind: 'moveStatus'; readonly moveId: number }
+  /** Before anything is handed over: whether the target knows of the move. */
+  | { readonly kind: 'moveAhead'; readonly moveId: number };
 
 export interface PendingRequest {
   readonly id: number;

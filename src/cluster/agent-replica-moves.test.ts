@@ -41,14 +41,42 @@ describe('a move', () => {
     bench.apply(replicated(2, { owner: 'a', since: 1, replicas: 'b' }, { moves: [OUT] }));
     expect(bench.wanted('beginExport').map(({ how }) => how)).toEqual(['replica']);
     const asked: PeerRequest[] = [];
+    let isKnown = false;
     bench.onPeer = (request) => {
       asked.push(request);
-      return { type: 'moveState', state: 'handed' };
+      return { type: 'moveState', state: request.type === 'handover' ? 'handed' : isKnown ? 'importing' : 'unknown' };
     };
-    drained(bench);
+    bench.report({ id: 7, role: 'source', state: 'ready' });
+    bench.pass(40);
+    // The target has yet to hear of the move.
+    expect([asked[0], bench.serves(SLOT)]).toEqual([
+      { type: 'moveStatus', cluster: CLUSTER, to: idOf('b'), move: 7, isAhead: true },
+      true,
+    ]);
+    expect(bench.wanted('shipRest')).toEqual([]);
+    isKnown = true;
+    bench.pass(200);
+    expect([bench.wanted('shipRest').length, bench.serves(SLOT)]).toEqual([1, false]);
+    bench.report({ id: 7, role: 'source', state: 'drained', extent: EXTENT });
     expect(targets(bench)).toEqual({ b: [SLOT] });
     bench.pass(40);
-    expect([asked.length, flags(bench), targets(bench)]).toEqual([1, HANDED, {}]);
+    expect([asked.at(-1)?.type, flags(bench), targets(bench)]).toEqual(['handover', HANDED, {}]);
+  });
+
+  test('to a replica is not given up by what the target said before it was to take over', () => {
+    const bench = joined({ owner: 'a', since: 1, replicas: 'b' });
+    bench.apply(replicated(2, { owner: 'a', since: 1, replicas: 'b' }, { moves: [OUT] }));
+    bench.onPeer = () => null;
+    bench.report({ id: 7, role: 'source', state: 'ready' });
+    const [ahead] = bench.wanted('askPeer');
+    bench.pass(700);
+    const again = bench.wanted('askPeer').at(-1)!;
+    expect(again.requestId).not.toBe(ahead!.requestId);
+    bench.step({ type: 'answered', requestId: again.requestId, answer: { type: 'moveState', state: 'importing' } });
+    bench.report({ id: 7, role: 'source', state: 'drained', extent: EXTENT });
+    // The answer to the first question comes late.
+    bench.step({ type: 'answered', requestId: ahead!.requestId, answer: { type: 'moveState', state: 'unknown' } });
+    expect([bench.serves(SLOT), bench.wanted('endMove').length]).toEqual([false, 0]);
   });
 
   test('to another node copies, and replicas follow meanwhile', () => {
@@ -100,6 +128,28 @@ describe('a move', () => {
     expect([bench.serves(SLOT), sources(bench)]).toEqual([true, {}]);
     bench.apply(replicated(3, { owner: 'a', since: 3, before: 1, replicas: 'bk' }));
     expect([bench.serves(SLOT), purged(bench)]).toEqual([true, []]);
+  });
+
+  test('to this node that it refused before it knew of it is not taken over, whoever asks again', () => {
+    const bench = replica();
+    const handover = { type: 'handover', cluster: CLUSTER, to: idOf('a'), move: 8, ...EXTENT } as const;
+    const unknown = { type: 'moveState', state: 'unknown' } as const;
+    expect(bench.ask({ type: 'moveStatus', cluster: CLUSTER, to: idOf('a'), move: 8, isAhead: true })).toEqual(unknown);
+    expect(bench.ask(handover)).toEqual(unknown);
+    bench.apply(replicated(2, { owner: 'b', since: 1, replicas: 'a' }, { moves: [IN] }));
+    expect(bench.ask(handover)).toEqual(unknown);
+    expect([bench.serves(SLOT), bench.wanted('beginImport').length]).toEqual([false, 0]);
+    expect(bench.heartbeats.at(-1)!.moves).toMatchObject([{ id: 8, state: 'failed' }]);
+  });
+
+  test('to this node that was asked of ahead of its time is taken over when it is known', () => {
+    const bench = replica();
+    const ahead = { type: 'moveStatus', cluster: CLUSTER, to: idOf('a'), move: 8, isAhead: true } as const;
+    expect(bench.ask(ahead)).toEqual({ type: 'moveState', state: 'unknown' });
+    bench.apply(replicated(2, { owner: 'b', since: 1, replicas: 'a' }, { moves: [IN] }));
+    expect(bench.ask(ahead)).toEqual({ type: 'moveState', state: 'importing' });
+    takeOver(bench);
+    expect(bench.serves(SLOT)).toBeTrue();
   });
 
   test('to this node, which copies the slot, leaves it a replica where it is given up', () => {

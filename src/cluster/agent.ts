@@ -173,6 +173,10 @@ export class ClusterAgent {
       this.promises.answered(request, answer.type === 'promised' && answer.granted);
       return;
     }
+    if (purpose.kind === 'moveAhead' && answer.type === 'moveState') {
+      if (this.outgoing.targetKnows(purpose.moveId, answer.state, nowMs)) this.isImageOld = true;
+      return;
+    }
     // One that is answered with `importing` has given way to a later one.
     const isSettled = answer.type === 'moveState' && !(purpose.kind === 'handover' && answer.state === 'importing');
     if (!isSettled) this.outgoing.targetSilent(purpose.moveId, nowMs);
@@ -197,11 +201,8 @@ export class ClusterAgent {
         return;
       }
       case 'moveStatus':
-        this.output.add({
-          type: 'reply',
-          ticket,
-          answer: { type: 'moveState', state: this.incoming.stateOf(request.move) },
-        });
+        if (request.isAhead === true) this.incoming.tellKnown(request.move, ticket);
+        else this.incoming.tellState(request.move, ticket);
         return;
       case 'handover': {
         const { move, attempt, frames } = request;

@@ -31,7 +31,7 @@ interface Import extends KnownMove<ImportPhase> {
 
 type MoveState = 'importing' | 'handed' | 'unknown';
 
-/** Moves taken over that are remembered: far more than a cluster makes in the time that a source may be behind. */
+/** Moves taken over, or renounced, that are remembered: far more than a cluster makes in the time that a source may be behind. */
 const TAKEN_MAX = 16_384;
 
 /** What became of imports by a topology. */
@@ -53,6 +53,8 @@ export class IncomingMoves {
   private readonly imports = new Map<number, Import>();
   /** Moves that were taken over and that the topology ended with that, the oldest first. */
   private readonly taken = new Set<number>();
+  /** Moves that were asked about before this node knew of them: it has said that it never takes them over. The oldest first. */
+  private readonly renounced = new Set<number>();
 
   constructor(output: AgentOutput) {
     this.output = output;
@@ -84,6 +86,11 @@ export class IncomingMoves {
   begin(topology: Topology, selfId: string): void {
     for (const move of topology.moves) {
       if (move.to !== selfId || this.imports.has(move.id)) continue;
+      if (this.renounced.has(move.id)) {
+        const error = 'it was to be taken over before this node knew of it';
+        this.imports.set(move.id, { move, phase: 'failed', progress: NO_PROGRESS, error, ticket: null });
+        continue;
+      }
       this.imports.set(move.id, { move, phase: 'importing', progress: NO_PROGRESS, error: null, ticket: null });
       const how = topology.isToReplica(move) ? 'replica' : 'copy';
       this.output.add({ type: 'beginImport', move, source: topology.node(move.from)!, how });
@@ -120,13 +127,25 @@ export class IncomingMoves {
   takeHandover(moveId: number, extent: MoveExtent, ticket: number): void {
     const moved = this.imports.get(moveId);
     if (moved === undefined || moved.phase !== 'importing') {
-      this.reply(ticket, this.stateOf(moveId));
+      this.tellState(moveId, ticket);
       return;
     }
     // A source that asks again does not wait for the answer to what it asked before.
     this.answer(moved, 'importing');
     moved.ticket = ticket;
     this.output.add({ type: 'takeOver', moveId, extent });
+  }
+
+  /** Answers how `moveId` stands, bindingly: what this node does not take over now it never does, also where it hears of the move later. */
+  tellState(moveId: number, ticket: number): void {
+    const state = this.stateOf(moveId);
+    if (state === 'unknown' && !this.imports.has(moveId)) keep(this.renounced, moveId);
+    this.reply(ticket, state);
+  }
+
+  /** Answers whether this node knows of the move `moveId` yet. */
+  tellKnown(moveId: number, ticket: number): void {
+    this.reply(ticket, this.stateOf(moveId));
   }
 
   /** How `moveId` stands. `handed`: this node took the slots over, whoever has them now. `unknown`: it did not, and never will. */
@@ -155,8 +174,7 @@ export class IncomingMoves {
   }
 
   private remember(moveId: number): void {
-    this.taken.add(moveId);
-    if (this.taken.size > TAKEN_MAX) this.taken.delete(this.taken.values().next().value!);
+    keep(this.taken, moveId);
   }
 
   addMarks(marks: Map<number, MoveMark>): void {
@@ -179,4 +197,10 @@ export class IncomingMoves {
   snapshot(): readonly MoveSnapshot[] {
     return [...this.imports.values()].map((known) => moveSnapshot(known, 'target'));
   }
+}
+
+/** Remembers `moveId`, and forgets the oldest of too many. */
+function keep(moves: Set<number>, moveId: number): void {
+  moves.add(moveId);
+  if (moves.size > TAKEN_MAX) moves.delete(moves.values().next().value!);
 }

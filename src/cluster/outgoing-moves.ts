@@ -37,6 +37,8 @@ const ASK_AGAIN_MS = 100;
 interface Export extends KnownMove<ExportPhase> {
   /** What the target has to have, once all was sent. */
   extent: MoveExtent | null;
+  /** All is ready to be handed over, but whether the target knows of the move is being asked: nothing else has told it so, where a stream to a replica brings the items. */
+  asksAhead: boolean;
 }
 
 /** What became of exports by a topology. */
@@ -84,7 +86,14 @@ export class OutgoingMoves {
     }
     for (const [id, move] of running) {
       if (!this.exports.has(id))
-        this.exports.set(id, { move, phase: 'waiting', progress: NO_PROGRESS, error: null, extent: null });
+        this.exports.set(id, {
+          move,
+          phase: 'waiting',
+          progress: NO_PROGRESS,
+          error: null,
+          extent: null,
+          asksAhead: false,
+        });
     }
     return { continuing, perhapsHanded };
   }
@@ -110,9 +119,13 @@ export class OutgoingMoves {
     moved.progress = progressOf(report);
     const { phase } = moved;
     if (report.state === 'ready' && phase === 'copying') {
-      moved.phase = 'pausing';
-      this.output.add({ type: 'shipRest', moveId: report.id });
-      return 'marks';
+      if (!this.topology.isToReplica(moved.move)) {
+        this.pause(moved);
+        return 'marks';
+      }
+      moved.asksAhead = true;
+      this.ask(moved.move, nowMs);
+      return 'nothing';
     }
     if (report.state === 'drained' && phase === 'pausing' && report.extent !== undefined) {
       moved.phase = 'handing';
@@ -161,9 +174,23 @@ export class OutgoingMoves {
     return true;
   }
 
+  /** The target of `moveId` was asked ahead, and said how it stands. True where marks have changed by that. */
+  targetKnows(moveId: number, state: 'importing' | 'handed' | 'unknown', nowMs: number): boolean {
+    const moved = this.exports.get(moveId);
+    if (moved === undefined || !moved.asksAhead || moved.phase !== 'copying') return false;
+    if (state !== 'importing') {
+      this.targetSilent(moveId, nowMs);
+      return false;
+    }
+    this.pause(moved);
+    return true;
+  }
+
   /** The target of `moveId` did not answer, or not usefully: it is asked again and again. */
   targetSilent(moveId: number, nowMs: number): void {
-    if (this.exports.get(moveId)?.phase === 'handing' || this.doubts.has(moveId)) {
+    const moved = this.exports.get(moveId);
+    const isAhead = moved?.phase === 'copying' && moved.asksAhead;
+    if (isAhead || moved?.phase === 'handing' || this.doubts.has(moveId)) {
       this.askAtMs.set(moveId, nowMs + ASK_AGAIN_MS);
     }
   }
@@ -174,14 +201,30 @@ export class OutgoingMoves {
       if (atMs > nowMs) continue;
       this.askAtMs.delete(moveId);
       const move = this.exports.get(moveId)?.move ?? this.doubts.get(moveId);
-      const target = move === undefined ? null : this.topology.node(move.to);
-      if (target === null) continue;
-      this.output.askPeer(
-        target,
-        { type: 'moveStatus', cluster: this.topology.cluster, to: target.id, move: moveId },
-        { purpose: { kind: 'moveStatus', moveId }, nowMs, timeoutMs: ANSWER_TIMEOUT_MS },
-      );
+      if (move !== undefined) this.ask(move, nowMs);
     }
+  }
+
+  private ask({ id, to }: SlotMove, nowMs: number): void {
+    const target = this.topology.node(to);
+    if (target === null) return;
+    const isAhead = this.exports.get(id)?.phase === 'copying';
+    this.output.askPeer(
+      target,
+      {
+        type: 'moveStatus',
+        cluster: this.topology.cluster,
+        to: target.id,
+        move: id,
+        ...(isAhead ? { isAhead } : {}),
+      },
+      { purpose: { kind: isAhead ? 'moveAhead' : 'moveStatus', moveId: id }, nowMs, timeoutMs: ANSWER_TIMEOUT_MS },
+    );
+  }
+
+  private pause(moved: Export): void {
+    moved.phase = 'pausing';
+    this.output.add({ type: 'shipRest', moveId: moved.move.id });
   }
 
   /** This node was removed. */

@@ -59,6 +59,7 @@ const REQUESTS: readonly CoordinatorRequest[] = [
 const PEER_REQUESTS: readonly PeerRequest[] = [
   { type: 'promise', cluster, from: A, epoch: 7, durationMs: 2000 },
   { type: 'moveStatus', cluster, to: A, move: 1 },
+  { type: 'moveStatus', cluster, to: A, move: 1, isAhead: true },
   { type: 'handover', cluster, to: A, move: 2, attempt: 3, frames: 40 },
 ];
 

@@ -162,7 +162,13 @@ function readPeerRequest(type: string, fields: JsonFields, cluster: string): Pee
         frames: fields.count('frames', 0, COUNT_MAX),
       };
     case 'moveStatus':
-      return { type, cluster, to: readNodeId(fields, 'to'), move: fields.count('move', 0, COUNT_MAX) };
+      return {
+        type,
+        cluster,
+        to: readNodeId(fields, 'to'),
+        move: fields.count('move', 0, COUNT_MAX),
+        ...(fields.has('isAhead') ? { isAhead: fields.flag('isAhead') } : {}),
+      };
     default:
       throw new MessageFault(`a node knows no message of type ${JSON.stringify(type.slice(0, 64))}`);
   }

@@ -122,6 +122,8 @@ export interface PromiseRequest extends Addressed {
 
 export interface MoveStatusRequest extends Addressed {
   readonly type: 'moveStatus';
+  /** Asked before a handover was said: who does not know of the move may still take it over. Else, who answers `unknown` never does. */
+  readonly isAhead?: boolean;
   /** The move's target. Another node at its address, which started there since, must not answer for it. */
   readonly to: string;
   readonly move: number;
