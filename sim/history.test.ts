@@ -57,6 +57,52 @@ describe('what none does', () => {
   });
 });
 
+/** As `historyOf`, where owners have replicas: `v`: a replica took over; `w1+1 0-5`: one of them had it at the answer; `d 3`: a node died, `D`: one of few. */
+function replicatedHistory(...operations: readonly string[]): History {
+  const history = new History();
+  for (const text of operations) {
+    const [, letter, value, copies, called, answered] = /^([wrvdD])(\d*)(?:\+(\d+))? (\d+)-?(\d*)$/.exec(text)!;
+    if (letter === 'd' || letter === 'D') history.died(Number(called), letter === 'd');
+    else if (letter === 'v') history.revert('key', Number(called), 'n1');
+    else {
+      const operation = history.call('key', letter === 'w' ? 'write' : 'read', Number(value), Number(called), 'k1');
+      if (answered !== '') history.answer(operation, Number(value), Number(answered), 0, Number(copies ?? 0));
+    }
+  }
+  return history;
+}
+
+describe('with replicas', () => {
+  test.each([
+    [['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r2 5-6']],
+    [['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r1 5-6', 'r1 7-8']],
+    [['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r0 5-6']],
+    [['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r2 5-6', 'r1 7-8']],
+    // What a replica had stays, and what came after it may go.
+    [['w1+1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r1 5-6']],
+    // More nodes died than had it, or there were too few of them.
+    [['w1+1 0-1', 'd 2', 'v 2', 'd 3', 'v 3', 'r0 5-6']],
+    [['w1+1 0-1', 'D 2', 'v 2', 'r0 5-6']],
+    // Two that took over, each with less.
+    [['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r1 5-6', 'd 7', 'v 7', 'r0 8-9']],
+  ])('is explained: %p', (operations) => {
+    expect(replicatedHistory(...operations).check()).toBeNull();
+  });
+
+  test.each([
+    ['a write that a replica had', ['w1+1 0-1', 'd 2', 'v 2', 'r0 3-4'], 'r0'],
+    ['the same behind another that it had', ['w1 0-1', 'w2+1 2-3', 'w3 4-5', 'd 6', 'v 6', 'r1 7-8'], 'r1'],
+    ['one that two had, after one death', ['w1+2 0-1', 'd 2', 'v 2', 'd 3', 'v 3', 'r0 4-5'], 'r0'],
+    ['back twice by one death', ['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r1 5-6', 'r0 7-8'], 'r0'],
+    ['back before anybody died', ['w1 0-1', 'w2 2-3', 'r1 4-5', 'd 6', 'v 6'], 'r1'],
+    ['forward again', ['w1 0-1', 'w2 2-3', 'd 4', 'v 4', 'r1 5-6', 'd 7', 'v 7', 'r2 8-9'], 'r2'],
+  ])('is not: %s', (_name, operations, expected) => {
+    const problem = replicatedHistory(...operations).check();
+    expect(problem).not.toBeNull();
+    expect(`r${problem!.operation.value}`).toBe(expected);
+  });
+});
+
 test('keys have nothing to do with each other, and the problem that shows first is told', () => {
   const history = new History();
   for (const [key, atMs] of [

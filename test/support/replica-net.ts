@@ -5,7 +5,7 @@
 import { ChangeLog } from '../../src/changes/change-log.ts';
 import { CopyTable } from '../../src/cluster/copy-table.ts';
 import type { LinkPurpose, MoveLinkEvents } from '../../src/cluster/move-link.ts';
-import type { ReplicaReport } from '../../src/cluster/mover.ts';
+import type { MoveReport, ReplicaReport } from '../../src/cluster/mover.ts';
 import { ReplicaTable } from '../../src/cluster/replica-table.ts';
 import { StoreMover } from '../../src/cluster/store-mover.ts';
 import { KeyBatch } from '../../src/store/key-batch.ts';
@@ -58,6 +58,7 @@ export class NetNode {
   /** Whether it may serve, and serves all of its slots. */
   servesAll = true;
   readonly reports: ReplicaReport[] = [];
+  readonly moveReports: MoveReport[] = [];
   readonly purged: number[] = [];
   dropped = 0;
   /** How often the mover asked to be stepped at once. */
@@ -93,7 +94,7 @@ export class NetNode {
         writersResumed: () => {},
       },
       reports: {
-        moveChanged: () => {},
+        moveChanged: (report) => void this.moveReports.push(report),
         replicasChanged: (report) => void this.reports.push(report),
         purged: (purgeId) => void this.purged.push(purgeId),
         dropped: () => void (this.dropped += 1),
