@@ -38,7 +38,7 @@ function layered() {
   return bento;
 }
 
-/** Resolves once both instances listen, as many as `count` connections. */
+/** Resolves once `count` instances listen, over a connection each. */
 async function subscribed(count: number): Promise<void> {
   for (;;) {
     const [channel] = (await redis.pubsub('CHANNELS')) as string[];
@@ -57,6 +57,8 @@ test('getOrSet computes once for many callers, and others find the value in Redi
   expect(await layered().getOrSet({ key: 'user:1', factory })).toEqual({ n: 1 });
   const [key = ''] = await redis.keys('*user:1*');
   expect(await redis.pttl(key)).toBeWithin(50_000, 60_001);
+  // What would still be on its way when the connections end would fail.
+  await subscribed(2);
 });
 
 test('set, has, pull, delete, getMany', async () => {
