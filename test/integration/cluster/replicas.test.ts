@@ -50,11 +50,14 @@ function contextFor(cluster: TestCluster): CommandContext & { out: string } {
   return context as unknown as CommandContext & { out: string };
 }
 
+/** A write is answered once a replica has it; generous, as only a failing test waits so long. */
+const WHEN_COPIED = { timeoutMs: 20_000, ack: { replicas: 1, timeoutMs: 15_000 } };
+
 test('what a dead node had is served by its replicas, and copied to others again', async () => {
   const cluster = await started(4, 1);
   const client = await clientOf(cluster);
-  await Promise.all(KEYS.map((key) => client.set(key, 'value')));
   await whole(cluster);
+  await Promise.all(KEYS.map((key) => client.set(key, 'value', WHEN_COPIED)));
   await cluster.killNode(cluster.nodes[0]!);
   await cluster.until(({ nodes, unassigned }) => nodes.length === 3 && unassigned === 0);
   expect(await Promise.all(KEYS.map((key) => client.get(key)))).toEqual(KEYS.map(() => 'value'));
