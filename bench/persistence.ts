@@ -5,17 +5,19 @@
  *                every second, and with one before each answer
  *     restarts   so many items, a stop in order, and the time from the start of the process until it tells that it has all of them
  *
- *   bun bench/persistence.ts [--rounds 5] [--seconds 3] [--restarts 3] [--items 1000000] [--folder DIR] [--json FILE]
+ *   bun bench/persistence.ts [--only NAME] [--rounds 5] [--seconds 3] [--restarts 3] [--items 1000000] [--folder DIR] [--json FILE]
  *
- * `--folder` decides which disk is measured; by default it is that of temporary files. Exits with 1 where a server failed, and where a
+ * `--only` names one of the settings, or restarts. `--folder` decides which disk is measured; by default it is that of temporary files. Exits with 1 where a server failed, and where a
  * figure is not reached: THROUGHPUT_MIN times the throughput of redis-server in each setting, and RESTART_MAX of its time to be back.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { printEnvironment, readEnvironment } from './lib/environment.ts';
 import { Generators } from './lib/generators.ts';
+import { backMemory } from './lib/memory-backing.ts';
 import { place } from './lib/placement.ts';
 import { infoNumber, itemCount, QueryClient, withClient } from './lib/query-client.ts';
 import { printTable, progress, rounded, writeJson } from './lib/report.ts';
@@ -75,6 +77,7 @@ const LOADS = [
 
 const { values } = parseArgs({
   options: {
+    only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     restarts: { type: 'string', default: '3' },
@@ -85,6 +88,11 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
+const { only } = values;
+const RESTARTS = 'restarts';
+if (only !== undefined && only !== RESTARTS && !SETTINGS.some(({ name }) => name === only)) {
+  throw new Error(`--only takes one of: ${[...SETTINGS.map(({ name }) => name), RESTARTS].join('; ')}`);
+}
 
 function datasetOf(keyCount: number): Dataset {
   return { name: '1 KiB values', keyBytes: 32, valueBytes: 1024, keyCount, memoryBytes: 3 * 2 ** 30, fits: true };
@@ -220,6 +228,9 @@ async function measureRestarts(
   for (let round = 0; round < Number(values.restarts); round += 1) {
     for (const name of rotated(SERVERS, round)) {
       progress(`${mode}: restart ${round + 1}, ${name}`);
+      // What the other server has left for the system to write would be waited for by the first sync of this one.
+      spawnSync('sync');
+      backMemory(dataset.memoryBytes / 2);
       const { server, backMs } = await restart(name, mode, folder, dataset);
       times[name].push(backMs);
       await server.stop(STOP_MS_MAX);
@@ -248,10 +259,11 @@ const rows: Row[] = [];
 const restarts: Restart[] = [];
 try {
   for (const setting of SETTINGS) {
+    if (only !== undefined && only !== setting.name) continue;
     rows.push(...(await inFolder((folder) => measureSetting(setting, folder, generators))));
   }
   for (const mode of ['snapshot', 'log'] as const) {
-    if (Number(values.restarts) > 0)
+    if (only === undefined || only === RESTARTS)
       restarts.push(...(await inFolder((folder) => measureRestarts(mode, folder, generators))));
   }
 } finally {

@@ -66,6 +66,7 @@ export class PersistenceEngine {
   private attemptBeganMs: number;
   private busyUntilMs = Number.NEGATIVE_INFINITY;
   private isHolding = false;
+  private isEnding = false;
 
   /** From here on each change is followed: make it after the recovery and before anybody is served. `nowMs`: as for `step`. */
   constructor(options: PersistenceEngineOptions, nowMs: number, wallMs: number) {
@@ -118,6 +119,7 @@ export class PersistenceEngine {
   }
 
   private end(nowMs: number, wallMs: number): void {
+    this.isEnding = true;
     const { mode, dataSet } = this.options;
     dataSet.keepLock();
     if (mode === 'log') {
@@ -136,8 +138,16 @@ export class PersistenceEngine {
     if (mode === 'log') this.workOnLog(nowMs, wallMs);
     const { run } = this.snapshots;
     if (this.tail.isFlushUnclear) this.snapshots.isNeeded = true;
-    if (run !== null) this.workOnSnapshot(run, nowMs, wallMs);
-    else if (this.snapshots.isDue(nowMs, mode === 'log' ? this.log.bytes : 0)) this.beginSnapshot(nowMs, wallMs);
+    if (run !== null) {
+      if (this.isHurried || run.pace.begins(nowMs)) this.workOnSnapshot(run, nowMs, wallMs);
+    } else if (this.snapshots.isDue(nowMs, mode === 'log' ? this.log.bytes : 0)) {
+      this.beginSnapshot(nowMs, wallMs);
+    }
+  }
+
+  /** Somebody waits for the end, or what is written from now on counts for nothing until the snapshot is whole. */
+  private get isHurried(): boolean {
+    return this.isEnding || this.failure !== '' || (this.options.mode === 'log' && !this.log.isListed);
   }
 
   private workOnLog(nowMs: number, wallMs: number): void {
@@ -286,12 +296,12 @@ export class PersistenceEngine {
   }
 
   private nextMs(nowMs: number): number {
-    if (this.snapshots.run !== null) return nowMs;
-    if (this.options.mode === 'log') {
-      if (this.tail.hasMore) return nowMs;
-      return nowMs + (nowMs < this.busyUntilMs ? BUSY_TICK_MS : IDLE_TICK_MS);
-    }
-    return nowMs + IDLE_TICK_MS;
+    const isLogged = this.options.mode === 'log';
+    if (isLogged && this.tail.hasMore) return nowMs;
+    const tickMs = nowMs + (isLogged && nowMs < this.busyUntilMs ? BUSY_TICK_MS : IDLE_TICK_MS);
+    const { run } = this.snapshots;
+    if (run === null) return tickMs;
+    return this.isHurried ? nowMs : Math.min(tickMs, run.pace.nextMs(nowMs));
   }
 }
 

@@ -15,6 +15,7 @@ import { ItemSnapshot, Key } from '../store/types.ts';
 import type { DataFolder } from './data-folder.ts';
 import { BLOCK_PAYLOAD_BYTES } from './block.ts';
 import { BlockWriter } from './block-writer.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
 import { FILE_HEADER_BYTES, type FileIdentity, fileSeed } from './file-names.ts';
 
 /** What a slice does at most: a quarter of a millisecond or so, as changes wait for it. */
@@ -35,6 +36,7 @@ export interface SnapshotRunOptions {
 export class SnapshotRun {
   readonly identity: FileIdentity;
   readonly writer: BlockWriter;
+  readonly pace = new SnapshotPace();
   readonly beganMs: number;
   readonly beganAt: number;
   /** Whether the walk is over. */
