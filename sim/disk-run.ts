@@ -249,13 +249,13 @@ class DiskRun {
       if (chance.happens(0.05)) state.requestSave();
       if (chance.happens(0.06)) this.trouble();
       if (chance.happens(0.2)) this.noTrouble();
-      for (let steps = chance.below(6); steps > 0; steps -= 1) engine.step(this.nowMs, this.wallMs);
+      for (let steps = chance.below(6); steps > 0; steps -= 1) this.step(engine, history);
       if (state.status === PersistenceStatus.failing) this.figures.failures += 1;
       this.pass(chance.exponential(300));
     }
     this.noTrouble();
     if (chance.happens(0.3)) return;
-    this.catchUp(engine, state, log);
+    this.catchUp({ engine, history, state, log });
     if (chance.happens(0.5)) return;
     if (this.mode === 'snapshot') actions.some(this.wallMs, () => history.observe(this.wallMs));
     const problem = engine.stop(this.nowMs, this.wallMs);
@@ -264,8 +264,21 @@ class DiskRun {
     dataSet.close();
   }
 
+  /** Reading an item that has expired removes it, so steps change things, too. */
+  private step(engine: PersistenceEngine, history: KeptHistory): number {
+    const nextMs = engine.step(this.nowMs, this.wallMs);
+    history.observe(this.wallMs);
+    return nextMs;
+  }
+
   /** A disk that is well takes everything in the end, and nothing stays that is not needed. */
-  private catchUp(engine: PersistenceEngine, state: PersistenceState, log: ChangeLog): void {
+  private catchUp(parts: {
+    readonly engine: PersistenceEngine;
+    readonly history: KeptHistory;
+    readonly state: PersistenceState;
+    readonly log: ChangeLog;
+  }): void {
+    const { engine, history, state, log } = parts;
     const isDone = (): boolean => {
       if (state.status !== PersistenceStatus.ok || state.isSaving || state.isSaveWanted) return false;
       if (this.mode === 'snapshot') return true;
@@ -273,7 +286,7 @@ class DiskRun {
     };
     for (let step = 0; !isDone(); step += 1) {
       if (step === CATCH_UP_STEPS) throw new DiskRunFailure('stuck', `status ${state.status}: ${state.failure}`);
-      const nextMs = engine.step(this.nowMs, this.wallMs);
+      const nextMs = this.step(engine, history);
       this.pass(Math.max(0, nextMs - this.nowMs));
     }
     const leftOver = this.disk.paths().filter((path) => isAsideName(path.slice(FOLDER.length + 1)));
