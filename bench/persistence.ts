@@ -1,8 +1,9 @@
 /**
  * What keeping the data costs, and how soon it is back, beside redis-server with the same settings in the same run.
  *
- *     settings   SETs and a 70/30 mix over 50 connections, and SETs in pipelines of 32: nothing kept; a snapshot being written all the time; the log with an fsync
- *                every second, and with one before each answer
+ *     settings   nothing kept; a snapshot being written all the time; the log with an fsync every second, and with one before each answer. On one core each: SETs and a
+ *                70/30 mix over 50 connections, and SETs in pipelines of 32. On all cores, which the generator shares, SETs and the mix over 200 connections: Shoal with
+ *                a data thread for each core, redis-server with the number of io-threads that made it fastest
  *     restarts   so many items, a stop in order, and the time from the start of the process until it tells that it has all of them
  *
  *   bun bench/persistence.ts [--only NAME] [--rounds 5] [--seconds 3] [--restarts 3] [--items 1000000] [--folder DIR] [--json FILE]
@@ -18,12 +19,13 @@ import { parseArgs } from 'node:util';
 import { printEnvironment, readEnvironment } from './lib/environment.ts';
 import { Generators } from './lib/generators.ts';
 import { backMemory } from './lib/memory-backing.ts';
-import { place } from './lib/placement.ts';
+import { bestIoThreads } from './lib/best-io-threads.ts';
+import { coreList, type Placement, place } from './lib/placement.ts';
 import { infoNumber, itemCount, QueryClient, withClient } from './lib/query-client.ts';
 import { printTable, progress, rounded, writeJson } from './lib/report.ts';
 import type { Contestant } from './lib/roster.ts';
 import { type Row, summarize } from './lib/rows.ts';
-import { pinGenerator, type RunningServer, SERVER_CORE, type ServerPersistence, startServer } from './lib/servers.ts';
+import { pinGenerator, type RunningServer, type ServerPersistence, startServer } from './lib/servers.ts';
 import { median, spread } from './lib/statistics.ts';
 import { engineOptions, measureWorkload, rotated } from './lib/turns.ts';
 import type { Dataset, Workload } from './lib/workloads.ts';
@@ -33,7 +35,6 @@ type Name = (typeof SERVERS)[number];
 
 const THROUGHPUT_MIN = 1.33;
 const RESTART_MAX = 0.5;
-const CONNECTIONS = 50;
 /** A whole data set is written to disk when a server is stopped. */
 const STOP_MS_MAX = 120_000;
 const POLL_MS = 5;
@@ -69,11 +70,23 @@ const SETTINGS: readonly Setting[] = [
   },
 ];
 
-const LOADS = [
-  { name: 'set', title: 'SET', readShare: 0, pipeline: 1 },
-  { name: 'mix', title: '70/30 mix', readShare: 0.7, pipeline: 1 },
-  { name: 'set-p32', title: 'SET, pipeline 32', readShare: 0, pipeline: 32 },
-] as const;
+interface LoadKind {
+  readonly name: string;
+  readonly title: string;
+  readonly readShare: number;
+  readonly pipeline: number;
+  readonly connections: number;
+}
+
+const ONE_CORE: readonly LoadKind[] = [
+  { name: 'set', title: 'SET', readShare: 0, pipeline: 1, connections: 50 },
+  { name: 'mix', title: '70/30 mix', readShare: 0.7, pipeline: 1, connections: 50 },
+  { name: 'set-p32', title: 'SET, pipeline 32', readShare: 0, pipeline: 32, connections: 50 },
+];
+const ALL_CORES: readonly LoadKind[] = [
+  { name: 'set-all-cores', title: 'SET, all cores', readShare: 0, pipeline: 1, connections: 200 },
+  { name: 'mix-all-cores', title: '70/30 mix, all cores', readShare: 0.7, pipeline: 1, connections: 200 },
+];
 
 const { values } = parseArgs({
   options: {
@@ -98,22 +111,9 @@ function datasetOf(keyCount: number): Dataset {
   return { name: '1 KiB values', keyBytes: 32, valueBytes: 1024, keyCount, memoryBytes: 3 * 2 ** 30, fits: true };
 }
 
-function workloadOf(
-  setting: Setting,
-  { name, title, readShare, pipeline }: (typeof LOADS)[number],
-  dataset: Dataset,
-): Workload {
-  return {
-    name: `${name}, ${setting.name}`,
-    part: 'closed',
-    title,
-    dataset,
-    readShare,
-    distribution: 'uniform',
-    connections: CONNECTIONS,
-    pipeline,
-    quick: false,
-  };
+function workloadOf(setting: Setting, load: LoadKind, dataset: Dataset): Workload {
+  const name = `${load.name}, ${setting.name}`;
+  return { ...load, name, part: 'closed', dataset, distribution: 'uniform', quick: false };
 }
 
 interface StartOptions {
@@ -121,13 +121,39 @@ interface StartOptions {
   readonly folder: string;
   readonly memoryBytes: number;
   /** Undefined: all. */
-  readonly core: number | undefined;
+  readonly core: string | undefined;
+  readonly threads?: number;
+  readonly ioThreads?: number;
 }
 
 /** Starts one server with a folder of its own below `folder`. */
-function start(name: Name, { persistence, folder, memoryBytes, core }: StartOptions): Promise<RunningServer> {
+function start(name: Name, { persistence, folder, ...options }: StartOptions): Promise<RunningServer> {
   const kept = persistence === null ? {} : { persistence: { ...persistence, folder: join(folder, name) } };
-  return startServer(name, { memoryBytes, atLimit: 'evict', core, ...kept });
+  return startServer(name, { atLimit: 'evict', ...options, ...kept });
+}
+
+/** Which loads are measured on which cores. */
+interface Stage {
+  readonly loads: readonly LoadKind[];
+  readonly threads: number;
+  readonly placement: Placement;
+  readonly generators: Generators;
+  readonly ioThreads: number;
+}
+
+async function stageOf(loads: readonly LoadKind[], threads: number): Promise<Stage> {
+  const placement = place(availableParallelism(), threads);
+  const generators = new Generators(placement.generatorCores);
+  const dataset = datasetOf(SETTINGS[0]!.keyCount);
+  const workload = workloadOf(SETTINGS[0]!, loads[0]!, dataset);
+  const options = {
+    memoryBytes: dataset.memoryBytes,
+    atLimit: 'evict',
+    core: coreList(placement.serverCores),
+  } as const;
+  const trial = { threads, workload, generators, onProgress: progress };
+  const ioThreads = threads === 1 ? 1 : await bestIoThreads(trial, options);
+  return { loads, threads, placement, generators, ioThreads };
 }
 
 /** Has one snapshot after the other written until `turnEnds`, and waits for the last one. */
@@ -144,23 +170,26 @@ async function writeSnapshots(server: RunningServer, turnEnds: Promise<unknown>)
   });
 }
 
-async function measureSetting(setting: Setting, folder: string, generators: Generators): Promise<readonly Row[]> {
+async function measureSetting(setting: Setting, folder: string, stage: Stage): Promise<readonly Row[]> {
+  const { loads, threads, placement, generators, ioThreads } = stage;
   const dataset = datasetOf(setting.keyCount);
   const contestants: Contestant[] = [];
   const rows: Row[] = [];
   try {
     for (const name of SERVERS) {
       const { persistence } = setting;
-      const server = await start(name, { persistence, folder, memoryBytes: dataset.memoryBytes, core: SERVER_CORE });
+      const { memoryBytes } = dataset;
+      const core = coreList(placement.serverCores);
+      const server = await start(name, { persistence, folder, memoryBytes, core, threads, ioThreads });
       contestants.push({ name, protocol: 'resp', server });
     }
-    for (const load of LOADS) {
+    for (const load of loads) {
       const measured = await measureWorkload(workloadOf(setting, load, dataset), contestants, generators, {
         rounds,
         seconds,
-        threads: 1,
-        settings: {},
-        sharedCores: false,
+        threads,
+        settings: threads > 1 ? { redis: `io-threads ${ioThreads}` } : {},
+        sharedCores: placement.shared,
         onProgress: progress,
         ...(setting.snapshots ? { beside: writeSnapshots } : {}),
       });
@@ -213,7 +242,7 @@ async function measureRestarts(
   generators: Generators,
 ): Promise<readonly Restart[]> {
   const dataset = datasetOf(Number(values.items));
-  const workload = workloadOf(SETTINGS[0]!, LOADS[0], dataset);
+  const workload = workloadOf(SETTINGS[0]!, ONE_CORE[0]!, dataset);
   for (const name of SERVERS) {
     progress(`${name} is filled`);
     const server = await startAgain(name, mode, folder, dataset);
@@ -254,20 +283,22 @@ if (!existsSync(values.folder)) throw new Error(`there is no folder ${values.fol
 pinGenerator();
 const environment = readEnvironment(SERVERS);
 printEnvironment(environment);
-const generators = new Generators(place(availableParallelism(), 1).generatorCores);
+const stages: Stage[] = [];
 const rows: Row[] = [];
 const restarts: Restart[] = [];
 try {
+  stages.push(await stageOf(ONE_CORE, 1));
+  if (availableParallelism() > 1 && only !== RESTARTS) stages.push(await stageOf(ALL_CORES, availableParallelism()));
   for (const setting of SETTINGS) {
     if (only !== undefined && only !== setting.name) continue;
-    rows.push(...(await inFolder((folder) => measureSetting(setting, folder, generators))));
+    for (const stage of stages) rows.push(...(await inFolder((folder) => measureSetting(setting, folder, stage))));
   }
   for (const mode of ['snapshot', 'log'] as const) {
     if (only === undefined || only === RESTARTS)
-      restarts.push(...(await inFolder((folder) => measureRestarts(mode, folder, generators))));
+      restarts.push(...(await inFolder((folder) => measureRestarts(mode, folder, stages[0]!.generators))));
   }
 } finally {
-  await generators.stop();
+  for (const { generators } of stages) await generators.stop();
 }
 progress('');
 

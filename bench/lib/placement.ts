@@ -20,6 +20,11 @@ export function place(coreCount: number, threads: number): Placement {
     : { serverCores: cores, generatorCores: cores, shared: true };
 }
 
+/** As taskset wants it; undefined: nothing is pinned. */
+export function coreList(cores: readonly number[]): string | undefined {
+  return cores.length === 0 ? undefined : cores.join(',');
+}
+
 /** For people: `server on cores 0,1, generator on 2,3`. */
 export function describePlacement({ serverCores, generatorCores, shared }: Placement): string {
   if (serverCores.length === 0) return 'nothing pinned';

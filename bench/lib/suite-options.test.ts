@@ -3,7 +3,8 @@ import { describe, expect, test } from 'bun:test';
 import { rotated } from './turns.ts';
 import { benchmarkArguments, parseBenchmarkCsv } from './second-opinion.ts';
 import { readSuiteOptions, type SuiteOptions } from './suite-options.ts';
-import { ioThreadChoices, stagesOf } from './suite-run.ts';
+import { ioThreadChoices } from './best-io-threads.ts';
+import { stagesOf } from './suite-run.ts';
 import { selectWorkloads, WORKLOADS } from './workloads.ts';
 
 function read(...args: readonly string[]): SuiteOptions {

@@ -2,12 +2,11 @@
  * Runs the selected workloads: starts the servers once for each set of data and number of threads, all of them at once, and lets them take
  * turns. A workload that fails on one server is told in its row; the others go on.
  */
+import { bestIoThreads } from './best-io-threads.ts';
 import { Generators } from './generators.ts';
-import { place, type Placement } from './placement.ts';
-import { startAll, stopAll, type Contestant, type Entrant } from './roster.ts';
+import { coreList, place, type Placement } from './placement.ts';
+import { startAll, stopAll, type Entrant } from './roster.ts';
 import { summarize, type Row } from './rows.ts';
-import { startServer } from './servers.ts';
-import { median } from './statistics.ts';
 import { absentee, measureWorkload, type TurnOptions } from './turns.ts';
 import type { Dataset, Part, Workload } from './workloads.ts';
 
@@ -29,10 +28,6 @@ export interface RunPlan {
 const LOAD_PARTS: ReadonlySet<Part> = new Set<Part>(['closed', 'threads', 'equal', 'pause']);
 
 const NONE: Readonly<Record<string, string>> = {};
-
-/** For each choice of redis's io-threads. */
-const TRIAL_ROUNDS = 3;
-const TRIAL_SECONDS = 1;
 
 /** Servers that are started together and filled with the same data. */
 interface Stage {
@@ -82,10 +77,18 @@ async function runStage(
   placement: Placement,
   generators: Generators,
 ): Promise<readonly Row[]> {
-  const common = { memoryBytes: dataset.memoryBytes, atLimit: 'evict' as const, core: coreList(placement), threads };
+  const common = {
+    memoryBytes: dataset.memoryBytes,
+    atLimit: 'evict' as const,
+    core: coreList(placement.serverCores),
+    threads,
+  };
   const ioThreads =
     threads > 1 && plan.entrants.some((one) => one.name === 'redis')
-      ? await bestIoThreads(plan, threads, workloads[0] as Workload, common, generators)
+      ? await bestIoThreads(
+          { threads, workload: workloads[0] as Workload, generators, onProgress: plan.onProgress },
+          common,
+        )
       : 1;
   plan.onProgress(`starting ${plan.entrants.map((one) => one.name).join(', ')}`);
   const { contestants, absent } = await startAll(plan.entrants, { ...common, ioThreads });
@@ -111,46 +114,4 @@ async function runStage(
     await stopAll(contestants);
   }
   return rows;
-}
-
-/** How many io-threads make redis fastest with so many cores: each choice has its turns in the first workload. */
-async function bestIoThreads(
-  plan: RunPlan,
-  threads: number,
-  workload: Workload,
-  common: Parameters<typeof startServer>[1],
-  generators: Generators,
-): Promise<number> {
-  const contestants: Contestant[] = [];
-  const nameOf = (ioThreads: number): string => `redis with io-threads ${ioThreads}`;
-  try {
-    for (const ioThreads of ioThreadChoices(threads)) {
-      const server = await startServer('redis', { ...common, ioThreads });
-      contestants.push({ name: nameOf(ioThreads), protocol: 'resp', server });
-    }
-    const settings = { threads, settings: NONE, sharedCores: false, onProgress: plan.onProgress };
-    const trial = { ...settings, rounds: TRIAL_ROUNDS, seconds: TRIAL_SECONDS };
-    const measured = await measureWorkload(workload, contestants, generators, trial);
-    const throughput = (ioThreads: number): number => {
-      const turns = measured.find((one) => one.server === nameOf(ioThreads))?.turns ?? [];
-      return turns.length === 0 ? 0 : median(turns.map((turn) => turn.requestsPerSecond));
-    };
-    return ioThreadChoices(threads).reduce((best, one) => (throughput(one) > throughput(best) ? one : best));
-  } catch {
-    // It does not start: that is told where it is to take part.
-    return 1;
-  } finally {
-    await stopAll(contestants);
-  }
-}
-
-/** From none beside its own thread to one for each core: powers of two, and one less than the cores. */
-export function ioThreadChoices(threads: number): readonly number[] {
-  const choices = new Set([threads, Math.max(1, threads - 1)]);
-  for (let count = 1; count < threads; count *= 2) choices.add(count);
-  return [...choices].toSorted((a, b) => a - b);
-}
-
-function coreList({ serverCores }: Placement): string | undefined {
-  return serverCores.length === 0 ? undefined : serverCores.join(',');
 }
