@@ -152,6 +152,7 @@ export class SimNode implements Server {
         zone: chance.pick(ZONES),
         weight: 1 + chance.below(WEIGHT_MAX),
       },
+      mayRestart: true,
       random01: () => chance.fraction(),
     });
   }

@@ -30,6 +30,8 @@ export interface ServedNode extends ReadyNode {
   readonly failure: Promise<Error>;
   /** Resolves where a client asks it to stop, and whether what is not saved yet is to be. */
   readonly stopAsked: Promise<'save' | 'discard'>;
+  /** Resolves where an operator has it start again, once it has left its cluster: its process is to end with `ExitCode.restart`. */
+  readonly restartAsked: Promise<void>;
   /** Has what it serves in a cluster moved to other nodes. */
   leave(): Promise<void>;
   stop(last: 'save' | 'discard'): Promise<void>;

@@ -8,6 +8,11 @@ export const ExitCode = {
   usage: 2,
   /** It was asked and answered: there is no such key, or the condition does not hold. */
   miss: 3,
+  /**
+   * A node that an operator has start again (`shoal cluster restart`): stopped in order, and whoever supervises it is to start it. Not 0, so that supervisors which restart
+   * only what failed do so too; the number that sysexits.h has for "try again".
+   */
+  restart: 75,
 } as const;
 
 /** Forced to stop by a second signal, as shells number it: 128 and the signal's own number. */

@@ -70,6 +70,7 @@ class FakeProcess implements CommandContext {
       loaded: this.loading.length === 0 ? null : { itemCount: 1000, durationMs: 4500 },
       failure,
       stopAsked: new Promise(() => undefined),
+      restartAsked: new Promise(() => undefined),
       leave: () => Promise.resolve(),
       stop,
     });

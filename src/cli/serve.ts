@@ -42,13 +42,14 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
   const exposure = exposureWarning(options);
   if (exposure !== null) context.writeError(`shoal: ${exposure}\n`);
 
-  const end = await Promise.race([stopAsked, node.stopAsked, node.failure]);
-  if (!(end instanceof Error) && options.cluster.coordinators !== '' && options.cluster.leave === 'drain') {
+  const restartAsked = node.restartAsked.then(() => 'restart' as const);
+  const end = await Promise.race([stopAsked, node.stopAsked, restartAsked, node.failure]);
+  if (!(end instanceof Error) && end !== 'restart' && options.cluster.coordinators !== '' && options.cluster.leave === 'drain') {
     context.writeOut('leaving the cluster…\n');
     await node.leave();
   }
-  context.writeOut('stopping…\n');
+  context.writeOut(end === 'restart' ? 'stopping, to be started again…\n' : 'stopping…\n');
   await node.stop(end === 'discard' ? 'discard' : 'save');
   if (end instanceof Error) throw end;
-  return ExitCode.ok;
+  return end === 'restart' ? ExitCode.restart : ExitCode.ok;
 }

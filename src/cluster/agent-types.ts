@@ -24,6 +24,7 @@ import type {
   ReplicaAssignment,
   ReplicaReport,
 } from './mover.ts';
+import type { DepartureReason } from './departure.ts';
 import type { ServingRight, SlotImage } from './slot-table.ts';
 
 /** The lease of a coordinator that has not said another one yet. */
@@ -37,6 +38,8 @@ export interface AgentOptions {
   readonly coordinators: readonly string[];
   /** This node as it tells of itself, with its first id. */
   readonly node: NodeDescription;
+  /** The process is nothing but this node: it may leave so that it is started again. */
+  readonly mayRestart: boolean;
   /** In [0, 1): spreads retries. */
   readonly random01: () => number;
 }
@@ -87,7 +90,7 @@ export type AgentEffect =
   /** Why the node may not serve, for people; null: it may. */
   | { readonly type: 'trouble'; readonly trouble: string | null }
   /** The node has left in order and owns nothing: it may stop. */
-  | { readonly type: 'left' }
+  | { readonly type: 'left'; readonly reason: DepartureReason }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string };
 
 /** How a move of this node stands, for people. */

@@ -54,7 +54,7 @@ export class ClusterAgent {
   private readonly incoming = new IncomingMoves(this.output);
   private readonly duties = new ReplicaDuties(this.output);
   private readonly news = new ServingNews(this.output);
-  private readonly departure = new Departure();
+  private readonly departure: Departure;
   private readonly intake = new TopologyIntake(this.output);
   private topology: Topology;
   private image: SlotImage;
@@ -66,6 +66,7 @@ export class ClusterAgent {
 
   constructor(options: AgentOptions) {
     this.node = options.node;
+    this.departure = new Departure(options.mayRestart);
     this.topology = Topology.empty(options.cluster);
     this.image = this.makeImage(new Uint8Array(0));
     this.holds = new SlotHolds(this.output, this.fences);
@@ -144,7 +145,7 @@ export class ClusterAgent {
         if (this.life === 'dropping') this.joinAnew(event.nodeId);
         return;
       case 'leave':
-        this.departure.isWanted = true;
+        this.departure.ask();
         this.talk.hasNews();
         if (this.life !== 'member') this.leave();
     }
@@ -165,7 +166,9 @@ export class ClusterAgent {
         const { lease, sentMs } = news;
         this.rights.leaseGranted({ sentMs, leaseMs: lease.leaseMs, epoch: lease.epoch }, this.topology.epoch);
         if (this.outgoing.cancel(lease.cancel ?? [])) this.movesChanged();
-        if (lease.mayGo && this.departure.isWanted) this.leave();
+        const departure = this.departure.told(lease);
+        if (departure === 'go') this.leave();
+        else if (departure === 'news') this.talk.hasNews();
       }
       return;
     }
@@ -289,7 +292,7 @@ export class ClusterAgent {
     this.life = 'left';
     this.endAll();
     this.output.log('info', `this node (${shortNodeId(this.node.id)}) has left the cluster`);
-    this.output.add({ type: 'left' });
+    this.output.add({ type: 'left', reason: this.departure.reason });
   }
 
   private endAll(): void {
@@ -347,7 +350,7 @@ export class ClusterAgent {
   }
 
   private tellRight(nowMs: number): void {
-    const others = this.others();
+    const others = this.topology.nodes.map(({ id }) => id).filter((id) => id !== this.node.id);
     this.news.tellRight(this.life === 'member' ? this.rights.current(others) : NO_RIGHT, {
       leaseEnded: this.rights.leaseEnded(nowMs),
       silentMs: nowMs - this.rights.grantedSentMs,
@@ -371,7 +374,7 @@ export class ClusterAgent {
       node: this.node,
       // What another identity of this process has applied says nothing of this one.
       epoch: this.life === 'member' ? this.topology.epoch : 0,
-      leaving: this.departure.isWanted,
+      ...this.departure.said(),
       moves: [...this.outgoing.progress(), ...this.incoming.failed()],
       handed: this.incoming.handedIds(),
       figures: this.figures,
@@ -383,10 +386,6 @@ export class ClusterAgent {
     return troubleText(this.life, this.talk.failure, () =>
       this.news.right.untilMs > nowMs ? null : this.promises.missingText(this.topology, this.node.id, nowMs),
     );
-  }
-
-  private others(): readonly string[] {
-    return this.topology.nodes.map(({ id }) => id).filter((id) => id !== this.node.id);
   }
 
   /** A node that has left takes nothing over and takes part in nothing, but says so to those who ask. */

@@ -27,6 +27,7 @@ import { Opcode, Status } from '../protocol/shoal/frame.ts';
 import type { ClusterNode } from '../topology/topology.ts';
 import { ClusterAgent } from './agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent, type AgentSnapshot } from './agent-types.ts';
+import type { DepartureReason } from './departure.ts';
 import { ControlLinks } from './control-links.ts';
 import { MoveConnection } from './move-connection.ts';
 import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
@@ -51,6 +52,8 @@ export interface ClusterHostOptions {
   readonly peerPort: number;
   readonly zone: string;
   readonly weight: number;
+  /** The process is nothing but this node: an operator may have it start again. */
+  readonly mayRestart: boolean;
 }
 
 export interface ClusterHostParts {
@@ -80,11 +83,13 @@ export interface ClusterHostNews {
 export interface ClusterHost {
   /** Where other nodes reach this one. */
   readonly peerPort: number;
+  /** Resolves when the node owns nothing and may stop, and why it has left: `leave`, or an operator who has it start again. */
+  readonly left: Promise<DepartureReason>;
   snapshot(): AgentSnapshot;
   /** Somebody waits until replicas have what was written so far. */
   confirmNow(): void;
-  /** Has the node's slots moved away. Resolves when it owns nothing and may stop; needs a coordinator, so the caller bounds the wait. */
-  leave(): Promise<void>;
+  /** Has the node's slots moved away. `left` tells when that is done; needs a coordinator, so the caller bounds the wait. */
+  leave(): void;
   /** Serves nothing from now on, closes what is open. Without `leave` the others notice when the lease has run out. Safe to call again. */
   stop(): Promise<void>;
 }
@@ -116,6 +121,7 @@ export async function startClusterHost(options: ClusterHostOptions, parts: Clust
 
 class RunningHost implements ClusterHost {
   readonly peerPort: number;
+  readonly left: Promise<DepartureReason>;
   private readonly options: ClusterHostOptions;
   private readonly parts: ClusterHostParts;
   private readonly server: FrameServer;
@@ -126,7 +132,6 @@ class RunningHost implements ClusterHost {
   private readonly moveConnections = new Set<MoveConnection>();
   private readonly tickets = new Map<number, IncomingRequest>();
   private readonly queue: AgentEvent[] = [];
-  private readonly left: Promise<void>;
   private nextTicket = 1;
   private trouble: string | null = null;
   private isStepping = false;
@@ -135,7 +140,7 @@ class RunningHost implements ClusterHost {
   private isNoticeDue = false;
   private stopping: Promise<void> | null = null;
   private stopTicks: (() => void) | null = null;
-  private hasLeft: () => void = () => {};
+  private hasLeft: (reason: DepartureReason) => void = () => {};
   private forgetHost: () => void = () => {};
 
   constructor(options: ClusterHostOptions, parts: ClusterHostParts, server: FrameServer) {
@@ -143,10 +148,10 @@ class RunningHost implements ClusterHost {
     this.parts = parts;
     this.server = server;
     this.peerPort = server.port;
-    const { announcedHost, announcedPort, cluster, coordinators, zone, weight } = options;
+    const { announcedHost, announcedPort, cluster, coordinators, zone, weight, mayRestart } = options;
     const monotonicMs = (): number => parts.clock.monotonicMs();
     const node = { id: newNodeId(), host: announcedHost, port: announcedPort, peerPort: server.port, zone, weight };
-    this.agent = new ClusterAgent({ cluster, coordinators, node, random01: parts.random01 });
+    this.agent = new ClusterAgent({ cluster, coordinators, node, mayRestart, random01: parts.random01 });
     this.links = new ControlLinks({ password: options.password, name: linkName(node), monotonicMs });
     this.moverTimer = new StepTimer(
       monotonicMs,
@@ -187,9 +192,8 @@ class RunningHost implements ClusterHost {
     return this.agent.snapshot(this.parts.clock.monotonicMs());
   }
 
-  leave(): Promise<void> {
+  leave(): void {
     this.step({ type: 'leave' });
-    return this.left;
   }
 
   stop(): Promise<void> {
@@ -325,7 +329,7 @@ class RunningHost implements ClusterHost {
       case 'reply':
         return this.reply(effect.ticket, effect.answer);
       case 'left':
-        return this.hasLeft();
+        return this.hasLeft(effect.reason);
       case 'log':
         return parts.log(effect.level, effect.message);
     }

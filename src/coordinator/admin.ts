@@ -5,6 +5,7 @@ import { type CoordinatorState, WEIGHTS_MAX } from './coordinator-state.ts';
 import type { Membership } from './membership.ts';
 import { heirsOf } from './failover-moves.ts';
 import { addressOf } from './next-nodes.ts';
+import { whyNoRestart, yieldingNodes } from './restarts.ts';
 import { planOf } from './status.ts';
 
 /** Changes that wait to be stored; more are refused. */
@@ -62,6 +63,11 @@ export function changeFor(
     case 'undrain':
       if (topology.node(message.node) === null) return noNode(message.node);
       return done((now) => undrained(now, message.node));
+    case 'restart': {
+      const refused = whyNoRestart(message.node, state, membership);
+      if (refused !== null) return refusal(refused);
+      return done((now) => withSettings(now, { restarting: new Set(now.settings.restarting).add(message.node) }));
+    }
     case 'failover': {
       const refused = whyNoFailover(message.node, state, membership);
       if (refused !== null) return refusal(refused);
@@ -78,11 +84,15 @@ export function changeFor(
 }
 
 function undrained(state: CoordinatorState, node: string): CoordinatorState {
-  const { drained, failedOver } = state.settings;
-  const isAway = drained.has(node) || failedOver.has(node);
+  const { drained, failedOver, restarting } = state.settings;
+  const isAway = [drained, failedOver, restarting].some((ids) => ids.has(node));
   const without = (ids: ReadonlySet<string>): ReadonlySet<string> => new Set([...ids].filter((id) => id !== node));
   return {
-    ...withSettings(state, { drained: without(drained), failedOver: without(failedOver) }),
+    ...withSettings(state, {
+      drained: without(drained),
+      failedOver: without(failedOver),
+      restarting: without(restarting),
+    }),
     cancelled: isAway ? withMovesFrom(state, node) : state.cancelled,
   };
 }
@@ -93,8 +103,8 @@ function whyNoFailover(id: string, { topology, settings }: CoordinatorState, mem
   if (node === null) return `there is no node ${id}`;
   if (settings.replicas === 0)
     return 'this cluster has no replicas; see shoal cluster limits --replicas, or drain the node';
-  const failedOver = new Set(settings.failedOver).add(id);
-  const bare = topology.slotsOf(id).filter((slot) => heirsOf(topology, slot, failedOver, membership).length === 0);
+  const yielding = new Set(yieldingNodes(settings)).add(id);
+  const bare = topology.slotsOf(id).filter((slot) => heirsOf(topology, slot, yielding, membership).length === 0);
   const bareCount = bare.length;
   if (bareCount === 0) return null;
   return `${bareCount} of the ${topology.slotCountOf(id)} slots of node ${id} have no replica that is synced and may own slots; try again when they have, or drain the node`;

@@ -26,7 +26,14 @@ export interface ClusterSettings {
   readonly replicas: number;
   /** Ids of nodes whose slots go to their replicas, and which stay and copy. */
   readonly failedOver: ReadonlySet<string>;
+  /** Ids of nodes that are to give everything away, end, and start again. */
+  readonly restarting: ReadonlySet<string>;
+  /** By `host:port` of nodes that went to start again: what an operator said of them, and still means whoever comes there. */
+  readonly returning: ReadonlyMap<string, Absence>;
 }
+
+/** Why a node has no slots of its own: it was drained, or failed over. */
+export type Absence = 'drained' | 'failedOver';
 
 /** What a new cluster begins with. */
 export type NewClusterSettings = Pick<ClusterSettings, 'concurrentMoves' | 'moveBytesPerSecond' | 'replicas'>;
@@ -53,7 +60,7 @@ const MOVES_MAX = 16_384;
 const NUMBER_MAX: number = Number.MAX_SAFE_INTEGER;
 const ADDRESS_LENGTH_MAX = 300;
 const ID_LENGTH = 40;
-/** Weights that are kept; of more, those that were given first go. */
+/** Weights that are kept, and what is kept for nodes that start again; of more, those that were given first go. */
 export const WEIGHTS_MAX = 2048;
 
 export function initialState(
@@ -62,9 +69,10 @@ export function initialState(
 ): CoordinatorState {
   const { concurrentMoves, moveBytesPerSecond, replicas } = settings;
   const said = { weights: new Map(), drained: new Set<string>(), tight: false, failedOver: new Set<string>() };
+  const restarts = { restarting: new Set<string>(), returning: new Map<string, Absence>() };
   return {
     topology: Topology.empty(cluster),
-    settings: { concurrentMoves, moveBytesPerSecond, replicas, ...said },
+    settings: { concurrentMoves, moveBytesPerSecond, replicas, ...said, ...restarts },
     nextMoveId: 1,
     cancelled: new Set(),
     leaseMs,
@@ -76,6 +84,7 @@ export function initialState(
 export function encodeState(state: CoordinatorState): Uint8Array {
   const { topology, settings, nextMoveId, cancelled, leaseMs, removalEpoch, departed } = state;
   const { concurrentMoves, moveBytesPerSecond, weights, drained, tight, replicas, failedOver } = settings;
+  const { restarting, returning } = settings;
   const hasReplicas = replicas > 0 || failedOver.size > 0 || topology.lineage !== null;
   const json = Buffer.from(
     JSON.stringify({
@@ -90,6 +99,8 @@ export function encodeState(state: CoordinatorState): Uint8Array {
       leaseMs,
       removalEpoch,
       departed,
+      ...(restarting.size > 0 ? { restarting: [...restarting] } : {}),
+      ...(returning.size > 0 ? { returning: [...returning].map(([address, as]) => ({ address, as })) } : {}),
       ...(hasReplicas ? { replicas, failedOver: [...failedOver] } : {}),
     }),
     'utf8',
@@ -158,8 +169,14 @@ function readSettings(fields: JsonFields): ClusterSettings {
     weights: new Map(weights),
     drained: new Set(fields.texts('drained', NODES_MAX, ID_LENGTH)),
     replicas: fields.has('replicas') ? fields.count('replicas', 0, REPLICAS_MAX) : 0,
+    restarting: new Set(fields.has('restarting') ? fields.texts('restarting', NODES_MAX, ID_LENGTH) : []),
+    returning: new Map(fields.has('returning') ? fields.list('returning', NODES_MAX, readReturning) : []),
     failedOver: new Set(fields.has('failedOver') ? fields.texts('failedOver', NODES_MAX, ID_LENGTH) : []),
   };
+}
+
+function readReturning(fields: JsonFields): readonly [string, Absence] {
+  return [fields.text('address', ADDRESS_LENGTH_MAX), fields.choice('as', ['drained', 'failedOver'])];
 }
 
 function readDeparted(fields: JsonFields): DepartedNode {

@@ -26,6 +26,7 @@ import { Membership } from './membership.ts';
 import { FailedPairs } from './next-moves.ts';
 import { ReplicaPace } from './next-replicas.ts';
 import { propose } from './proposal.ts';
+import { isEmptied } from './restarts.ts';
 import type { StoredState, WriteOutcome } from './state/state-store.ts';
 import { statusOf } from './status.ts';
 import { Vacancies } from './vacancies.ts';
@@ -220,6 +221,7 @@ export class CoordinatorCore {
       mayGo: heartbeat.leaving && !isMember,
       moveBytesPerSecond: settings.moveBytesPerSecond,
       ...(cancel.length > 0 ? { cancel: cancel.map((move) => move.id) } : {}),
+      ...(isEmptied(id, state) ? { restart: true } : {}),
     });
     return isNews;
   }

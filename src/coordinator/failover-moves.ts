@@ -1,4 +1,4 @@
-/** Moves of slots to nodes that have copied them: which slots of a node that an operator fails over go where, and whether a move needs to copy anything. Part of a proposal. */
+/** Moves of slots to nodes that have copied them: which slots of a node that an operator fails over, or starts again, go where, and whether a move needs to copy anything. Part of a proposal. */
 import type { ClusterNode, Topology } from '../topology/topology.ts';
 import type { Membership } from './membership.ts';
 import { byPair, type MoveKind, type PairedSlots } from './next-moves.ts';
@@ -35,25 +35,25 @@ function isStuck(topology: Topology, slot: number, membership: Membership): bool
 export function heirsOf(
   topology: Topology,
   slot: number,
-  failedOver: ReadonlySet<string>,
+  yielding: ReadonlySet<string>,
   membership: Membership,
 ): readonly ClusterNode[] {
   const synced = syncedReplicas(topology, slot, membership);
-  return synced.filter(({ id, state }) => state === 'active' && !failedOver.has(id));
+  return synced.filter(({ id, state }) => state === 'active' && !yielding.has(id));
 }
 
-/** The slots of the nodes `failedOver` that can go to a replica, so that those get equal parts for their weight. */
+/** The slots of the nodes `yielding` that can go to a replica, so that those get equal parts for their weight. */
 export function failoverPairs(
   topology: Topology,
-  failedOver: ReadonlySet<string>,
+  yielding: ReadonlySet<string>,
   membership: Membership,
 ): readonly PairedSlots[] {
   const counts = new Map(topology.nodes.map(({ id }) => [id, topology.slotCountOf(id)]));
   const loadOf = ({ id, weight }: ClusterNode): number => counts.get(id)! / weight;
-  const transfers = [...failedOver].flatMap((from) =>
+  const transfers = [...yielding].flatMap((from) =>
     topology.slotsOf(from).flatMap((slot) => {
       if (topology.moveOf(slot) !== null) return [];
-      const heirs = heirsOf(topology, slot, failedOver, membership);
+      const heirs = heirsOf(topology, slot, yielding, membership);
       if (heirs.length === 0) return [];
       const to = heirs.reduce((best, node) => (loadOf(node) < loadOf(best) ? node : best));
       counts.set(to.id, counts.get(to.id)! + 1);

@@ -39,7 +39,7 @@ export function nextNodes(
     }
     const isLeaving = membership.lastOf(node.id)?.heartbeat.leaving === true;
     if (isLeaving && isIdle(node.id, topology) && !isReplica(node.id, topology)) {
-      reasons.push(`${at} has left`);
+      reasons.push(settings.restarting.has(node.id) ? `${at} has left, to start again` : `${at} has left`);
       return false;
     }
     return true;
@@ -72,7 +72,7 @@ export function isIdle(id: string, topology: Topology): boolean {
 }
 
 /** Whether the node copies any slot. */
-function isReplica(id: string, topology: Topology): boolean {
+export function isReplica(id: string, topology: Topology): boolean {
   if (topology.replicaCount === 0) return false;
   const index = topology.indexOf(id);
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (topology.columnOf(slot, index) >= 0) return true;
@@ -107,7 +107,8 @@ function nextStates(
   const states = staying.map(({ id, state }): NodeState => {
     // Who drains while it joins never gets a slot; who joins must be known before it may.
     if (state === 'joining' && !membership.isKnownAt(id, knownEpoch)) return 'joining';
-    return isLeaving(id) || settings.drained.has(id) || settings.failedOver.has(id) ? 'draining' : 'active';
+    const isToBeEmpty = settings.drained.has(id) || settings.failedOver.has(id) || settings.restarting.has(id);
+    return isLeaving(id) || isToBeEmpty ? 'draining' : 'active';
   });
   if (states.includes('active')) return states;
   const ownedCount = staying.reduce((sum, { id }) => sum + topology.slotCountOf(id), 0);

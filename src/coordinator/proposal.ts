@@ -14,6 +14,7 @@ import type { Membership } from './membership.ts';
 import { nextNodes, type Witnessed } from './next-nodes.ts';
 import { ReplicaDraft } from './replica-draft.ts';
 import type { ReplicaPace } from './next-replicas.ts';
+import { settingsAfter } from './restarts.ts';
 import type { Vacancies } from './vacancies.ts';
 
 /** How long no new node has come before the slots of a new cluster are placed. */
@@ -80,10 +81,9 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
     leaseMs === state.leaseMs &&
     isSameList(departed, state.departed);
   if (isSame) return null;
-  const { drained, failedOver } = settings;
   const next: CoordinatorState = {
     topology: after,
-    settings: { ...settings, drained: keep(drained, alive), failedOver: keep(failedOver, alive), tight },
+    settings: { ...settingsAfter(settings, topology, nodes), tight },
     nextMoveId: state.nextMoveId + begun.moves.length,
     cancelled,
     leaseMs,
@@ -118,8 +118,4 @@ function nextLeaseMs(leaseMs: number, input: ProposalInput): number {
 
 function isSameList(left: readonly DepartedNode[], right: readonly DepartedNode[]): boolean {
   return left.length === right.length && left.every((node, index) => node === right[index]);
-}
-
-function keep<T>(set: ReadonlySet<T>, wanted: ReadonlySet<T>): ReadonlySet<T> {
-  return new Set([...set].filter((one) => wanted.has(one)));
 }

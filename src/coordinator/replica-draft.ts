@@ -9,6 +9,7 @@ import { failoverPairs, moveKind } from './failover-moves.ts';
 import type { Membership } from './membership.ts';
 import type { BegunMoves, MoveRules } from './next-moves.ts';
 import { planNextReplicas, type ReplicaPace } from './next-replicas.ts';
+import { yieldingNodes } from './restarts.ts';
 import { SlotBook } from './slot-book.ts';
 import type { Vacancies } from './vacancies.ts';
 
@@ -69,11 +70,11 @@ export class ReplicaDraft {
   /** How slots of `draft` may move. */
   moveRules(draft: Topology): Pick<MoveRules, 'kindOf' | 'failovers'> {
     const { membership } = this.facts;
-    const { failedOver } = this.state.settings;
+    const yielding = yieldingNodes(this.state.settings);
     if (draft.replicaCount === 0) return { kindOf: () => 'copy', failovers: [] };
     return {
       kindOf: (slot, to) => moveKind(draft, slot, to, membership),
-      failovers: failedOver.size === 0 ? [] : failoverPairs(draft, failedOver, membership),
+      failovers: yielding.size === 0 ? [] : failoverPairs(draft, yielding, membership),
     };
   }
 
@@ -98,7 +99,8 @@ export class ReplicaDraft {
     const { topology, settings } = state;
     const { membership, replicaPace } = this.facts;
     const isChanged = reasons.length > 0 || topology.replicaCount !== columnCount;
-    const isLeaving = (id: string): boolean => membership.lastOf(id)?.heartbeat.leaving === true;
+    const isLeaving = (id: string): boolean =>
+      settings.restarting.has(id) || membership.lastOf(id)?.heartbeat.leaving === true;
     const wishes = [...settings.failedOver, '', ...this.nodes.map(({ id }) => id).filter(isLeaving)].join();
     const isDue = isChanged || replicaPace.isDue(topology, membership.copiesVersion, wishes, nowMs);
     if (isDue && columnCount > 0) {

@@ -34,6 +34,8 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
       silentMs: membership.silentMs(node.id, nowMs),
       replicaSlots: copies.all[index]!,
       syncedSlots: copies.synced[index]!,
+      coveredSlots: copies.covered[index]!,
+      isRestarting: settings.restarting.has(node.id),
       streams: heartbeat?.replication?.streams ?? [],
     };
   });
@@ -64,18 +66,22 @@ interface CopyCounts {
   /** By node: slots that it is to copy, and those of which it has a whole copy. */
   readonly all: Uint32Array;
   readonly synced: Uint32Array;
+  /** By node: slots of its own that an active node has a whole copy of. */
+  readonly covered: Uint32Array;
   /** Whole copies in the cluster, but for those that a slot has above what is wanted. */
   readonly useful: number;
 }
 
 function copyCounts(topology: Topology, membership: Membership): CopyCounts {
   const { nodes, replicaCount } = topology;
-  const counts = { all: new Uint32Array(nodes.length), synced: new Uint32Array(nodes.length), useful: 0 };
+  const zeros = (): Uint32Array => new Uint32Array(nodes.length);
+  const counts = { all: zeros(), synced: zeros(), covered: zeros(), useful: 0 };
   if (replicaCount === 0) return counts;
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
     for (const { id } of topology.replicasOf(slot)) counts.all[topology.indexOf(id)]! += 1;
     const synced = syncedReplicas(topology, slot, membership);
     for (const { id } of synced) counts.synced[topology.indexOf(id)]! += 1;
+    if (synced.some(({ state }) => state === 'active')) counts.covered[topology.ownerIndex(slot)]! += 1;
     counts.useful += Math.min(synced.length, replicaCount - 1);
   }
   return counts;

@@ -78,6 +78,7 @@ export async function startInlineNode(
       membership = await joinCluster({
         options,
         environment,
+        isProcess: start.isProcess,
         host: listener.host,
         port: listener.port,
         store: host.handle,
@@ -125,6 +126,7 @@ export async function startInlineNode(
       // A fault of this thread is the caller's own.
     }),
     stopAsked,
+    restartAsked: membership?.restartAsked ?? new Promise(() => undefined),
     leave: () => membership?.leave() ?? Promise.resolve(),
     stop,
     [Symbol.asyncDispose]: () => stop(),

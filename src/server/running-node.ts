@@ -21,6 +21,8 @@ export interface RunningNode extends AsyncDisposable {
   readonly failure: Promise<Error>;
   /** Resolves where a client asks the node to stop (SHUTDOWN), and how: whoever started it is to do so. Never for a node inside an application. */
   readonly stopAsked: Promise<LastWill>;
+  /** Resolves where an operator has the node start again: it has left its cluster, and its process is to end so that it is started again. Never for a node inside an application. */
+  readonly restartAsked: Promise<void>;
   /** Has the slots of a node in a cluster moved to others, while it serves. Resolves when it has none, when that cannot be had, or at once where it is in no cluster. */
   leave(): Promise<void>;
   /**

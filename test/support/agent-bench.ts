@@ -87,12 +87,13 @@ export class AgentBench {
   private watches: { readonly requestId: number; readonly epoch: number }[] = [];
   private nextTicket = 1;
 
-  constructor(options: { coordinators?: readonly string[]; self?: string } = {}) {
+  constructor(options: { coordinators?: readonly string[]; self?: string; mayRestart?: boolean } = {}) {
     const { state: _state, ...node } = nodeOf(options.self ?? 'a');
     this.agent = new ClusterAgent({
       cluster: CLUSTER,
       coordinators: options.coordinators ?? ['coordinator:1'],
       node,
+      mayRestart: options.mayRestart ?? true,
       random01: () => 0.5,
     });
   }

@@ -136,6 +136,7 @@ export class HostedNode implements AsyncDisposable {
         peerPort: 0,
         zone: '',
         weight: 1,
+        mayRestart: true,
       },
       {
         transport: newTransport(currentRuntime()),

@@ -26,6 +26,7 @@ const exitCode = await run(process.argv.slice(2), {
       loaded: null,
       failure,
       stopAsked: Promise.withResolvers<never>().promise,
+      restartAsked: Promise.withResolvers<never>().promise,
       leave: () => Promise.resolve(),
       stop,
     });

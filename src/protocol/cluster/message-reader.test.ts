@@ -42,6 +42,17 @@ const REQUESTS: readonly CoordinatorRequest[] = [
       streams: [{ target: B, slots: 4, synced: 3, lag: 5, error: null }],
     },
   },
+  {
+    type: 'heartbeat',
+    cluster,
+    node,
+    epoch: 1,
+    leaving: false,
+    moves: [],
+    handed: [],
+    figures,
+    restarts: true,
+  },
   { type: 'watch', cluster, epoch: 0, node: A, waitMs: 10_000 },
   { type: 'watch', cluster, epoch: 0, node: null, waitMs: 0 },
   { type: 'status', cluster },
@@ -54,6 +65,7 @@ const REQUESTS: readonly CoordinatorRequest[] = [
   { type: 'limits', cluster, concurrentMoves: 0, bytesPerSecond: null },
   { type: 'limits', cluster, concurrentMoves: null, bytesPerSecond: null, replicas: 3 },
   { type: 'failover', cluster, node: A },
+  { type: 'restart', cluster, node: A },
 ];
 
 const PEER_REQUESTS: readonly PeerRequest[] = [
@@ -91,6 +103,8 @@ const ANSWERS: readonly CoordinatorAnswer[] = [
         silentMs: -1,
         replicaSlots: 3,
         syncedSlots: 2,
+        coveredSlots: 1,
+        isRestarting: true,
         streams: [{ target: B, slots: 4, synced: 3, lag: 5, error: 'slow' }],
       },
     ],

@@ -107,6 +107,7 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
         moves: fields.list('moves', MOVES_MAX, readProgress),
         handed: fields.counts('handed', MOVES_MAX, 0, COUNT_MAX),
         figures: readFigures(fields.object('figures')),
+        ...(fields.has('restarts') ? { restarts: fields.flag('restarts') } : {}),
         ...(fields.has('replication') ? { replication: readReplication(fields.object('replication')) } : {}),
       };
     case 'watch':
@@ -122,6 +123,7 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
       return { type, cluster };
     case 'drain':
     case 'undrain':
+    case 'restart':
     case 'failover':
     case 'forget':
       return { type, cluster, node: readNodeId(fields, 'node') };
@@ -195,6 +197,7 @@ function readCoordinatorAnswer(fields: JsonFields): CoordinatorAnswer {
         mayGo: fields.flag('mayGo'),
         moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, COUNT_MAX),
         ...(fields.has('cancel') ? { cancel: fields.counts('cancel', MOVES_MAX, 0, COUNT_MAX) } : {}),
+        ...(fields.has('restart') ? { restart: fields.flag('restart') } : {}),
       };
     case 'notLeader':
       return { type, leader: fields.textOrNull('leader', TEXT_LENGTH_MAX) };
@@ -241,9 +244,11 @@ function readStatus(fields: JsonFields): Status {
       fairSlots: node.count('fairSlots', 0, MOVES_MAX),
       epoch: node.count('epoch', 0, EPOCH_MAX),
       silentMs: node.count('silentMs', -1, COUNT_MAX),
-      // A coordinator of an earlier version knows of no replicas.
+      // A coordinator of an earlier version knows of no replicas, or of no restarts.
       replicaSlots: node.has('replicaSlots') ? node.count('replicaSlots', 0, COUNT_MAX) : 0,
       syncedSlots: node.has('syncedSlots') ? node.count('syncedSlots', 0, COUNT_MAX) : 0,
+      coveredSlots: node.has('coveredSlots') ? node.count('coveredSlots', 0, MOVES_MAX) : 0,
+      isRestarting: node.has('isRestarting') && node.flag('isRestarting'),
       streams: node.has('streams') ? node.list('streams', MOVES_MAX, readStream) : [],
     })),
     moves: fields.list('moves', MOVES_MAX, (move) => ({

@@ -7,6 +7,15 @@
  *     node ──watch──────► coordinator    the next topology, as soon as there is one
  *     node ──promise, moveStatus, handover──► node
  *     command line ──status, drain, …──► coordinator
+ *
+ * Nothing asks a node anything in an operator's name but its coordinator, in leases, so there is one way to be trusted. A restart is such a thing:
+ *
+ *     command line ──restart──► coordinator   stores the wish: the node's slots and copies go to others, as if it were leaving
+ *                               coordinator ──lease, `restart`──► node   once it has nothing any more
+ *     node ──heartbeat, `leaving`──► coordinator   removes it, as any that leaves
+ *                               coordinator ──lease, `mayGo`──► node   its process ends, and whoever supervises it starts it again
+ *
+ * A lease without `restart`, before `mayGo`, takes the wish back.
  */
 /** The version of these messages. A peer of another one is refused. */
 export const CLUSTER_PROTOCOL = 1;
@@ -99,6 +108,8 @@ export interface Heartbeat extends Addressed {
   /** Ids of moves to this node that were handed over to it. */
   readonly handed: readonly number[];
   readonly figures: NodeFigures;
+  /** The process is nothing but this node, so it may end for a restart. Absent: it is more than that, or of a version that does not know. */
+  readonly restarts?: boolean;
   /** Absent: the node neither is a replica nor has any. */
   readonly replication?: ReplicationTold;
 }
@@ -141,6 +152,8 @@ export interface Handover extends Addressed {
 export type AdminRequest =
   | (Addressed & { readonly type: 'status' })
   | (Addressed & { readonly type: 'drain' | 'undrain'; readonly node: string })
+  /** Moves all that a node has to others, then has its process end, to be started again. Whoever comes at its address then is to it as the operator wanted. */
+  | (Addressed & { readonly type: 'restart'; readonly node: string })
   /** Moves all slots of a node to replicas that have them; the node stays, without slots of its own, and copies. */
   | (Addressed & { readonly type: 'failover'; readonly node: string })
   | (Addressed & { readonly type: 'weight'; readonly node: string; readonly weight: number })
@@ -177,6 +190,8 @@ export interface Lease {
   readonly moveBytesPerSecond: number;
   /** Ids of moves from this node that it is to give up, if it has not handed them over; absent: none. */
   readonly cancel?: readonly number[];
+  /** The node owns and copies nothing, and is to leave and start again; absent: it is not, or not any more. */
+  readonly restart?: boolean;
 }
 
 export interface NotLeader {
@@ -213,6 +228,10 @@ export interface NodeStatus extends NodeDescription, NodeFigures {
   /** Slots of others that it is to copy, and those of which it has a whole copy. */
   readonly replicaSlots: number;
   readonly syncedSlots: number;
+  /** Its own slots of which an active node has a whole copy. */
+  readonly coveredSlots: number;
+  /** An operator wants it to start again, and it has not yet. */
+  readonly isRestarting: boolean;
   /** Its streams to its replicas. */
   readonly streams: readonly StreamTold[];
 }

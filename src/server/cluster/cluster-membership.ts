@@ -26,6 +26,8 @@ const LEFT_LINGER_MS = 1000;
 export interface MembershipParts {
   readonly options: NodeOptions;
   readonly environment: NodeEnvironment;
+  /** The process is nothing but this node. */
+  readonly isProcess: boolean;
   /** What clients are listened for at. */
   readonly host: string;
   readonly port: number;
@@ -48,6 +50,8 @@ export interface ClusterMembership {
   confirmNow(): void;
   /** Has the node's slots moved to others. Resolves when it owns none, or when that cannot be had. */
   leave(): Promise<void>;
+  /** Resolves once the node has left because an operator has it start again: it owns and copies nothing, and nobody asks it any more. */
+  readonly restartAsked: Promise<void>;
   /** Serves nothing from now on. */
   stop(): Promise<void>;
 }
@@ -70,6 +74,7 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
       peerPort: cluster.peerPort,
       zone: cluster.zone,
       weight: cluster.weight,
+      mayRestart: parts.isProcess,
     },
     {
       transport: newTransport(currentRuntime()),
@@ -106,7 +111,20 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
     hosts.stop();
     return host.stop();
   };
-  return { confirmNow: () => host.confirmNow(), leave: () => leaveCluster(host, environment), stop };
+  const departure = host.left.then(async (reason) => {
+    await lingered(environment);
+    return reason;
+  });
+  return {
+    confirmNow: () => host.confirmNow(),
+    leave: () => leaveCluster(host, departure, environment),
+    restartAsked: new Promise((resolve) => {
+      void departure.then((reason) => {
+        if (reason === 'restart') resolve();
+      });
+    }),
+    stop,
+  };
 }
 
 /**
@@ -118,9 +136,16 @@ export function clusterVersionSeed({ password, cluster }: NodeOptions): readonly
   return [digest.readInt32LE(0), digest.readInt32LE(4)];
 }
 
-function leaveCluster(host: ClusterHost, { clock, timers, log }: NodeEnvironment): Promise<void> {
+function leaveCluster(
+  host: ClusterHost,
+  departure: Promise<unknown>,
+  { clock, timers, log }: NodeEnvironment,
+): Promise<void> {
   const startMs = clock.monotonicMs();
-  let leftAtMs = Number.POSITIVE_INFINITY;
+  let hasLeft = false;
+  void host.left.then(() => {
+    hasLeft = true;
+  });
   return new Promise((resolve) => {
     const end = (why: string | null): void => {
       timer.stop();
@@ -128,13 +153,21 @@ function leaveCluster(host: ClusterHost, { clock, timers, log }: NodeEnvironment
       resolve();
     };
     const timer = timers.every(LEAVE_LOOK_MS, () => {
-      if (leftAtMs < Number.POSITIVE_INFINITY) {
-        if (clock.monotonicMs() - leftAtMs >= LEFT_LINGER_MS) end(null);
-      } else if (host.snapshot().coordinatorSilentMs > LEAVE_SILENCE_MS_MAX) end('no coordinator answers');
+      if (hasLeft) return;
+      if (host.snapshot().coordinatorSilentMs > LEAVE_SILENCE_MS_MAX) end('no coordinator answers');
       else if (clock.monotonicMs() - startMs > LEAVE_MS_MAX) end(`that takes longer than ${LEAVE_MS_MAX / 1000} s`);
     });
-    void host.leave().then(() => {
-      leftAtMs = clock.monotonicMs();
+    void departure.then(() => end(null));
+    host.leave();
+  });
+}
+
+/** Resolves when a node that has left has told long enough where its slots are. */
+function lingered({ timers }: NodeEnvironment): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = timers.every(LEFT_LINGER_MS, () => {
+      timer.stop();
+      resolve();
     });
   });
 }

@@ -103,6 +103,10 @@ class ControlThread implements RunningNode {
     return this.disk?.loaded ?? null;
   }
 
+  get restartAsked(): Promise<void> {
+    return this.membership?.restartAsked ?? new Promise(() => undefined);
+  }
+
   leave(): Promise<void> {
     return this.membership?.leave() ?? Promise.resolve();
   }
@@ -153,6 +157,7 @@ class ControlThread implements RunningNode {
     this.membership = await joinCluster({
       options,
       environment,
+      isProcess: this.start.isProcess,
       host,
       port,
       store,

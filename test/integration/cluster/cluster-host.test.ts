@@ -100,7 +100,8 @@ describe('nodes of a cluster', () => {
     for (const key of keys) expect(holder(key).driver.get(key, nowMs)).toBe(`value of ${key}`);
     await until(() => a.store.stats().itemCount + b.store.stats().itemCount === keys.length);
 
-    await a.host.leave();
+    a.host.leave();
+    await a.host.left;
     await a.host.stop();
     await wholeCluster([b]);
     for (const key of keys) expect(b.driver.get(key, nowMs)).toBe(`value of ${key}`);
