@@ -28,12 +28,12 @@ export interface ClusterSettings {
   readonly failedOver: ReadonlySet<string>;
   /** Ids of nodes that are to give everything away, end, and start again. */
   readonly restarting: ReadonlySet<string>;
-  /** By `host:port` of nodes that went to start again: what an operator said of them, and still means whoever comes there. */
-  readonly returning: ReadonlyMap<string, Absence>;
+  /** By `host:port` of nodes that went to start again: what is to become of whoever comes there. */
+  readonly returning: ReadonlyMap<string, Return>;
 }
 
-/** Why a node has no slots of its own: it was drained, or failed over. */
-export type Absence = 'drained' | 'failedOver';
+/** Whether a node that has started again gets slots, or an operator has said of it that it does not. */
+export type Return = 'active' | 'drained' | 'failedOver';
 
 /** What a new cluster begins with. */
 export type NewClusterSettings = Pick<ClusterSettings, 'concurrentMoves' | 'moveBytesPerSecond' | 'replicas'>;
@@ -69,7 +69,7 @@ export function initialState(
 ): CoordinatorState {
   const { concurrentMoves, moveBytesPerSecond, replicas } = settings;
   const said = { weights: new Map(), drained: new Set<string>(), tight: false, failedOver: new Set<string>() };
-  const restarts = { restarting: new Set<string>(), returning: new Map<string, Absence>() };
+  const restarts = { restarting: new Set<string>(), returning: new Map<string, Return>() };
   return {
     topology: Topology.empty(cluster),
     settings: { concurrentMoves, moveBytesPerSecond, replicas, ...said, ...restarts },
@@ -175,8 +175,8 @@ function readSettings(fields: JsonFields): ClusterSettings {
   };
 }
 
-function readReturning(fields: JsonFields): readonly [string, Absence] {
-  return [fields.text('address', ADDRESS_LENGTH_MAX), fields.choice('as', ['drained', 'failedOver'])];
+function readReturning(fields: JsonFields): readonly [string, Return] {
+  return [fields.text('address', ADDRESS_LENGTH_MAX), fields.choice('as', ['active', 'drained', 'failedOver'])];
 }
 
 function readDeparted(fields: JsonFields): DepartedNode {

@@ -3,7 +3,7 @@
  * said of it counts for whoever comes at its address, since that has another id.
  */
 import type { ClusterNode, Topology } from '../topology/topology.ts';
-import { type Absence, type ClusterSettings, type CoordinatorState, WEIGHTS_MAX } from './coordinator-state.ts';
+import { type ClusterSettings, type CoordinatorState, type Return, WEIGHTS_MAX } from './coordinator-state.ts';
 import type { Membership } from './membership.ts';
 import { addressOf, isIdle, isReplica } from './next-nodes.ts';
 
@@ -28,7 +28,7 @@ export function whyNoRestart(
 
 /** Whether the node is to start again and nothing would be lost with its process. */
 export function isEmptied(id: string, { topology, settings }: CoordinatorState): boolean {
-  return settings.restarting.has(id) && topology.node(id) !== null && isIdle(id, topology) && !isReplica(id, topology);
+  return settings.restarting.has(id) && topology.node(id) !== null && isEmpty(id, topology);
 }
 
 /** Nodes whose slots go to replicas of theirs, where there are any. */
@@ -47,14 +47,15 @@ export function settingsAfter(
   const returning = new Map(settings.returning);
   for (const node of before.nodes) {
     if (staying.has(node.id) || !settings.restarting.has(node.id)) continue;
-    const absence = absenceOf(node.id, settings);
-    if (absence !== null) returning.set(addressOf(node), absence);
+    const as = returnOf(node.id, settings);
+    // One that dies before it has given everything away has not gone in order, and is not called so.
+    if (as !== 'active' || isEmpty(node.id, before)) returning.set(addressOf(node), as);
   }
   for (const node of after) {
-    const absence = before.node(node.id) === null ? returning.get(addressOf(node)) : undefined;
-    if (absence === undefined) continue;
+    const as = before.node(node.id) === null ? returning.get(addressOf(node)) : undefined;
+    if (as === undefined) continue;
     returning.delete(addressOf(node));
-    said[absence].add(node.id);
+    if (as !== 'active') said[as].add(node.id);
   }
   for (const first of returning.keys()) {
     if (returning.size <= WEIGHTS_MAX) break;
@@ -63,9 +64,13 @@ export function settingsAfter(
   return { ...settings, ...said, restarting: keep(settings.restarting, staying), returning };
 }
 
-function absenceOf(id: string, { drained, failedOver }: ClusterSettings): Absence | null {
+function returnOf(id: string, { drained, failedOver }: ClusterSettings): Return {
   if (drained.has(id)) return 'drained';
-  return failedOver.has(id) ? 'failedOver' : null;
+  return failedOver.has(id) ? 'failedOver' : 'active';
+}
+
+function isEmpty(id: string, topology: Topology): boolean {
+  return isIdle(id, topology) && !isReplica(id, topology);
 }
 
 function keep<T>(set: ReadonlySet<T>, wanted: ReadonlySet<T>): Set<T> {

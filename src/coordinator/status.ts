@@ -53,6 +53,7 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
       return { ...(progressOf(move, membership) ?? none), from, to, slots: slots.length };
     }),
     departed: departed.filter(({ isGone }) => !isGone).map(({ id, host, port, epoch }) => ({ id, host, port, epoch })),
+    returning: [...settings.returning.keys()],
     unassigned: SLOT_COUNT - topology.ownedCount,
     plannedSlots: plannedSlots(topology, settings.tight),
     concurrentMoves: settings.concurrentMoves,

@@ -9,6 +9,8 @@ export interface ChildEnd {
   readonly name: string;
   /** `exit code 1` or `signal SIGKILL`, for people. */
   readonly how: string;
+  /** What it exited with; null where a signal ended it, or it never ran. */
+  readonly code: number | null;
 }
 
 /** Starts `shoal args…`; the program is the one that runs now. */
@@ -35,13 +37,13 @@ export class ShoalChild {
     child.stdout.on('data', (chunk: Buffer) => this.take(chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => this.take(chunk.toString()));
     this.ended = new Promise((resolve) => {
-      const end = (how: string): void => {
-        this.over ??= { name, how };
+      const end = (how: string, code: number | null): void => {
+        this.over ??= { name, how, code };
         this.wake();
         resolve(this.over);
       };
-      child.once('error', (error) => end(error.message));
-      child.once('close', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
+      child.once('error', (error) => end(error.message, null));
+      child.once('close', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`, code));
     });
   }
 

@@ -34,6 +34,11 @@ export const clusterCommand: CommandModule = commandOf(
       summary: 'Let the replicas of a node take its slots over.',
       load: async () => (await import('./failover.ts')).failoverCommand,
     },
+    restart: {
+      usage: 'restart NODE… | --rolling',
+      summary: 'Start nodes again, one after the other, without a loss.',
+      load: async () => (await import('./restart.ts')).restartCommand,
+    },
     weight: {
       usage: 'weight NODE WEIGHT',
       summary: 'Change the part of the slots that a node has.',

@@ -21,7 +21,7 @@ const REDIRECTS_MAX = 3;
 type Question<R extends AdminRequest = AdminRequest> = R extends AdminRequest ? Omit<R, 'cluster'> : never;
 
 export interface CoordinatorTarget {
-  /** `host:port`. */
+  /** `host:port`, or several of them with commas: whoever answers knows who leads. */
   readonly address: string;
   /** Empty: none. */
   readonly password: string;
@@ -30,12 +30,16 @@ export interface CoordinatorTarget {
 
 export class CoordinatorConnection {
   private readonly target: CoordinatorTarget;
+  private readonly addresses: readonly string[];
   private address: string;
+  /** Index of the address that was tried last of those that we were told. */
+  private turn = 0;
   private link: FrameLink;
 
   constructor(target: CoordinatorTarget) {
     this.target = target;
-    this.address = target.address;
+    this.addresses = target.address.split(',').map((address) => address.trim());
+    this.address = this.addresses[0]!;
     this.link = this.linkTo(this.address);
   }
 
@@ -65,6 +69,10 @@ export class CoordinatorConnection {
     await this.ask({ type: 'limits', concurrentMoves, bytesPerSecond, ...wanted }, 'done');
   }
 
+  async restart(node: string): Promise<void> {
+    await this.ask({ type: 'restart', node }, 'done');
+  }
+
   async failover(node: string): Promise<void> {
     await this.ask({ type: 'failover', node }, 'done');
   }
@@ -87,14 +95,17 @@ export class CoordinatorConnection {
     type: T,
   ): Promise<Extract<CoordinatorAnswer, { type: T }>> {
     const value = encodeMessage({ ...question, cluster: this.target.cluster });
-    for (let redirects = 0; ; redirects += 1) {
+    for (let redirects = 0, failures = 0; ; redirects += 1) {
       let answer: CoordinatorAnswer;
       try {
         answer = await this.exchange(value);
       } catch (error) {
-        // A leader that another one named may be gone; the next question begins where we were told to.
-        this.goTo(this.target.address);
-        throw error;
+        // Whoever another one named may be gone, or one that we were told of: the next of those is asked.
+        this.turn = (this.turn + 1) % this.addresses.length;
+        this.goTo(this.addresses[this.turn]!);
+        failures += 1;
+        if (failures >= this.addresses.length) throw error;
+        continue;
       }
       if (answer.type === type) return answer as Extract<CoordinatorAnswer, { type: T }>;
       if (answer.type === 'refused') throw new ShoalError('ServerError', `${this.address}: ${answer.text}`);

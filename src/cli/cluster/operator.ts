@@ -17,7 +17,10 @@ const ADDRESS_DEFAULT = '127.0.0.1:7500';
 /** Lines of the help for the options of all these commands. */
 export const OPERATOR_HELP: readonly string[] = [
   'Coordinator',
-  ...entry('--coordinator ADDRESS', `HOST:PORT of a coordinator. Or SHOAL_COORDINATOR (default ${ADDRESS_DEFAULT}).`),
+  ...entry(
+    '--coordinator ADDRESS',
+    `HOST:PORT of a coordinator, or of several with commas. Or SHOAL_COORDINATOR (default ${ADDRESS_DEFAULT}).`,
+  ),
   ...entry('--cluster NAME', 'Name of the cluster. Or SHOAL_CLUSTER (default shoal).'),
   ...entry('SHOAL_PASSWORD', 'Its password, where it has one; in the environment, because others can see flags.'),
 ];
@@ -47,10 +50,9 @@ export async function operate(
   }
   command.check(parsed);
   const { environment } = context;
-  // A node is given several; any of them knows who leads.
   const addresses = valueOf(parsed, 'coordinator') ?? environment['SHOAL_COORDINATOR'] ?? ADDRESS_DEFAULT;
   const connection = new CoordinatorConnection({
-    address: addresses.split(',')[0]!.trim(),
+    address: addresses,
     password: environment['SHOAL_PASSWORD'] ?? '',
     cluster: valueOf(parsed, 'cluster') ?? environment['SHOAL_CLUSTER'] ?? 'shoal',
   });

@@ -108,6 +108,12 @@ async function up(args: readonly string[], context: CommandContext): Promise<num
       const end = await Promise.race([stopAsked, ...ends]);
       if (end === null) return ExitCode.ok;
       outcome.gone.add(end.child);
+      const startAgain = end.code === ExitCode.restart ? outcome.again.get(end.child) : undefined;
+      if (startAgain !== undefined) {
+        context.writeOut(`${end.name} starts again\n`);
+        outcome.again.set(startAgain(), startAgain);
+        continue;
+      }
       context.writeError(`${end.name} ended (${end.how})\n`);
       if (outcome.gone.size === children.length) return ExitCode.fault;
     }
@@ -121,6 +127,8 @@ async function up(args: readonly string[], context: CommandContext): Promise<num
 interface Started {
   /** Children that have ended. */
   readonly gone: Set<ShoalChild>;
+  /** How a node that is to start again (shoal cluster restart) does so, at the same port. */
+  readonly again: Map<ShoalChild, () => ShoalChild>;
 }
 
 type UpValues = ReturnType<typeof readCommandOptions<typeof OPTIONS>>['values'];
@@ -137,23 +145,27 @@ async function startAll(
   const [, coordinatorPort] = await coordinator.printed(READY);
   const address = `${HOST}:${coordinatorPort}`;
   context.writeOut(`coordinator  ${address}\n`);
+  const again: Started['again'] = new Map();
   const ports = await Promise.all(
     Array.from({ length: values.nodes }, async (_, index) => {
       const port = values.port === 0 ? 0 : values.port + index;
       const memory = values.memory === '' ? [] : ['--memory', values.memory];
-      const node = start(`node ${index + 1}`, [
-        'serve',
-        '--host',
-        HOST,
-        '--port',
-        String(port),
-        '--coordinator',
-        address,
-        '--leave',
-        'at-once',
-        ...memory,
-      ]);
+      const startAt = (at: number | string): ShoalChild =>
+        start(`node ${index + 1}`, [
+          'serve',
+          '--host',
+          HOST,
+          '--port',
+          String(at),
+          '--coordinator',
+          address,
+          '--leave',
+          'at-once',
+          ...memory,
+        ]);
+      const node = startAt(port);
       const [, nodePort] = await node.printed(READY);
+      again.set(node, () => startAt(nodePort!));
       context.writeOut(`node ${index + 1}       ${HOST}:${nodePort}\n`);
       return Number(nodePort);
     }),
@@ -166,7 +178,7 @@ async function startAll(
   ioredis     new Redis.Cluster([{ port: ${ports[0]} }]), or new Redis(${ports[0]}): each node serves all keys
   status      shoal cluster status --coordinator ${address}
 `);
-  return { gone: new Set() };
+  return { gone: new Set(), again };
 }
 
 /** Resolves once all nodes are in the cluster and every slot has one. */

@@ -78,6 +78,15 @@ const PEER_REQUESTS: readonly PeerRequest[] = [
 const ANSWERS: readonly CoordinatorAnswer[] = [
   { type: 'lease', leaseMs: 2000, epoch: 3, coordinator: 'c:7500', mayGo: false, moveBytesPerSecond: 0 },
   { type: 'lease', leaseMs: 1, epoch: 0, coordinator: '', mayGo: true, moveBytesPerSecond: 9, cancel: [1, 2] },
+  {
+    type: 'lease',
+    leaseMs: 1,
+    epoch: 0,
+    coordinator: '',
+    mayGo: false,
+    moveBytesPerSecond: 9,
+    restart: true,
+  },
   { type: 'notLeader', leader: null },
   { type: 'notLeader', leader: 'c:7501' },
   { type: 'refused', text: 'because' },
@@ -110,6 +119,7 @@ const ANSWERS: readonly CoordinatorAnswer[] = [
     ],
     moves: [{ ...progress, from: A, to: B, slots: 64 }],
     departed: [{ id: B, host: 'h', port: 1, epoch: 3 }],
+    returning: ['h:2'],
     unassigned: 16_384,
     plannedSlots: 0,
     concurrentMoves: 4,

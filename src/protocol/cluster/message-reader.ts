@@ -263,6 +263,7 @@ function readStatus(fields: JsonFields): Status {
       port: node.count('port', 1, PORT_MAX),
       epoch: node.count('epoch', 0, EPOCH_MAX),
     })),
+    returning: fields.has('returning') ? fields.texts('returning', MOVES_MAX, TEXT_LENGTH_MAX) : [],
     unassigned: fields.count('unassigned', 0, MOVES_MAX),
     plannedSlots: fields.count('plannedSlots', 0, MOVES_MAX),
     concurrentMoves: fields.count('concurrentMoves', 0, MOVES_MAX),

@@ -255,6 +255,8 @@ export interface Status {
   readonly moves: readonly MoveStatus[];
   /** While there are some, nodes that join get no slots. */
   readonly departed: readonly DepartedStatus[];
+  /** `host:port` of nodes that have left to start again, and are not back. */
+  readonly returning: readonly string[];
   /** Slots that nobody owns. */
   readonly unassigned: number;
   /** Slots that are to be moved, those of running moves included. */
