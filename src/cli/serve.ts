@@ -44,7 +44,12 @@ async function serve(args: readonly string[], context: CommandContext): Promise<
 
   const restartAsked = node.restartAsked.then(() => 'restart' as const);
   const end = await Promise.race([stopAsked, node.stopAsked, restartAsked, node.failure]);
-  if (!(end instanceof Error) && end !== 'restart' && options.cluster.coordinators !== '' && options.cluster.leave === 'drain') {
+  if (
+    !(end instanceof Error) &&
+    end !== 'restart' &&
+    options.cluster.coordinators !== '' &&
+    options.cluster.leave === 'drain'
+  ) {
     context.writeOut('leaving the cluster…\n');
     await node.leave();
   }

@@ -11,8 +11,8 @@ function halves(slot: number): string {
   return slot < 8192 ? 'a' : 'b';
 }
 
-function joined(): AgentBench {
-  const bench = new AgentBench();
+function joined(options: ConstructorParameters<typeof AgentBench>[0] = {}): AgentBench {
+  const bench = new AgentBench(options);
   bench.apply(topologyOf(5, 'ab', halves));
   expect(bench.serves(0)).toBeTrue();
   bench.effects = [];
@@ -270,6 +270,42 @@ describe('a node that leaves', () => {
       type: 'promised',
       granted: false,
     });
+  });
+
+  test('at an operator’s word does so once it has nothing, and says why it has left', () => {
+    const bench = joined();
+    expect(bench.heartbeats.at(-1)).toMatchObject({ leaving: false, restarts: true });
+    bench.onHeartbeat = () => bench.lease({ restart: true });
+    bench.pass(LEASE_MS);
+    expect(bench.heartbeats.at(-1)?.leaving).toBeTrue();
+    expect(bench.wanted('left')).toEqual([]);
+    bench.onHeartbeat = () => bench.lease({ mayGo: true });
+    bench.pass(LEASE_MS);
+    expect(bench.wanted('left')).toMatchObject([{ reason: 'restart' }]);
+  });
+
+  test('at an operator’s word stays where that is taken back, and where it is not a process of its own', () => {
+    const bench = joined();
+    bench.onHeartbeat = () => bench.lease({ restart: true });
+    bench.pass(LEASE_MS);
+    bench.onHeartbeat = () => bench.lease();
+    bench.pass(LEASE_MS);
+    expect(bench.heartbeats.at(-1)?.leaving).toBeFalse();
+    const inside = joined({ mayRestart: false });
+    inside.onHeartbeat = () => inside.lease({ restart: true });
+    inside.pass(LEASE_MS);
+    expect(inside.heartbeats.at(-1)).toMatchObject({ leaving: false });
+    expect(inside.heartbeats.at(-1)).not.toHaveProperty('restarts');
+    for (const some of [bench, inside]) expect([some.wanted('left').length, some.serves(0)]).toEqual([0, true]);
+  });
+
+  test('because its process was told to has left for that, whatever an operator wants', () => {
+    const bench = joined();
+    bench.onHeartbeat = () => bench.lease({ restart: true });
+    bench.pass(LEASE_MS);
+    bench.step({ type: 'leave' });
+    bench.apply(topologyOf(6, 'b', () => 'b'));
+    expect(bench.wanted('left')).toMatchObject([{ reason: 'asked' }]);
   });
 
   test('does not go on a word that is meant for who leaves', () => {

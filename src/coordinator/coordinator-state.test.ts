@@ -16,6 +16,12 @@ function state(): CoordinatorState {
       ]),
       drained: new Set(['a'.repeat(40)]),
       tight: true,
+      restarting: new Set(['f'.repeat(40)]),
+      returning: new Map([
+        ['h:1', 'active'],
+        ['h:2', 'drained'],
+        ['h:3', 'failedOver'],
+      ] as const),
     },
     nextMoveId: 9,
     cancelled: new Set([3, 8]),
@@ -82,6 +88,8 @@ describe('the stored value', () => {
     ['drained', [7]],
     ['departed', [{}]],
     ['cancelled', ['x']],
+    ['restarting', [1]],
+    ['returning', [{ address: 'h:1', as: 'gone' }]],
   ])('with %p %p names the field', (name, value) => {
     const bytes = withJson((json) => (json[name] = value));
     expect(() => decodeState(bytes, CLUSTER)).toThrow(name);

@@ -70,6 +70,8 @@ export interface BenchNode {
   weight: number;
   epoch: number;
   leaving: boolean;
+  /** Its process may end, to be started again; as soon as it is told so, it leaves. */
+  restarts: boolean;
   /** Sends heartbeats. */
   speaks: boolean;
   /** Applies topologies that it hears of. */
@@ -167,6 +169,7 @@ export class CoordinatorBench {
       weight: 1,
       epoch: 0,
       leaving: false,
+      restarts: true,
       speaks: true,
       applies: true,
       hands: true,
@@ -211,7 +214,7 @@ export class CoordinatorBench {
   }
 
   beat(node: BenchNode): CoordinatorAnswer | null {
-    const { id, host, port, zone, weight, epoch, leaving } = node;
+    const { id, host, port, zone, weight, epoch, leaving, restarts } = node;
     node.nextMs = this.nowMs + this.heartbeatMs;
     node.copies.apply(this.topologyOf(epoch));
     const mine = this.topology.moves.filter((move) => move.from === id && epoch > 0);
@@ -234,10 +237,12 @@ export class CoordinatorBench {
       node: { id, host, port, peerPort: port + 1000, zone, weight },
       epoch,
       leaving,
+      ...(restarts ? { restarts } : {}),
       moves,
       handed: node.handed,
       figures: { items: node.items, bytes: 0, memoryBytes: 0 },
     });
+    if (node.answer?.type === 'lease' && node.answer.restart === true) node.leaving = true;
     return node.answer;
   }
 

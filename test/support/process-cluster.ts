@@ -23,10 +23,10 @@ export interface ProcessNode {
 
 export class ProcessCluster implements AsyncDisposable {
   readonly nodes: ProcessNode[] = [];
+  coordinatorAddress = '';
   private readonly options: ProcessClusterOptions;
   private readonly folder: string;
   private readonly coordinator: ShoalProcess;
-  private address = '';
   private operator: CoordinatorConnection | null = null;
 
   private constructor(options: ProcessClusterOptions) {
@@ -55,7 +55,7 @@ export class ProcessCluster implements AsyncDisposable {
   async addNode(): Promise<ProcessNode> {
     const flags = ['--port', '0', '--threads', '1', '--memory', '64mb', '--leave', 'at-once'];
     const own = this.options.flags ?? [];
-    const process = new ShoalProcess(['serve', ...flags, '--coordinator', this.address, ...own]);
+    const process = new ShoalProcess(['serve', ...flags, '--coordinator', this.coordinatorAddress, ...own]);
     const node = { process, port: await process.ready() };
     this.nodes.push(node);
     return node;
@@ -98,8 +98,8 @@ export class ProcessCluster implements AsyncDisposable {
 
   private async startAll(): Promise<void> {
     await this.coordinator.printed('  cluster ');
-    this.address = `127.0.0.1:${/ ready on \S+:(\d+)/.exec(this.coordinator.out)![1]}`;
-    this.operator = new CoordinatorConnection({ address: this.address, password: '', cluster: 'shoal' });
+    this.coordinatorAddress = `127.0.0.1:${/ ready on \S+:(\d+)/.exec(this.coordinator.out)![1]}`;
+    this.operator = new CoordinatorConnection({ address: this.coordinatorAddress, password: '', cluster: 'shoal' });
     await Promise.all(Array.from({ length: this.options.nodes }, () => this.addNode()));
     await this.settled();
   }
