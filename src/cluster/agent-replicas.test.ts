@@ -57,6 +57,24 @@ describe('a primary', () => {
     expect(bench.logged().join()).toContain('of which 12 changes were on no other node');
     expect(bench.wanted('dropAll')).toHaveLength(1);
   });
+
+  test('counts what was on no other node although its replicas hear first that they are not any more', () => {
+    const bench = joined({ owner: 'a', since: 1, replicas: 'b' });
+    const target = { id: idOf('b'), synced: [SLOT], lag: 12, error: null };
+    reported(bench, reportOf(1, { targets: [target], alone: 12 }));
+    reported(bench, reportOf(1, { targets: [{ ...target, synced: [], lag: 0 }] }));
+    bench.apply(replicated(2, { owner: 'b', since: 2, before: 1 }, { digits: 'bcd' }));
+    expect(bench.logged().join()).toContain('of which 12 changes were on no other node');
+  });
+
+  test('counts nothing once a replica has confirmed it', () => {
+    const bench = joined({ owner: 'a', since: 1, replicas: 'b' });
+    const target = { id: idOf('b'), synced: [SLOT], lag: 12, error: null };
+    reported(bench, reportOf(1, { targets: [target], alone: 12 }));
+    reported(bench, reportOf(1, { targets: [{ ...target, lag: 0 }] }));
+    bench.apply(replicated(2, { owner: 'b', since: 2, before: 1 }, { digits: 'bcd' }));
+    expect(bench.logged().join()).not.toContain('on no other node');
+  });
 });
 
 describe('a replica', () => {

@@ -33,6 +33,9 @@ export class ReplicaDuties {
   private readonly doubts = new Uint8Array(SLOT_COUNT);
   private doubtCount = 0;
   private report = NO_REPORT;
+  private alone = 0;
+  /** The most copies that replicas had at a report, by this topology. */
+  private syncedMost = 0;
   /** By slot, as `report` and the time at which this node began to copy have it. */
   private readonly synced: Buffer = Buffer.alloc(SLOT_COUNT);
   private restarted: readonly number[] = [];
@@ -46,9 +49,9 @@ export class ReplicaDuties {
     this.output = output;
   }
 
-  /** Changes of this node that no replica had confirmed when the mover reported last. */
+  /** Changes of this node that no replica has confirmed. */
   get aloneCount(): number {
-    return this.report.alone;
+    return this.alone;
   }
 
   /** Whether `slot` is this node's by the topology and must not be served. */
@@ -68,6 +71,7 @@ export class ReplicaDuties {
     }
     for (const slot of unsure) this.doubt(slot, Doubt.unsure);
     this.restarted = restarted;
+    this.syncedMost = 0;
     this.setReport(this.report);
     if (frozenCount + continued.length > 0 || this.askedEpoch > 0) this.askedEpoch = input.after.epoch;
     return { gained, lost };
@@ -81,6 +85,8 @@ export class ReplicaDuties {
     this.restarted = [];
     this.askedEpoch = 0;
     this.setReport(NO_REPORT);
+    this.alone = 0;
+    this.syncedMost = 0;
     this.wanted = null;
     this.targets = [];
   }
@@ -116,12 +122,20 @@ export class ReplicaDuties {
   takeReport(report: ReplicaReport, empty: (slots: readonly number[]) => void): boolean {
     const before = Buffer.from(this.synced);
     this.setReport(report);
+    this.countAlone(report);
     const isAnswer = this.askedEpoch > 0 && report.epoch >= this.askedEpoch;
     if (isAnswer) {
       this.askedEpoch = 0;
       empty(this.settleDoubts());
     }
     return isAnswer || !before.equals(this.synced);
+  }
+
+  /** Replicas that forget their copies, as those do that have heard of another owner, have confirmed nothing by that. */
+  private countAlone({ targets, alone }: ReplicaReport): void {
+    const syncedCount = targets.reduce((sum, { synced }) => sum + synced.length, 0);
+    this.alone = syncedCount < this.syncedMost ? Math.max(this.alone, alone) : alone;
+    this.syncedMost = Math.max(this.syncedMost, syncedCount);
   }
 
   /** What the coordinator hears; null where there is nothing to tell. */

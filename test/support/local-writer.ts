@@ -38,7 +38,7 @@ export class LocalWriter implements AsyncDisposable {
       this.refusedCount += chunk.toString().match(/CLUSTERDOWN/g)?.length ?? 0;
     });
     // Who has asked about the cluster is told of another's keys, and not served them.
-    child.stdin.write('CLUSTER KEYSLOT a\n');
+    child.stdin.write('CLUSTER SLOTS\n');
     this.#timer = setInterval(() => {
       this.#round += 1;
       for (let key = 0; key < KEY_COUNT; key += 1) child.stdin.write(`SET local:${key} ${this.#round}\n`);

@@ -70,7 +70,11 @@ export class Namespaces implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (let host = 1; host <= this.count; host += 1) spawnSync('ip', ['netns', 'del', this.name(host)]);
+    for (let host = 1; host <= this.count; host += 1) {
+      // A namespace that has connections to close goes later, and its link with it.
+      spawnSync('ip', ['link', 'del', this.link(host)]);
+      spawnSync('ip', ['netns', 'del', this.name(host)]);
+    }
     spawnSync('ip', ['link', 'del', NAME]);
   }
 
