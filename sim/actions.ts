@@ -46,6 +46,11 @@ export function performAction(world: World, action: Action): void {
     case 'leave':
       if (node !== null && othersStay(world, node)) node.leave();
       return;
+    case 'restart':
+      if (node === null || !othersStay(world, node)) return;
+      node.isToDrain = true;
+      world.operator.ask({ type: 'restart', cluster: CLUSTER_NAME, node: node.id });
+      return;
     case 'crashNode':
       if (node !== null) crashNode(world, node, action);
       return;

@@ -288,7 +288,7 @@ export class SimNode implements Server {
         return;
       case 'left':
         // In an event of its own: nothing of this process runs after its end.
-        world.scheduler.after(0, () => world.nodeLeft(this));
+        world.scheduler.after(0, () => world.nodeLeft(this, effect.reason));
         return;
       case 'log':
         world.trace.note(process.name, () => `${effect.level}: ${effect.message}`);

@@ -24,6 +24,7 @@ export type ActionKind =
   | 'undrain'
   | 'weight'
   | 'leave'
+  | 'restart'
   | 'failover'
   | 'crashNode'
   | 'pauseNode'
@@ -111,6 +112,8 @@ const FAULTS_OF: Readonly<Record<Profile, readonly ActionKind[]>> = {
   coordinator: COORDINATOR_FAULTS,
   faults: [...COORDINATOR_FAULTS.slice(0, 4), ...NODE_FAULTS],
 };
+/** Of nodes that leave, so many are started again. */
+const RESTART_PROBABILITY = 0.5;
 /** Share of an action of a profile with faults that is a planned change. */
 const CHANGE_PROBABILITY = 0.4;
 
@@ -120,15 +123,19 @@ export function drawScenario(seed: number): Scenario {
   const stateStore = chance.happens(0.6) ? 'etcd' : 'file';
   const faults = FAULTS_OF[profile];
   const replicas = new Chance(seed, 'replicas').pick(REPLICAS_DRAWN);
+  const restarts = new Chance(seed, 'restarts');
   const changes = replicas === 0 ? CHANGES : CHANGES_WITH_REPLICAS;
   const count = ACTION_COUNT_MIN + chance.below(ACTION_COUNT_MAX - ACTION_COUNT_MIN + 1);
   const withinMs = chance.happens(SHORT_PROBABILITY) ? ACTIONS_MS_SHORT : ACTIONS_MS;
   const actions: Omit<Action, 'number'>[] = [];
   for (let drawn = 0; drawn < count; drawn += 1) {
+    const isRestart = restarts.happens(RESTART_PROBABILITY);
     const isChange = faults.length === 0 || chance.happens(CHANGE_PROBABILITY);
+    const atMs = chance.between(0, withinMs);
+    const kind = chance.pick(isChange ? changes : faults);
     actions.push({
-      atMs: chance.between(0, withinMs),
-      kind: chance.pick(isChange ? changes : faults),
+      atMs,
+      kind: kind === 'leave' && isRestart ? 'restart' : kind,
       which: chance.fraction(),
       other: chance.fraction(),
       // Shorter than a lease and around it, or so long that nobody waits for its end.

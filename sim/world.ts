@@ -6,6 +6,7 @@
  * After each step: at most one node may serve a slot. At the end: what clients were told fits together, and nothing is where it does not
  * belong. Which keys a death may take is said in losses.ts.
  */
+import type { DepartureReason } from '../src/cluster/departure.ts';
 import { decodeState } from '../src/coordinator/coordinator-state.ts';
 import { keySlot } from '../src/topology/slots.ts';
 import type { Topology } from '../src/topology/topology.ts';
@@ -47,6 +48,8 @@ const LOOK_EVERY_MS = 50;
 const CALM_MS = 300;
 const STEPS_MAX = 2_000_000;
 const HAS_LEFT = 'has left';
+/** A supervisor takes so long to start a process again. */
+const START_MS = 200;
 
 export interface WorldSetting {
   readonly seed: number;
@@ -206,13 +209,16 @@ export class World {
     node.start();
   }
 
-  /** `node` has given up what it had and ends. */
-  nodeLeft(node: SimNode): void {
+  /** `node` has given up what it had and ends; where an operator wanted that, its supervisor starts it again. */
+  nodeLeft(node: SimNode, reason: DepartureReason): void {
     const slotCount = this.topology?.slotCountOf(node.id) ?? 0;
     if (slotCount > 0 && this.scenario.profile !== 'faults') {
       throw new SimulationFailure('needlessDeath', `${node.describe()} has left with ${slotCount} slots`);
     }
     this.endNode(node, HAS_LEFT);
+    if (reason === 'asked') return;
+    this.faultsUntilMs = Math.max(this.faultsUntilMs, this.scheduler.nowMs + START_MS + 1);
+    this.scheduler.after(START_MS, () => this.startNode(node.process.name));
   }
 
   /** The process of `node` ends now, with all that it had in memory. */
