@@ -26,5 +26,6 @@ Exit codes
   1  a fault, such as a port in use
   2  a wrong command, option or configuration
   3  no such key, or a condition that does not hold
+  75 a node that is to be started again (shoal cluster restart)
 `;
 }

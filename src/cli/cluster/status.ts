@@ -83,7 +83,7 @@ function replicaCells({ replicaSlots, syncedSlots, streams }: NodeStatus): reado
 /** `lag`: epochs that the node has not applied yet. */
 function nodeLine(node: NodeStatus, epoch: number): readonly string[] {
   const { id, host, port, zone, state, weight, slots, fairSlots, items, bytes } = node;
-  const shownState = node.silentMs < 0 ? `${state}, not heard` : state;
+  const shownState = `${state}${node.isRestarting ? ', restarting' : ''}${node.silentMs < 0 ? ', not heard' : ''}`;
   return [
     shortNodeId(id),
     `${host}:${port}`,

@@ -186,8 +186,10 @@ test.skipIf(missing !== null)(
       await using writer = cluster.writerOn(1);
       await writer.until(({ doneCount }) => doneCount > 0, WAIT_MS_MAX);
       hosts.cut(1, 0);
+      const cutMs = performance.now();
       await cluster.withoutOne();
       await writer.until(({ refusedCount }) => refusedCount > 0, WAIT_MS_MAX);
+      expect(writer.lastDoneMs - cutMs).toBeLessThan(2.5 * LEASE_MS);
       hosts.mend(1, 0);
       await cluster.whole();
       expect(cluster.logOf(1)).toContain('was removed from the cluster');
