@@ -38,7 +38,7 @@ export function serveHelp(): string {
     '  SHOAL_PASSWORD=secret shoal serve --host 0.0.0.0 --config /etc/shoal.json',
     '',
     'SIGTERM or SIGINT stops the node in order; a second one stops it at once (exit code 143 or 130).',
-    'Exit code 75: an operator has the node start again (shoal cluster restart); whatever supervises it does so.',
+    'Exit code 75: the node is to be started again (shoal cluster restart), by whatever supervises it.',
     '',
   );
   return lines.join('\n');

@@ -25,7 +25,7 @@ export class LocalWriter implements AsyncDisposable {
   /** `prefix`: the words before a command that runs it on the node's host. */
   constructor(prefix: readonly string[], address: string) {
     const [program, ...words] = [...prefix, join(REPOSITORY_ROOT, 'bin', 'shoal')];
-    const child = spawn(program!, [...words, 'repl', '--node', address], { stdio: 'pipe' });
+    const child = spawn(program, [...words, 'repl', '--node', address], { stdio: 'pipe' });
     this.#child = child;
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
     child.stdin.on('error', () => undefined);
