@@ -1,7 +1,7 @@
 /**
  * The change log as its consumers see it (src/store/change-ring.ts has the writers' side and the layout): who follows changes takes a consumer,
- * names the hash slots, or all, and reads records at its own pace. Moves of slots and replicas do so now; the disk and near caches
- * can, each with a cursor of its own.
+ * names the hash slots, or all, and reads records at its own pace. Moves of slots, replicas, the disk and clients' caches do so, each
+ * with a cursor of its own.
  *
  * What a record means: this key was changed; look it up to know how it is now. What a consumer may rely on:
  *  - A change after `open` returned is in the log, if its key's slot was followed then. So who opens a consumer, then copies all items, then
@@ -69,12 +69,13 @@ export const ChangeReading = {
 } as const;
 export type ChangeReading = (typeof ChangeReading)[keyof typeof ChangeReading];
 
-/** One follower of the log. One thread uses it. */
+/** One follower of the log. One thread uses it, or several in turns, each with an object of its own (`ChangeLog.attach`). */
 export class ChangeConsumer {
   private readonly words: Int32Array;
   private readonly bytes: Buffer;
   private readonly ringWords: number;
-  private readonly number: number;
+  /** Which of the log's consumers it is. */
+  readonly number: number;
   private readonly row: number;
   private cursor: number;
   /** Where the head was when it was last looked at. */
@@ -153,6 +154,13 @@ export class ChangeConsumer {
     unlockBit(words, CHANGE_HEAD, CHANGE_LOCK);
   }
 
+  /** Goes on where another object for the same consumer has stopped reading, whose `position` that was. */
+  resume(position: number): void {
+    this.cursor = Atomics.load(this.words, this.row + CONSUMER_CURSOR);
+    this.knownHead = this.cursor;
+    this.sequence = position;
+  }
+
   /** Ends it. Nothing is recorded for it any more. */
   close(): void {
     const { words } = this;
@@ -221,14 +229,7 @@ export class ChangeLog {
       Atomics.store(words, row + CONSUMER_CURSOR, words[CHANGE_HEAD]! & ~CHANGE_LOCK);
       Atomics.store(words, row + CONSUMER_STATE, ConsumerState.reading);
     }
-    const consumer =
-      number === -1
-        ? null
-        : new ChangeConsumer(
-            { words, bytes: this.bytes },
-            number,
-            () => void Atomics.sub(this.control, CONTROL_CHANGE_CONSUMERS, 1),
-          );
+    const consumer = number === -1 ? null : this.attach(number);
     unlockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     if (consumer === null) return null;
     const bit = 1 << number;
@@ -236,6 +237,16 @@ export class ChangeLog {
     else for (const slot of slots) Atomics.or(words, CHANGE_SLOTS + slot, bit);
     Atomics.add(this.control, CONTROL_CHANGE_CONSUMERS, 1);
     return consumer;
+  }
+
+  /** Another object for the consumer `number`, which `open` made: of use once it was told where to `resume`, while no other object reads. */
+  attach(number: number): ChangeConsumer {
+    const { words, bytes } = this;
+    return new ChangeConsumer(
+      { words, bytes },
+      number,
+      () => void Atomics.sub(this.control, CONTROL_CHANGE_CONSUMERS, 1),
+    );
   }
 
   /** Makes those who write to `slots` wait, or lets them go on (`Store.writersWait`). They look; nobody wakes them. */

@@ -145,4 +145,17 @@ export const LIMIT_ROWS = {
     summary: 'Bytes of the commands that one MULTI may queue.',
     reason: 'A queue of thousands of ordinary commands; memory outside --memory stays bounded.',
   },
+  'limits.trackedKeyCountMax': {
+    flag: 'limit-tracked-keys',
+    kind: 'count',
+    group: 'Limits',
+    default: 1_000_000,
+    min: 1,
+    max: 16_000_000,
+    zero: 'unlimited',
+    changeable: true,
+    summary:
+      'Keys that the node remembers for clients that cache (CLIENT TRACKING). Beyond it the oldest are taken out of their caches.',
+    reason: 'As in Redis; some 200 MB at most for keys of ordinary length.',
+  },
 } as const satisfies LimitTable;

@@ -88,4 +88,6 @@ export interface Limits {
   idleTimeoutMs: number;
   /** Bytes of commands queued by one MULTI. */
   transactionBytesMax: number;
+  /** Keys of which the node knows that clients cache them (tracking-table-max-keys); 0: as many as there can be. */
+  trackedKeyCountMax: number;
 }

@@ -106,4 +106,6 @@ export interface LimitSettings {
   readonly idle?: DurationSetting | undefined;
   /** Bytes of the commands that one MULTI may queue. */
   readonly transaction?: SizeSetting | undefined;
+  /** Keys that the node remembers for clients that cache (CLIENT TRACKING); 0: as many as there can be. */
+  readonly 'tracked-keys'?: number | undefined;
 }

@@ -36,6 +36,9 @@ import { Settings } from './settings.ts';
 import type { SharedState } from './threads/shared-state.ts';
 import { ThreadProgress } from './threads/progress.ts';
 import type { MailSource, Threads } from './threads/threads.ts';
+import { TrackingHub } from './tracking/tracking-hub.ts';
+import { TrackingMemory } from './tracking/tracking-memory.ts';
+import { TrackingMessages } from './tracking/tracking-messages.ts';
 import { Traffic } from './traffic.ts';
 
 export interface AssemblyParts {
@@ -59,6 +62,8 @@ export interface AssemblyParts {
   readonly replicas?: { readonly positions: ReplicaPositions; readonly ask: () => void };
   /** What a node in a cluster copies of others; left out: nothing. */
   readonly copies?: CopyTable;
+  /** What threads know together of clients that cache; left out: of a node with one thread. */
+  readonly tracking?: TrackingMemory;
   /** See `NodeServices`; left out: null. */
   readonly askToStop?: NodeServices['askToStop'];
 }
@@ -92,14 +97,28 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     slots === null || replicas === null
       ? null
       : threadAcks({ replicas, options, limits, output, clock: environment.clock, slots });
+  const clients = new ClientRegistry(shared);
+  const tracking = new TrackingHub({
+    memory: parts.tracking ?? TrackingMemory.create(threads.count),
+    store,
+    threads,
+    clients,
+    messages: new TrackingMessages(output, new RespWriter(Number.MAX_SAFE_INTEGER)),
+    sendScheduled: () => output.flushScheduled(),
+    clock: environment.clock,
+    timers: environment.timers,
+    limits,
+    cluster,
+  });
   const services: NodeServices = {
     options,
     identity,
     threads,
     table,
-    clients: new ClientRegistry(shared),
+    clients,
     pubsub: new PubSubHub(output, new RespWriter(Number.MAX_SAFE_INTEGER), threads),
     monitors: new MonitorFeed(output, gate, threads),
+    tracking,
     pause: new ClientPause(gate),
     settings,
     parameters: configParameters(options, settings, identity),

@@ -102,7 +102,7 @@ export function describeSession(session: Session, thread: number, nowMs: number)
     `events=${session.awaitingDrain ? 'rw' : 'r'}`,
     `cmd=${session.lastCommand === null ? 'NULL' : session.lastCommand.name}`,
     'user=default',
-    'redir=-1',
+    `redir=${session.tracking?.redirectId ?? -1}`,
     `resp=${session.speaksShoal ? 0 : session.protocol}`,
     `lib-name=${session.libraryName}`,
     `lib-ver=${session.libraryVersion}`,
@@ -132,6 +132,11 @@ function flagsOf(session: Session): string {
   if ((session.gates & Gate.subscribed) !== 0) flags += 'P';
   if ((session.gates & Gate.multi) !== 0) flags += 'x';
   if (session.holds !== 0) flags += 'b';
+  if (session.tracking !== null) {
+    flags += 't';
+    if (session.tracking.isRedirectBroken) flags += 'R';
+    if (session.tracking.choice.kind === 'prefixes') flags += 'B';
+  }
   if (session.closing) flags += 'c';
   if (session.noEvict) flags += 'e';
   if (session.noTouch) flags += 'T';

@@ -30,6 +30,7 @@ export function configParameters(
     sizeLimit(settings, 'client-query-buffer-limit', 'inputBufferBytesMax'),
     countLimit(settings, 'maxclients', 'connectionCountMax', 1),
     countLimit(settings, 'timeout', 'idleTimeoutMs', 1000),
+    countLimit(settings, 'tracking-table-max-keys', 'trackedKeyCountMax', 1),
     outputLimit(settings),
     {
       name: 'requirepass',
@@ -114,7 +115,6 @@ const ABSENT_FEATURES: readonly (readonly [string, string])[] = [
   ['slowlog-max-len', '0'],
   ['latency-monitor-threshold', '0'],
   ['latency-tracking', 'no'],
-  ['tracking-table-max-keys', '0'],
   ['maxmemory-clients', '0'],
   ['maxmemory-samples', '0'],
   ['lua-time-limit', '0'],

@@ -239,14 +239,16 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     context.store.enter();
     // After entering: what an exclusive section of another thread told all threads comes before this batch.
     if (this.mail !== null && this.mail.hasMail) this.mail.readMail();
+    // What came before the batch goes out before its replies.
+    if (this.output.hasDeferred) this.output.flushDeferred(session);
     this.replies.begin();
   }
 
   private endBatch(session: Session): void {
     this.context.store.leave();
-    this.output.current = null;
     const endedAtMs = this.environment.clock.monotonicMs();
     this.sendReplies(session, endedAtMs);
+    this.output.current = null;
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
     this.output.flushScheduled();
     this.context.node.statistics.settle(endedAtMs - this.batchStartedAtMs);
@@ -318,8 +320,9 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.output.flushReplies(session);
   }
 
-  /** Has what is written now wait for what the requests so far have done, where it must. */
+  /** Has what is written now wait for what the requests so far have done, where it must, behind what clients that cache are told of it. */
   private keepReplies(session: Session): void {
+    this.context.node.tracking.matchOwn();
     if (this.replies.keep(session, this.dispatcher.slots)) this.hold(session, Hold.replies);
   }
 
@@ -393,8 +396,5 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
 
 /** Replies are sent once this much has come together, so that the peer can begin to read and the writer stays small. */
 const FLUSH_BYTES = 64 * 1024;
-/**
- * Messages are sent in the middle of a batch once this much of them has come together: a batch may be large, its messages
- * may go to thousands, and who reads fast must not be cut off for what nobody sent yet.
- */
+/** As much of messages is sent in the middle of a batch: they may go to thousands, and who reads fast must not be cut off for what nobody sent yet. */
 const SCHEDULED_BYTES = 1024 * 1024;

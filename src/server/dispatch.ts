@@ -19,6 +19,7 @@ import { NodeGateBit } from './node-gate.ts';
 import type { NodeGate } from './node-gate.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
+import type { SessionTracking } from './tracking/session-tracking.ts';
 import type { TransactionQueue } from './transaction-queue.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { ErrorText, wrongArity } from './commands/error-text.ts';
@@ -166,6 +167,7 @@ export class Dispatcher {
   runQueued(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
     const { session } = this.context;
     const mark = writer.length;
+    if (session.tracking !== null) this.context.node.tracking.remember(session, session.tracking, entry, command);
     this.run(entry, entry.handler, command, writer);
     this.feedMonitors(session, entry, command);
     if (session.isMuted && (entry.traits & Trait.pushes) === 0) writer.rewind(mark);
@@ -221,14 +223,33 @@ export class Dispatcher {
       // QUEUED is a reply, also to a command whose own would be a push.
       finishReply(session, 0, writer, mark);
     } else {
-      this.run(entry, handler, command, writer);
+      if (session.tracking === null) this.run(entry, handler, command, writer);
+      else this.runTracked(session.tracking, entry, handler, command, writer);
       this.feedMonitors(session, entry, command);
       if (session.blocked !== null) return Executed.blocked;
       finishReply(session, traits, writer, mark);
       const refusal = this.placement === null ? null : this.placement.finish(session, writer, mark, writes);
       if (refusal !== null) return this.refuse(session, entry, refusal, writer);
     }
+    if (session.tracking !== null) session.tracking.commandEnded(entry, (session.gates & Gate.multi) !== 0);
     return Executed.done;
+  }
+
+  /** As `run`, for a session whose client caches: what it reads is noted before it is looked up. */
+  private runTracked<Request extends Command, Writer extends AnswerWriter>(
+    tracking: SessionTracking,
+    entry: CommandEntry,
+    handler: Handler<Request, Writer>,
+    command: Request,
+    writer: Writer,
+  ): void {
+    const { node, session } = this.context;
+    node.tracking.beginCommand(session, tracking, entry, command);
+    try {
+      this.run(entry, handler, command, writer);
+    } finally {
+      node.tracking.endCommand();
+    }
   }
 
   /** Answers an error in place of running the command, and counts it; a transaction that is being queued has failed. */
@@ -237,6 +258,7 @@ export class Dispatcher {
     beginReply(session);
     this.writeRefusal(session, entry, line, writer);
     finishReply(session, 0, writer, mark);
+    if (session.tracking !== null) session.tracking.commandEnded(entry, (session.gates & Gate.multi) !== 0);
     return Executed.done;
   }
 

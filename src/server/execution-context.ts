@@ -59,6 +59,8 @@ export interface ConnectionControl {
   kill(session: Session): void;
   /** Looks again at sessions that CLIENT PAUSE holds back, after this batch. */
   resumePaused(): void;
+  /** The slot table has changed: sessions that wait for a slot are looked at again after this batch, and clients that cache are told of lost slots. */
+  slotsChanged(): void;
   /** The control thread tells of the cluster: sessions that wait for a slot are looked at again after this batch. */
   clusterNews(news: ClusterNews): void;
   /** Settings changed (CONFIG SET): takes over those that are kept elsewhere. */

@@ -84,7 +84,7 @@ function serverFields({ node }: ExecutionContext): readonly Field[] {
   ];
 }
 
-function clientsFields({ node, limits }: ExecutionContext, { clients }: ThreadFigures): readonly Field[] {
+function clientsFields({ node, limits }: ExecutionContext, { clients, tracking }: ThreadFigures): readonly Field[] {
   return [
     ['connected_clients', node.clients.nodeCount],
     ['cluster_connections', 0],
@@ -92,7 +92,7 @@ function clientsFields({ node, limits }: ExecutionContext, { clients }: ThreadFi
     ['client_recent_max_input_buffer', clients.inputBytesMax],
     ['client_recent_max_output_buffer', clients.outputBytesMax],
     ['blocked_clients', clients.pausedCount],
-    ['tracking_clients', 0],
+    ['tracking_clients', tracking.clientCount],
     ['pubsub_clients', clients.subscriberCount],
     ['clients_in_timeout_table', 0],
     ['total_blocking_keys', 0],
@@ -156,7 +156,7 @@ function storeFields(stats: StoreStats): readonly Field[] {
 }
 
 function statsFields({ node, store }: ExecutionContext, figures: ThreadFigures): readonly Field[] {
-  const { clients, commands, traffic } = figures;
+  const { clients, commands, traffic, tracking } = figures;
   const { pubsub } = node;
   const stats = store.stats();
   return [
@@ -193,7 +193,9 @@ function statsFields({ node, store }: ExecutionContext, figures: ThreadFigures):
     ['active_defrag_misses', 0],
     ['active_defrag_key_hits', 0],
     ['active_defrag_key_misses', 0],
-    ['tracking_total_keys', 0],
+    ['tracking_total_keys', tracking.keyCount],
+    ['tracking_total_items', tracking.itemCount],
+    ['tracking_total_prefixes', tracking.prefixCount],
     ['unexpected_error_replies', 0],
     ['total_error_replies', commands.totalErrors],
     ['total_reads_processed', traffic.readCount],
@@ -205,6 +207,7 @@ function statsFields({ node, store }: ExecutionContext, figures: ThreadFigures):
     ['shoal_input_limit_closes', traffic.inputLimitCloses],
     ['shoal_idle_closes', traffic.idleCloses],
     ['shoal_protocol_errors', traffic.protocolErrors],
+    ['shoal_tracking_overruns', node.tracking.overrunCount],
   ];
 }
 

@@ -91,7 +91,7 @@ export async function startInlineNode(
           thread.mailArrived();
         },
         onSlotsChanged: () => {
-          thread.control.resumePaused();
+          thread.control.slotsChanged();
           thread.mailArrived();
         },
       });

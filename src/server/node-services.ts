@@ -20,6 +20,7 @@ import type { ThreadReplicas } from './replicas/thread-replicas.ts';
 import type { PubSubHub } from './pubsub-hub.ts';
 import type { Settings } from './settings.ts';
 import type { Threads } from './threads/threads.ts';
+import type { TrackingHub } from './tracking/tracking-hub.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface NodeServices {
@@ -30,6 +31,7 @@ export interface NodeServices {
   readonly clients: ClientRegistry;
   readonly pubsub: PubSubHub;
   readonly monitors: MonitorFeed;
+  readonly tracking: TrackingHub;
   readonly pause: ClientPause;
   readonly settings: Settings;
   /** CONFIG's names for settings. */

@@ -94,8 +94,12 @@ export class SessionOutput implements Outbox {
     this.deferred.release();
   }
 
-  /** Sends the writer's bytes to `session`, or queues what its socket does not take. The writer is empty afterwards. */
+  /** Sends the writer's bytes and what is deferred behind them to `session`, or queues what its socket does not take. The writer is empty afterwards. */
   flushReplies(session: Session): void {
+    if (this.hasDeferred) {
+      this.flushDeferred(session);
+      return;
+    }
     const { writer } = this;
     const { length } = writer;
     if (length === 0) return;

@@ -19,6 +19,7 @@ import type { SessionForwards } from './forwarding/session-forwards.ts';
 import type { HeldReplies } from './reply-gate/held-replies.ts';
 import type { BlockedCommand } from './reply-gate/reply-wait.ts';
 import type { WrittenSlots } from './replicas/written-slots.ts';
+import type { SessionTracking } from './tracking/session-tracking.ts';
 import type { TransactionQueue } from './transaction-queue.ts';
 
 /** Bits of `Session.gates`. */
@@ -35,6 +36,8 @@ export const Gate = {
   monitor: 64,
   /** A connection of the Shoal protocol that has not said hello. */
   ungreeted: 128,
+  /** Its client caches what it reads (CLIENT TRACKING). */
+  tracking: 256,
 } as const;
 
 /** Reasons why a connection's requests wait. Bits of `Session.holds`. */
@@ -98,6 +101,8 @@ export class Session {
   blockedRequestId = 0;
   /** Where the log of changes stood behind its last write; null: it has written nothing, or nobody keeps count. */
   changeMark: number | null = null;
+  /** How its client wants to hear of changes; null: it does not. */
+  tracking: SessionTracking | null = null;
   noEvict = false;
   noTouch = false;
 

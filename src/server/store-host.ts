@@ -28,8 +28,9 @@ export interface StoreHost {
 export function startStoreHost(options: NodeOptions, threadCount: number, log: Log): StoreHost {
   const { memoryBytes, segmentBytes, eviction, cluster } = options;
   const clustered = cluster.coordinators !== '';
-  const changes =
-    effectiveMode(options.persistence) === 'off' ? {} : { kept: true, changeLogBytes: changeLogBytes(memoryBytes) };
+  const isKept = effectiveMode(options.persistence) !== 'off';
+  const ofCaches = clustered ? {} : { changeLogBytes: CACHES_CHANGES_BYTES };
+  const changes = isKept ? { kept: true, changeLogBytes: changeLogBytes(memoryBytes) } : ofCaches;
   const geometry = { memoryBytes, segmentBytes, eviction, threadCount, clustered, ...changes };
   const handle = createStoreMemory(geometry, adviseHugePages);
   if (options.janitor === 'inline' || availableParallelism() === 1) {
@@ -41,6 +42,8 @@ export function startStoreHost(options: NodeOptions, threadCount: number, log: L
   return { handle, wantsInlineJanitor: false, stop: () => thread.stop() };
 }
 
+/** Where clients' caches alone may follow: they keep up with each batch. Memory of its own, which is there once somebody follows. */
+const CACHES_CHANGES_BYTES = CHANGE_LOG_BYTES / 4;
 /** Part of the memory that the log of changes takes beside it, where the disk follows, between these two. */
 const CHANGE_LOG_PART = 1 / 8;
 /** Writers fill less than that while the disk thread sleeps. */

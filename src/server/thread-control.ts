@@ -85,6 +85,11 @@ export class ThreadControl implements ConnectionControl {
     this.parts.paused.request();
   }
 
+  slotsChanged(): void {
+    this.parts.context.node.tracking.slotsChanged();
+    this.resumePaused();
+  }
+
   clusterNews(news: ClusterNews): void {
     const { cluster, topologyWaits } = this.parts.context.node;
     cluster?.takeNews(news);

@@ -3,11 +3,13 @@ import { heapBytes } from '../io/heap-bytes.ts';
 import { memoryOf } from './client-registry.ts';
 import type { NodeServices } from './node-services.ts';
 import { Gate, Hold } from './session.ts';
+import type { TrackingFigures } from './tracking/tracking-hub.ts';
 
 export interface ThreadFigures {
   readonly clients: ClientFigures;
   readonly traffic: TrafficFigures;
   readonly commands: CommandFigures;
+  readonly tracking: TrackingFigures;
   /** Bytes of JavaScript's heap, of each thread: items are elsewhere, so it stays as it is. */
   readonly heapBytes: readonly number[];
 }
@@ -48,7 +50,7 @@ interface CommandFigures {
   readonly errors: ReadonlyMap<string, number>;
 }
 
-export function readThreadFigures({ clients, traffic, statistics }: NodeServices): ThreadFigures {
+export function readThreadFigures({ clients, traffic, statistics, tracking }: NodeServices): ThreadFigures {
   statistics.settle(0);
   let inputBytesMax = 0;
   let outputBytesMax = 0;
@@ -86,6 +88,7 @@ export function readThreadFigures({ clients, traffic, statistics }: NodeServices
       protocolErrors,
     },
     commands: { calls, microseconds, rejected, failed, totalCalls, totalErrors, errors },
+    tracking: tracking.figures,
     heapBytes: [heapBytes()],
   };
 }
@@ -99,6 +102,7 @@ export function sumThreadFigures(all: readonly ThreadFigures[]): ThreadFigures {
     clients: { ...clients, inputBytesMax: maximum('inputBytesMax'), outputBytesMax: maximum('outputBytesMax') },
     traffic: sumRecords(all.map((one) => one.traffic)),
     commands: sumCommands(all.map((one) => one.commands)),
+    tracking: sumRecords(all.map((one) => one.tracking)),
     heapBytes: all.flatMap((one) => one.heapBytes),
   };
 }

@@ -79,6 +79,8 @@ export class ChangeRing {
    * removed because its time is over or for want of room is nobody's request.
    */
   requestedEnd = 0;
+  /** Set by who wants to know which records those are: the sequence number of each is put here. */
+  requested: number[] | null = null;
   private readonly bytes: Buffer;
   private readonly control: Int32Array;
 
@@ -148,8 +150,10 @@ export class ChangeRing {
     words[record + RECORD_KEY] = length | (operation << RECORD_OPERATION_SHIFT) | (namespace << RECORD_NAMESPACE_SHIFT);
     this.copyKey(bytes, start, length, record + RECORD_HEADER_WORDS);
     words[CHANGE_SEQUENCE] = (sequence + 1) | 0;
-    if (operation !== ChangeOperation.expired && operation !== ChangeOperation.evicted)
+    if (operation !== ChangeOperation.expired && operation !== ChangeOperation.evicted) {
       this.requestedEnd = (sequence + 1) | 0;
+      if (this.requested !== null) this.requested.push(sequence);
+    }
     // Publishes what was written above, and lets go of the lock.
     Atomics.store(words, CHANGE_HEAD, end);
   }

@@ -63,7 +63,9 @@ export class CommandPlacement {
 
   private placeElsewhere(session: Session, entry: CommandEntry, isForwarded: boolean): Executed | string | null {
     const { copies } = this.node;
-    const copy = copies === null ? CopyVerdict.none : copies.judge(session, entry, this.slots.slot);
+    // A client that caches is not given what other nodes have, which this one hears too late of, or not at all.
+    const isTracked = session.tracking !== null;
+    const copy = copies === null || isTracked ? CopyVerdict.none : copies.judge(session, entry, this.slots.slot);
     if (copy === CopyVerdict.tooOld) return COPY_TOO_OLD;
     this.readsCopy = copy === CopyVerdict.read;
     if (this.readsCopy) return null;
@@ -75,7 +77,7 @@ export class CommandPlacement {
   /** Whether a request for another node's keys goes to that node; else the client is told where they are. */
   private passesOn(session: Session, entry: CommandEntry): boolean {
     const { redirect } = this.node.options.cluster;
-    if (redirect === 'moved') return false;
+    if (redirect === 'moved' || session.tracking !== null) return false;
     if (redirect === 'auto' && session.knowsCluster) return false;
     const { transaction } = session;
     if (transaction === null || (entry.traits & Trait.exec) === 0)

@@ -1,4 +1,4 @@
-/** CLIENT: names, lists and modes of connections. CLIENT KILL is in `client-kill.ts`. */
+/** CLIENT: names, lists and modes of connections. CLIENT KILL is in `client-kill.ts`, tracking in `client-tracking.ts`. */
 import type { Command } from '../../protocol/command.ts';
 import { BEYOND_SAFE, isNotInteger } from '../../protocol/numbers.ts';
 import type { Reply } from '../../protocol/reply.ts';
@@ -9,6 +9,7 @@ import { Gate } from '../session.ts';
 import type { ClientLine } from '../threads/questions.ts';
 import { integerArgument, saturatedArgument } from './arguments.ts';
 import { clientKillCommand } from './client-kill.ts';
+import { CLIENT_TRACKING_ROWS } from './client-tracking.ts';
 import { BAD_CLIENT_NAME, isClientWord } from './client-words.ts';
 import { ErrorText } from './error-text.ts';
 import { changesConnection, containerRow, helpRow, shortRows, subcommandSyntax } from './row.ts';
@@ -186,33 +187,6 @@ function onOrOff(command: Command, reply: Reply): boolean | null {
   return on;
 }
 
-function getredirCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
-  reply.integer(-1);
-}
-
-function trackinginfoCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
-  reply.map(3);
-  reply.bulkText('flags');
-  reply.set(1);
-  reply.bulkText('off');
-  reply.bulkText('redirect');
-  reply.integer(-1);
-  reply.bulkText('prefixes');
-  reply.array(0);
-}
-
-function trackingCommand(_context: ExecutionContext, command: Command, reply: Reply): void {
-  if (command.is(2, 'OFF')) reply.ok();
-  else if (command.is(2, 'ON')) reply.error('ERR CLIENT TRACKING is not supported by this server');
-  else reply.error(ErrorText.syntax);
-}
-
-function cachingCommand(_context: ExecutionContext, _command: Command, reply: Reply): void {
-  reply.error(
-    'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
-  );
-}
-
 /** Names are kept for as long as the connection, outside any other limit. */
 const WORD_BYTES_MAX = 1024;
 
@@ -286,30 +260,7 @@ export const CLIENT_COMMANDS: readonly CommandSpec[] = [
         'Marks this connection as not counting as a use of keys.',
         noTouchCommand,
       ),
-      row('getredir', 2, COMMON, '6.0.0', '', 'Answers where tracking messages go: nowhere.', getredirCommand),
-      row('trackinginfo', 2, COMMON, '6.2.0', '', 'Tells about tracking: it is off.', trackinginfoCommand),
-      changesConnection(
-        row(
-          'tracking',
-          -3,
-          COMMON,
-          '6.0.0',
-          'ON | OFF',
-          'Turns tracking on, which is not supported, or off.',
-          trackingCommand,
-        ),
-      ),
-      changesConnection(
-        row(
-          'caching',
-          3,
-          COMMON,
-          '6.0.0',
-          'YES | NO',
-          'Chooses keys for tracking, which is not supported.',
-          cachingCommand,
-        ),
-      ),
+      ...CLIENT_TRACKING_ROWS,
       helpRow('connection', '5.0.0'),
     ],
   }),

@@ -12,6 +12,7 @@ import { assembleDataThread, type AssemblyParts } from '../assembly.ts';
 import { TICK_INTERVAL_MS } from '../connection-sweep.ts';
 import { systemEnvironment, type NodeEnvironment } from '../environment.ts';
 import { InlineJanitor } from '../store-host.ts';
+import { TrackingMemory } from '../tracking/tracking-memory.ts';
 import { Mailbox, wakeThread } from './mailbox.ts';
 import { PeerThreads } from './peer-threads.ts';
 import { SharedState } from './shared-state.ts';
@@ -60,6 +61,7 @@ const {
   ...(start.replicas === null ? {} : { replicas: replicasOf(start.replicas) }),
   itemVersionSeed,
   persistence: start.persistence === null ? null : PersistenceState.attach(start.persistence),
+  tracking: new TrackingMemory(start.tracking, threadCount),
   askToStop: start.isProcess ? (last) => report({ kind: 'stopAsked', last }) : null,
 });
 if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);

@@ -1,5 +1,7 @@
 /** What threads of a node tell each other. Plain data: it is copied on its way. */
 import type { ClusterNews } from '../cluster/thread-cluster.ts';
+import type { KeyChanges } from '../tracking/key-changes.ts';
+import type { ChangedKeys } from '../tracking/tracking-messages.ts';
 import type { Question, Questions } from './questions.ts';
 
 export type Mail =
@@ -11,6 +13,20 @@ export type Mail =
   | { readonly kind: 'monitors'; readonly from: number; readonly count: number }
   /** A line for the receiver's sessions in MONITOR. */
   | { readonly kind: 'monitorLine'; readonly line: Uint8Array }
+  /** Keys that changed, which clients of the receiver may hold. */
+  | { readonly kind: 'keysChanged'; readonly changes: KeyChanges }
+  /** All keys may have changed. */
+  | { readonly kind: 'allChanged' }
+  /** For the receiver's client `client`: what the sender's client `source` redirects to it. */
+  | {
+      readonly kind: 'tellClient';
+      readonly client: number;
+      readonly keys: ChangedKeys;
+      readonly from: number;
+      readonly source: number;
+    }
+  /** The client `target`, to which the receiver's client `source` redirects, is gone. */
+  | { readonly kind: 'redirectBroken'; readonly source: number; readonly target: number }
   /** An accepted connection, for the receiver to serve. */
   | { readonly kind: 'connection'; readonly descriptor: number }
   | { readonly kind: 'question'; readonly from: number; readonly id: number; readonly question: AnyQuestion }

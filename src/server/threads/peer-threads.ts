@@ -75,6 +75,12 @@ export class PeerThreads implements Threads {
     this.mailbox.post(to, mail, bytes);
   }
 
+  offer(to: number, mail: Mail, bytes: number): boolean {
+    if (this.mailbox.backlogOf(to) > BACKLOG_BYTES_MAX) return false;
+    this.mailbox.post(to, mail, bytes);
+    return true;
+  }
+
   sendToOthers(mail: Mail): void {
     for (let thread = 0; thread < this.count; thread += 1) if (thread !== this.own) this.mailbox.post(thread, mail);
   }
@@ -102,7 +108,7 @@ export class PeerThreads implements Threads {
 
   private read(mail: Mail, target: MailTarget): void {
     const { answering } = target;
-    const { pubsub, monitors } = answering.node;
+    const { pubsub, monitors, tracking } = answering.node;
     switch (mail.kind) {
       case 'message':
         pubsub.deliverHere(mail.channel, mail.message);
@@ -115,6 +121,18 @@ export class PeerThreads implements Threads {
         break;
       case 'monitorLine':
         monitors.showHere(mail.line);
+        break;
+      case 'keysChanged':
+        tracking.take(mail.changes);
+        break;
+      case 'allChanged':
+        tracking.heardAll();
+        break;
+      case 'tellClient':
+        tracking.takeRedirected(mail.client, mail.keys, mail.from, mail.source);
+        break;
+      case 'redirectBroken':
+        tracking.redirectBroken(mail.source, mail.target);
         break;
       case 'connection':
         target.adopt(mail.descriptor);
@@ -129,7 +147,7 @@ export class PeerThreads implements Threads {
         answering.control.clusterNews(mail.news);
         break;
       case 'slots':
-        answering.control.resumePaused();
+        answering.control.slotsChanged();
         break;
       case 'stop':
         this.stopping = true;

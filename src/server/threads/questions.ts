@@ -10,6 +10,8 @@ export interface Questions {
   readonly clients: { readonly ask: { readonly nowMs: number }; readonly answer: readonly ClientLine[] };
   /** CLIENT KILL: closes the sessions that match; how many. */
   readonly kill: { readonly ask: KillFilter; readonly answer: number };
+  /** CLIENT TRACKING: the number of the thread that serves the client; null where it is another's. */
+  readonly thread: { readonly ask: { readonly clientId: number }; readonly answer: number | null };
   /** INFO: what a thread counts for itself. */
   readonly figures: { readonly ask: null; readonly answer: ThreadFigures };
   /** CONFIG SET: takes over values that the asker has checked. */

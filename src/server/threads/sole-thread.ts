@@ -25,6 +25,10 @@ export class SoleThread implements Threads {
     throw new RangeError('there is no other thread');
   }
 
+  offer(): boolean {
+    throw new RangeError('there is no other thread');
+  }
+
   sendToOthers(): void {
     // There is nobody.
   }

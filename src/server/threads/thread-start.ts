@@ -25,6 +25,8 @@ export interface ThreadStart {
   readonly copies: SharedArrayBuffer | null;
   /** The memory of the `PersistenceState` of a node that keeps its data; else null. */
   readonly persistence: SharedArrayBuffer | null;
+  /** The buffer of the `TrackingMemory`. */
+  readonly tracking: SharedArrayBuffer;
   /** The buffer of the `SharedState`. */
   readonly shared: SharedArrayBuffer;
   /** To each data thread, and last to the control thread; null in one's own place. */

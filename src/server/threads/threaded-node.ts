@@ -18,6 +18,7 @@ import type { Mail } from './mail.ts';
 import { connectAll, Mailbox, wakeThread } from './mailbox.ts';
 import type { OwnThreads } from './placement.ts';
 import { announceProgress } from './progress.ts';
+import { TrackingMemory } from '../tracking/tracking-memory.ts';
 import { SharedState } from './shared-state.ts';
 import { type Address, RunningThread } from './running-thread.ts';
 import type { ThreadStart } from './thread-start.ts';
@@ -45,6 +46,7 @@ class ControlThread implements RunningNode {
   readonly store: StoreHandle;
   private readonly storeHost: StoreHost;
   private readonly shared: SharedState;
+  private readonly tracking: TrackingMemory;
   /** By sender, then by receiver; the last is this thread. */
   private readonly ports: (MessagePort | null)[][];
   private readonly mailbox: Mailbox;
@@ -69,6 +71,7 @@ class ControlThread implements RunningNode {
     this.replicas = this.slots === null ? null : ReplicaTable.create();
     this.copies = this.slots === null ? null : CopyTable.create();
     this.shared = SharedState.create(threadCount);
+    this.tracking = TrackingMemory.create(threadCount);
     this.ports = connectAll(threadCount + 1);
     this.mailbox = new Mailbox(this.shared, threadCount, this.ports[threadCount]!, wakeReactor);
     const count = threadCount === 1 ? '1 data thread' : `${threadCount} data threads`;
@@ -138,6 +141,7 @@ class ControlThread implements RunningNode {
       copies: this.copies?.memory ?? null,
       runsJanitor: thread === 0 && this.storeHost.wantsInlineJanitor,
       shared: this.shared.buffer,
+      tracking: this.tracking.buffer,
       isProcess: this.start.isProcess,
       ports,
       port,

@@ -15,6 +15,8 @@ export interface Threads {
   everywhereAtOnce<Q extends Question>(question: Q, ask: Questions[Q]['ask']): Questions[Q]['answer'][];
   /** Sends to one thread. `bytes`: how long the message is, where it is long; waits while that thread is far behind. */
   send(to: number, mail: Mail, bytes?: number): void;
+  /** As `send`, but never waits. False: that thread is far behind, and nothing was sent. */
+  offer(to: number, mail: Mail, bytes: number): boolean;
   /** Sends to all other threads. */
   sendToOthers(mail: Mail): void;
 }
