@@ -248,7 +248,7 @@ export class Dispatcher {
     try {
       this.run(entry, handler, command, writer);
     } finally {
-      node.tracking.endCommand();
+      node.tracking.endCommand(tracking);
     }
   }
 

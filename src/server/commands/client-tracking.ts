@@ -80,7 +80,7 @@ function contradiction(asked: TrackingArguments, before: SessionTracking | null)
     return "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
   }
   if (broadcasts && (optsIn || optsOut)) return 'ERR OPTIN and OPTOUT are not compatible with BCAST';
-  if (optsIn && optsOut) return "ERR You can't use both OPTIN and OPTOUT for the same client";
+  if (optsIn && optsOut) return "ERR You can't specify both OPTIN mode and OPTOUT mode";
   const reads = before?.choice.reads ?? 'all';
   if ((optsIn && reads === 'notRefused') || (optsOut && reads === 'chosen')) {
     return "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
@@ -91,10 +91,11 @@ function contradiction(asked: TrackingArguments, before: SessionTracking | null)
 /** Two prefixes of one client may not both fit a key: it would be told twice. */
 function overlap(prefixes: readonly Uint8Array[], before: SessionTracking | null): string | null {
   const names = prefixes.map((prefix) => Buffer.from(prefix).toString('latin1'));
+  const existingNames = [...(before?.prefixes ?? [])].toSorted();
   let bytes = before?.prefixBytes ?? 0;
   for (const [index, name] of names.entries()) {
     bytes += name.length;
-    for (const existing of before?.prefixes ?? []) {
+    for (const existing of existingNames) {
       if (fits(name, existing)) return overlapError(name, `an existing prefix '${existing}'`);
     }
     for (const other of names.slice(index + 1)) {

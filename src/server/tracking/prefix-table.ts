@@ -2,11 +2,12 @@
  * Which sessions of one thread want to hear of all keys that begin with a prefix. A change is looked up once for each length that a prefix has, so ten thousand
  * prefixes of a few lengths cost what a few cost.
  */
-import { binaryString } from '../../base/bytes.ts';
 import type { Session } from '../session.ts';
 
 /** A key that changed, when, and who of this thread's clients did it. */
 export interface PrefixedChange {
+  /** As a binary string, and as bytes. */
+  readonly name: string;
   readonly key: Uint8Array;
   /** Widened number of its record (change-authors.ts). */
   readonly position: number;
@@ -49,10 +50,10 @@ export class PrefixTable {
 
   /** Notes a change for each prefix that the key has. */
   note(change: PrefixedChange): void {
-    const { key } = change;
+    const { name } = change;
     for (const length of this.lengths.keys()) {
-      if (length > key.length) continue;
-      const prefix = this.prefixes.get(binaryString(key, 0, length));
+      if (length > name.length) continue;
+      const prefix = this.prefixes.get(name.slice(0, length));
       if (prefix === undefined) continue;
       if (prefix.changes.length === 0) this.changed.push(prefix);
       prefix.changes.push(change);

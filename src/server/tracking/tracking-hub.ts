@@ -105,6 +105,8 @@ export class TrackingHub {
   enable(session: Session, choice: TrackingChoice, prefixes: readonly Uint8Array[]): boolean {
     let { tracking } = session;
     if (tracking === null) {
+      // What was changed before is nothing to it.
+      this.match();
       if (!this.follower.join()) return false;
       if (this.sessions.size === 0) this.begin();
       tracking = new SessionTracking(choice, this.authors.now());
@@ -145,8 +147,10 @@ export class TrackingHub {
     this.remember(session, tracking, entry, command);
   }
 
-  endCommand(): void {
+  /** It has been answered, if not sent. What it changed is told at once, so a client that writes and reads on does not lose what it read behind its write. Of prefixes it is told at the end of the batch, once of each key. */
+  endCommand({ choice }: SessionTracking): void {
     this.authors.end();
+    if (choice.kind === 'read') this.matchOwn();
     this.trim();
   }
 
@@ -191,9 +195,10 @@ export class TrackingHub {
       const author = this.authors.takeAuthor(position);
       const key = bytes.subarray(start, end);
       start = end;
-      if (this.prefixes.count > 0) this.prefixes.note({ key, position, author });
-      if (!this.memory.mayHold(this.threads.own, trackingHash(key, 0, key.length))) continue;
+      const isRead = this.memory.mayHold(this.threads.own, trackingHash(key, 0, key.length));
+      if (!isRead && this.prefixes.count === 0) continue;
       const name = binaryString(key, 0, key.length);
+      this.prefixes.note({ name, key, position, author });
       const tracked = this.table.get(name);
       // What was changed before it was read was read.
       if (tracked !== null && position >= tracked.since) this.invalidate(name, key, tracked, author);
@@ -300,10 +305,18 @@ export class TrackingHub {
   private tellOfPrefix(session: Session, noted: readonly PrefixedChange[]): void {
     const tracking = session.tracking!;
     const { noLoop } = tracking.choice;
-    const keys = noted
-      .filter(({ position, author }) => position >= tracking.since && !(noLoop && author === session.id))
-      .map(({ key }) => key);
-    if (keys.length > 0) this.tell(session, keys);
+    const keys = new Map<string, Uint8Array>();
+    for (const { name, key, position, author } of noted) {
+      const isMeant = position >= tracking.since && !(noLoop && author === session.id);
+      if (isMeant) keys.set(name, key);
+    }
+    // Each once, in the order of their bytes, as Redis tells of them.
+    const names = [...keys.keys()].toSorted();
+    if (names.length > 0)
+      this.tell(
+        session,
+        names.map((name) => keys.get(name)!),
+      );
   }
 
   private takeEverything(): void {
