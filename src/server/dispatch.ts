@@ -167,8 +167,10 @@ export class Dispatcher {
   runQueued(entry: CommandEntry, command: Command, writer: ReplyWriter): void {
     const { session } = this.context;
     const mark = writer.length;
-    if (session.tracking !== null) this.context.node.tracking.remember(session, session.tracking, entry, command);
+    const { tracking } = this.context.node;
+    if (session.tracking !== null) tracking.beginCommand(session, session.tracking, entry, command);
     this.run(entry, entry.handler, command, writer);
+    tracking.endQueued();
     this.feedMonitors(session, entry, command);
     if (session.isMuted && (entry.traits & Trait.pushes) === 0) writer.rewind(mark);
   }

@@ -87,12 +87,15 @@ function chunk(random: Random, broadcasts: boolean): readonly Words[] {
   const many = (): readonly Words[] => Array.from({ length: 1 + Math.floor(random.next01() * 4) }, one);
   const kind = random.next01();
   if (kind < 0.7) return [one()];
-  if (kind < 0.85 && !broadcasts) return many();
-  // Behind the word that everything has changed Redis tells of single keys all the same. And who reads a key, writes it and reads it again in one transaction is told once behind
+  // Behind or before the word that everything has changed Redis tells of single keys all the same.
+  if (kind < 0.85 && !broadcasts) return many().filter(([name]) => !FLUSHES.has(name!));
+  // Who reads a key, writes it and reads it again in one transaction is told once behind
   // its replies, and has read nothing since then; in Redis the second read counts.
   const left = random.next01() < 0.5 ? READS : WRITES;
-  const queued = many().filter(([name]) => !left.has(name!) && !NOT_QUEUED.has(name!));
-  return [['MULTI'], ...queued, [random.pick(['EXEC', 'EXEC', 'DISCARD'])]];
+  const queued = many().filter(([name]) => !left.has(name!) && !FLUSHES.has(name!) && name !== 'RESET');
+  // It is also told when it has turned tracking off behind its write.
+  const isQueued = (words: Words): boolean => left === WRITES || words[1] !== 'TRACKING';
+  return [['MULTI'], ...queued.filter(isQueued), [random.pick(['EXEC', 'EXEC', 'DISCARD'])]];
 }
 
 /** The connections of one script to one server. */
@@ -123,7 +126,7 @@ async function readUntilPong(client: RespClient): Promise<string> {
 
 const READS: ReadonlySet<string> = new Set(['GET', 'MGET', 'STRLEN', 'EXISTS', 'TTL', 'TYPE', 'GETRANGE']);
 const WRITES: ReadonlySet<string> = new Set(['SET', 'MSET', 'DEL', 'INCR', 'EXPIRE', 'PERSIST', 'GETDEL']);
-const NOT_QUEUED: ReadonlySet<string> = new Set(['RESET', 'FLUSHALL', 'FLUSHDB']);
+const FLUSHES: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB']);
 
 const END = 'the end of what came';
 const SERVER_AND_VERSION = /\$6\r\nserver\r\n\$\d+\r\n\w+\r\n\$7\r\nversion\r\n\$\d+\r\n[\d.]+\r\n/g;

@@ -15,6 +15,7 @@ export interface PrefixedChange {
 }
 
 interface Prefix {
+  readonly name: string;
   readonly sessions: Set<Session>;
   changes: PrefixedChange[];
 }
@@ -32,7 +33,7 @@ export class PrefixTable {
   add(name: string, session: Session): void {
     let prefix = this.prefixes.get(name);
     if (prefix === undefined) {
-      prefix = { sessions: new Set(), changes: [] };
+      prefix = { name, sessions: new Set(), changes: [] };
       this.prefixes.set(name, prefix);
       this.lengths.set(name.length, (this.lengths.get(name.length) ?? 0) + 1);
     }
@@ -63,7 +64,8 @@ export class PrefixTable {
   /** Calls `tell` for each session and prefix with what was noted since the last call. */
   flush(tell: (session: Session, changes: readonly PrefixedChange[]) => void): void {
     if (this.changed.length === 0) return;
-    const { changed } = this;
+    // As Redis does; else the order would be that of the changes.
+    const changed = this.changed.toSorted((left, right) => (left.name < right.name ? -1 : 1));
     this.changed = [];
     for (const prefix of changed) {
       const { changes } = prefix;

@@ -147,6 +147,11 @@ export class TrackingHub {
     this.remember(session, tracking, entry, command);
   }
 
+  /** One of a transaction's has run: what it changed is told with the others'. */
+  endQueued(): void {
+    this.authors.end();
+  }
+
   /** It has been answered, if not sent. What it changed is told at once, so a client that writes and reads on does not lose what it read behind its write. Of prefixes it is told at the end of the batch, once of each key. */
   endCommand({ choice }: SessionTracking): void {
     this.authors.end();
@@ -155,7 +160,7 @@ export class TrackingHub {
   }
 
   /** Notes the keys that the command reads, where the session wants that. */
-  remember(session: Session, tracking: SessionTracking, entry: CommandEntry, command: Command): void {
+  private remember(session: Session, tracking: SessionTracking, entry: CommandEntry, command: Command): void {
     const { firstKey, lastKey, keyStep } = entry.spec;
     if ((entry.traits & Trait.readonly) === 0 || firstKey === 0 || !tracking.remembers) return;
     const since = this.authors.now();
