@@ -1,0 +1,158 @@
+/**
+ * Clients that cache what they read, on every thread, beside writers on every thread: what a client holds is never older than a write that was acknowledged before the client asked the
+ * node anything, however that write got there; and at rest it is what the node has.
+ */
+import { afterEach, expect, test } from 'bun:test';
+import { RUNTIME_TIME } from '../src/io/real-time.ts';
+import { type NodeOverrides, startNode } from './support/node.ts';
+import type { RunningNode } from '../src/server/running-node.ts';
+import { RespClient } from './support/resp-client.ts';
+import { Random } from './vectors/random.ts';
+
+const RUN_MS = Number(process.env['SHOAL_STRESS_MS'] ?? 1500);
+const SEED = Number(process.env['SHOAL_STRESS_SEED'] ?? 1);
+const READERS = 6;
+const WRITERS = 6;
+/** Each writer has keys of its own, whose values it counts up. */
+const KEYS_PER_WRITER = 20;
+const PIPELINE = 8;
+
+const opened: RespClient[] = [];
+afterEach(() => {
+  for (const client of opened.splice(0)) client.close();
+});
+
+async function connect(port: number): Promise<RespClient> {
+  const client = await RespClient.connect(port);
+  opened.push(client);
+  return client;
+}
+
+function numberOf(reply: string): number {
+  return reply.startsWith('_') ? 0 : Number(reply.split('\r\n')[1]);
+}
+
+/** A client that keeps what it reads until it is told. */
+class CachingReader {
+  readonly cache = new Map<string, number>();
+  toldCount = 0;
+  hitCount = 0;
+  private readonly client: RespClient;
+
+  private constructor(client: RespClient) {
+    this.client = client;
+  }
+
+  static async open(port: number, options: readonly string[]): Promise<CachingReader> {
+    const client = await connect(port);
+    await client.call('HELLO', '3');
+    expect(await client.call('CLIENT', 'TRACKING', 'ON', ...options)).toBe('+OK\r\n');
+    return new CachingReader(client);
+  }
+
+  /** Sends a command and takes what comes before its reply. */
+  async call(...words: readonly string[]): Promise<string> {
+    this.client.send(...words);
+    for (;;) {
+      const reply = await this.client.read();
+      if (!reply.startsWith('>')) return reply;
+      this.toldCount += 1;
+      const [, , , , ...rest] = reply.split('\r\n');
+      if (reply.endsWith('_\r\n')) this.cache.clear();
+      else for (let index = 1; index < rest.length; index += 2) this.cache.delete(rest[index]!);
+    }
+  }
+
+  async get(key: string): Promise<void> {
+    if (this.cache.has(key)) {
+      this.hitCount += 1;
+      return;
+    }
+    const value = numberOf(await this.call('GET', key));
+    this.cache.set(key, value);
+  }
+}
+
+function keysOf(writer: number): readonly string[] {
+  return Array.from({ length: KEYS_PER_WRITER }, (_, index) => `writer ${writer}, key ${index}`);
+}
+
+/** Counts its keys up for as long as `goesOn` says so; `acknowledged` has what the node has confirmed. */
+async function write(
+  client: RespClient,
+  writer: number,
+  acknowledged: Map<string, number>,
+  goesOn: () => boolean,
+): Promise<void> {
+  const random = new Random(SEED * 100 + writer);
+  const keys = keysOf(writer);
+  const sent = new Map<string, number>();
+  while (goesOn()) {
+    const batch = Array.from({ length: 1 + Math.floor(random.next01() * PIPELINE) }, () => random.pick(keys));
+    const inTransaction = random.next01() < 0.1;
+    if (inTransaction) client.send('MULTI');
+    for (const key of batch) {
+      const value = (sent.get(key) ?? 0) + 1;
+      sent.set(key, value);
+      client.send('SET', key, String(value));
+    }
+    if (inTransaction) client.send('EXEC');
+    await client.readAll(batch.length + (inTransaction ? 2 : 0));
+    for (const key of batch) acknowledged.set(key, sent.get(key)!);
+  }
+}
+
+async function read(reader: CachingReader, number: number, acknowledged: Map<string, number>, goesOn: () => boolean) {
+  const random = new Random(SEED * 1000 + number);
+  const keys = Array.from({ length: WRITERS }, (_, writer) => keysOf(writer)).flat();
+  while (goesOn()) {
+    for (let count = 0; count < 10; count += 1) await reader.get(random.pick(keys));
+    const known = new Map(acknowledged);
+    await reader.call('PING');
+    for (const [key, value] of reader.cache) {
+      if (value < (known.get(key) ?? 0))
+        throw new Error(`${key} is held as ${value}, and was ${known.get(key)} before`);
+    }
+  }
+}
+
+async function stress(node: RunningNode, options: readonly string[]): Promise<readonly CachingReader[]> {
+  const acknowledged = new Map<string, number>();
+  const readers = await Promise.all(
+    Array.from({ length: READERS }, (_, number) => CachingReader.open(node.port, number % 2 === 0 ? [] : options)),
+  );
+  const writers = await Promise.all(Array.from({ length: WRITERS }, () => connect(node.port)));
+  const endMs = RUNTIME_TIME.monotonicMs() + RUN_MS;
+  const goesOn = (): boolean => RUNTIME_TIME.monotonicMs() < endMs;
+  await Promise.all([
+    ...writers.map((client, writer) => write(client, writer, acknowledged, goesOn)),
+    ...readers.map((reader, number) => read(reader, number, acknowledged, goesOn)),
+  ]);
+  const checker = await connect(node.port);
+  for (const reader of readers) {
+    await reader.call('PING');
+    for (const [key, value] of reader.cache)
+      expect([key, value]).toEqual([key, numberOf(await checker.call('GET', key))]);
+  }
+  return readers;
+}
+
+const CASES: readonly [string, NodeOverrides, readonly string[]][] = [
+  ['one thread', { threadCount: 1 }, []],
+  ['three threads', { threadCount: 3 }, []],
+  ['three threads, and half of the clients hear of prefixes', { threadCount: 3 }, ['BCAST', 'PREFIX', 'writer']],
+  ['three threads, and a table that is too small', { threadCount: 3, limits: { trackedKeyCountMax: 40 } }, []],
+];
+
+test.each(CASES)(
+  'what is held is right: %s',
+  async (_, overrides, options) => {
+    await using node = await startNode(overrides);
+    const readers = await stress(node, options);
+    for (const { toldCount, hitCount } of readers) {
+      expect(toldCount).toBeGreaterThan(10);
+      expect(hitCount).toBeGreaterThan(0);
+    }
+  },
+  RUN_MS + 20_000,
+);
