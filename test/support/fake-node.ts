@@ -1,11 +1,13 @@
 /** A node without sockets, on a clock that the test moves: what unit tests of sessions and commands talk to. */
 import { startNode } from '../../src/server/start-node.ts';
+import type { StoreHandle } from '../../src/store/memory.ts';
 import { FakeTransport, type FakeConnection } from './fake-transport.ts';
 import { ManualEnvironment } from './manual-environment.ts';
 import { type NodeOverrides, nodeOptions } from './node.ts';
 
 export interface FakeNode extends AsyncDisposable {
   readonly environment: ManualEnvironment;
+  readonly store: StoreHandle;
   open(): FakeConnection;
 }
 
@@ -17,6 +19,7 @@ export async function startFakeNode(
   const node = await startNode(nodeOptions(overrides), { transport, environment });
   return {
     environment,
+    store: node.store,
     open: () => transport.open(),
     [Symbol.asyncDispose]: () => node.stop(),
   };

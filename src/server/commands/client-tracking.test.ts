@@ -1,6 +1,9 @@
 /** CLIENT TRACKING on one thread: who is told of which changes, when, and in what form. */
 import { describe, expect, test } from 'bun:test';
 import type { FakeConnection } from '../../../test/support/fake-transport.ts';
+import { StoreDriver } from '../../../test/support/store-driver.ts';
+import { janitorRow } from '../../store/memory.ts';
+import { Store } from '../../store/store.ts';
 import { type FakeNode, frame, startFakeNode } from '../../../test/support/fake-node.ts';
 
 const EVERYTHING = '>2\r\n$10\r\ninvalidate\r\n_\r\n';
@@ -163,6 +166,51 @@ describe('a client that has read a key', () => {
   });
 });
 
+describe('changes of another thread', () => {
+  // A second view of the store writes as that thread would.
+  function openBeside(node: FakeNode): StoreDriver {
+    const store = Store.attach(node.store, janitorRow(node.store));
+    store.enter();
+    return new StoreDriver(store);
+  }
+
+  test('are told on time where nobody that is asked anything has made them', async () => {
+    await using node = await startFakeNode();
+    const reader = openTracking(node);
+    const beside = openBeside(node);
+    reader.exchange('GET k\r\n');
+    beside.set('k', '1', node.environment.clock.nowMs());
+    expect(reader.take()).toBe('');
+    node.environment.advance(TICK_MS);
+    expect(reader.take()).toBe(invalidate('k'));
+    beside.delete('k', node.environment.clock.nowMs());
+    node.environment.advance(TICK_MS);
+    expect(reader.take()).toBe('');
+  });
+
+  test('are told where they come right behind the look at the value', async () => {
+    await using node = await startFakeNode();
+    const reader = openTracking(node);
+    const beside = openBeside(node);
+    reader.exchange('SET k before\r\n');
+    const { get } = Store.prototype;
+    using _ = {
+      [Symbol.dispose]: () => {
+        Store.prototype.get = get;
+      },
+    };
+    Store.prototype.get = function (...args) {
+      const isFound = get.apply(this, args);
+      Store.prototype.get = get;
+      beside.set('k', 'behind', args[2]);
+      return isFound;
+    };
+    expect(reader.exchange('GET k\r\n')).toBe('$6\r\nbefore\r\n');
+    node.environment.advance(TICK_MS);
+    expect(reader.take()).toBe(invalidate('k'));
+  });
+});
+
 describe('which reads are remembered', () => {
   test('with OPTIN those behind CLIENT CACHING YES, of one command or one transaction', async () => {
     await using node = await startFakeNode();
@@ -188,7 +236,7 @@ describe('BCAST', () => {
     const reader = openTracking(node, 'BCAST', 'PREFIX', 'user:', 'PREFIX', 'group:');
     const writer = node.open();
     writer.exchange('SET user:1 a\r\nSET user:2 b\r\nSET other c\r\nSET group:1 d\r\n');
-    expect(reader.take()).toBe(invalidate('user:1', 'user:2') + invalidate('group:1'));
+    expect(reader.take()).toBe(invalidate('group:1') + invalidate('user:1', 'user:2'));
     expect(infoField(writer, 'tracking_total_prefixes')).toBe('2');
     expect(infoField(writer, 'tracking_total_keys')).toBe('0');
   });
