@@ -1,8 +1,11 @@
 /**
- * Which slots of a node in a cluster were lost since one thread last looked: what their keys are from now on, it will not be told. Looked at when the control thread says that slots
+ * Which slots of a node in a cluster were lost since one thread last looked: what becomes of their keys, it will not be told. Looked at when the control thread says that slots
  * have changed, and on time.
+ *
+ * A slot counts as lost as soon as commands on it wait: its hand-over is being finished, and this node may hear last that it is done. Nothing is read of it meanwhile.
  */
 import { KEY_SLOT_COUNT } from '../../base/key-slot.ts';
+import { OWNED, PAUSED } from '../../cluster/slot-table.ts';
 import type { ThreadCluster } from '../cluster/thread-cluster.ts';
 
 /** Slots that this node has lost; `everything`: the right to serve any of them has ended. */
@@ -10,7 +13,7 @@ export type LostSlots = ReadonlySet<number> | 'everything' | null;
 
 export class TrackedSlots {
   private readonly cluster: ThreadCluster;
-  private readonly owned = new Uint8Array(KEY_SLOT_COUNT);
+  private readonly served = new Uint8Array(KEY_SLOT_COUNT);
   private version = 0;
   private mayAnswer = false;
 
@@ -23,7 +26,7 @@ export class TrackedSlots {
     const { slots } = this.cluster;
     this.mayAnswer = slots.mayAnswer(monotonicMs);
     this.version = slots.version;
-    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) this.owned[slot] = this.cluster.has(slot) ? 1 : 0;
+    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) this.served[slot] = this.serves(slot);
   }
 
   /** What was lost since the last call, or since `begin`. */
@@ -39,13 +42,17 @@ export class TrackedSlots {
   }
 
   private compare(): ReadonlySet<number> | null {
-    const { owned, cluster } = this;
+    const { served } = this;
     let lost: Set<number> | null = null;
     for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) {
-      const isOwned = cluster.has(slot) ? 1 : 0;
-      if (isOwned < owned[slot]!) (lost ??= new Set()).add(slot);
-      owned[slot] = isOwned;
+      const isServed = this.serves(slot);
+      if (isServed < served[slot]!) (lost ??= new Set()).add(slot);
+      served[slot] = isServed;
     }
     return lost;
+  }
+
+  private serves(slot: number): 0 | 1 {
+    return (this.cluster.slots.wordOf(slot) & (OWNED | PAUSED)) === OWNED ? 1 : 0;
   }
 }
