@@ -193,6 +193,7 @@ describe('changes of another thread', () => {
     const reader = openTracking(node);
     const beside = openBeside(node);
     reader.exchange('SET k before\r\n');
+    // oxlint-disable-next-line typescript/unbound-method
     const { get } = Store.prototype;
     using _ = {
       [Symbol.dispose]: () => {
