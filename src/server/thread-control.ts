@@ -71,6 +71,7 @@ export class ThreadControl implements ConnectionControl {
   closeAfterReply(session: Session): void {
     if (session.closing) return;
     session.closing = true;
+    this.parts.context.node.tracking.disable(session);
     session.activeAtMs = this.parts.context.node.clock.monotonicMs();
     this.parts.output.schedule(session);
   }

@@ -26,7 +26,7 @@ const ANSWERS: Answers = {
       line: describeSession(session, node.threads.own, nowMs),
     })),
   kill: killMatching,
-  thread: ({ node }, { clientId }) => (node.clients.get(clientId) === null ? null : node.threads.own),
+  thread: ({ node }, { clientId }) => (node.clients.get(clientId)?.closing === false ? node.threads.own : null),
   figures: ({ node }) => readThreadFigures(node),
   configure({ node, control }, changes) {
     for (const [name, text] of changes) node.parameters.get(name)?.set?.(text);

@@ -219,7 +219,7 @@ export class TrackingHub {
 
   /** A message of the client `source` of thread `from`, which redirects to a client of this one. */
   takeRedirected(target: number, keys: ChangedKeys, from: number, source: number): void {
-    const session = this.clients.get(target);
+    const session = this.liveClient(target);
     if (session === null) this.threads.send(from, { kind: 'redirectBroken', source, target });
     else this.messages.tell(session, keys, true);
   }
@@ -335,10 +335,16 @@ export class TrackingHub {
     if (redirect === null) this.messages.tell(session, keys, false);
     else if (redirect.thread !== this.threads.own) this.tellElsewhere(session, redirect, keys);
     else {
-      const target = this.clients.get(redirect.client);
+      const target = this.liveClient(redirect.client);
       if (target === null) this.redirectBroken(session.id, redirect.client);
       else this.messages.tell(target, keys, true);
     }
+  }
+
+  /** That client of this thread; null where it is gone, or will be once it has read its replies. */
+  private liveClient(id: number): Session | null {
+    const session = this.clients.get(id);
+    return session === null || session.closing ? null : session;
   }
 
   private tellElsewhere(session: Session, { client, thread }: Redirect, keys: ChangedKeys): void {

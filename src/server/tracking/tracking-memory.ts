@@ -122,7 +122,7 @@ export class TrackingMemory {
   /** Notes how large the table of `thread` is. */
   setTableSize(thread: number, keyCount: number, bytes: number): void {
     Atomics.store(this.words, wordOf(thread, THREAD_KEYS), keyCount);
-    Atomics.store(this.words, wordOf(thread, THREAD_KIB), Math.ceil(bytes / 1024));
+    Atomics.store(this.words, wordOf(thread, THREAD_KIB), Math.floor(bytes / 1024));
   }
 
   /** Keys in the tables of all threads. */
