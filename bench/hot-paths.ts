@@ -5,9 +5,9 @@
  * `--against FOLDER` measures another checkout of Shoal in the same process, in turns with this one: that is how a change
  * is judged, because this machine's speed changes by more than most changes bring. What counts is the ratio. `--parts` measures ways to do
  * the smallest steps: hash, compare, copy, digits (bench/lib/hot-parts.ts). `--followed` gives this checkout's store, and not the other's, a change log that
- * somebody follows: with `--against .` the ratio is what recording costs.
+ * somebody follows: with `--against .` the ratio is what recording costs. `--tracked` gives it a client that caches a key which nobody changes.
  *
- *     bun bench/hot-paths.ts [--items 100,1000000] [--value 1024] [--rounds 9] [--only GET] [--against FOLDER] [--followed] [--parts] [--json FILE]
+ *     bun bench/hot-paths.ts [--items 100,1000000] [--value 1024] [--rounds 9] [--only GET] [--against FOLDER] [--followed | --tracked] [--parts] [--json FILE]
  */
 import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
@@ -49,7 +49,7 @@ class Contestant {
     folder: string,
     itemCount: number,
     valueBytes: number,
-    follower: 'none' | 'silent',
+    follower: 'none' | 'silent' | 'caches',
   ): Promise<Contestant> {
     const module = (await import(`${folder}/test/support/socketless-thread.ts`)) as {
       readonly SocketlessThread: typeof SocketlessThread;
@@ -89,7 +89,7 @@ async function measureWhole(itemCount: number, settings: Settings): Promise<obje
   const contestants: Contestant[] = [];
   for (const [index, folder] of folders.entries()) {
     progress(`filling ${itemCount} items: ${folder}`);
-    const follower = index === 0 && settings.isFollowed ? 'silent' : 'none';
+    const follower = index === 0 ? settings.follower : 'none';
     contestants.push(await Contestant.load(folder, itemCount, valueBytes, follower));
   }
   const random01 = seededRandom(1);
@@ -142,7 +142,7 @@ interface Settings {
   readonly valueBytes: number;
   readonly rounds: number;
   readonly only: string | undefined;
-  readonly isFollowed: boolean;
+  readonly follower: 'none' | 'silent' | 'caches';
   /** This checkout, and the one that it is compared with. */
   readonly folders: readonly string[];
 }
@@ -155,6 +155,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     against: { type: 'string' },
     followed: { type: 'boolean', default: false },
+    tracked: { type: 'boolean', default: false },
     parts: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
@@ -164,7 +165,7 @@ const settings: Settings = {
   valueBytes: Number(flags.value),
   rounds: Number(flags.rounds),
   only: flags.only,
-  isFollowed: flags.followed,
+  follower: flags.tracked ? 'caches' : flags.followed ? 'silent' : 'none',
   folders: flags.against === undefined ? [here] : [here, resolve(flags.against)],
 };
 const runtime =

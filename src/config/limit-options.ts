@@ -156,6 +156,6 @@ export const LIMIT_ROWS = {
     changeable: true,
     summary:
       'Keys that the node remembers for clients that cache (CLIENT TRACKING). Beyond it the oldest are taken out of their caches.',
-    reason: 'As in Redis; some 200 MB at most for keys of ordinary length.',
+    reason: 'As in Redis; some 200 MB of heap for keys of ordinary length, and 512 bytes a key at most.',
   },
 } as const satisfies LimitTable;

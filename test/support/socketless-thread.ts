@@ -24,11 +24,11 @@ export class SocketlessThread {
   private readonly handler: ConnectionHandler;
   private readonly received = Buffer.alloc(RECEIVE_BYTES);
 
-  /** `follower`: `silent` is one of the change log who asked for all changes, as the streams to replicas do, and never reads, so that what recording costs is seen alone. */
+  /** `follower`: `silent` is one of the change log who asked for all changes, as the streams to replicas do, and never reads, so that what recording costs is seen alone; `caches`: a client that tracks, and holds a key that nobody changes. */
   constructor(
     memoryBytes: number,
     environment: NodeEnvironment = systemEnvironment(),
-    follower: 'none' | 'silent' = 'none',
+    follower: 'none' | 'silent' | 'caches' = 'none',
   ) {
     const options = { ...defaultOptions(), memoryBytes };
     const handle = createStoreMemory(
@@ -38,7 +38,7 @@ export class SocketlessThread {
         threadCount: 1,
         eviction: 's3fifo',
         hashSeed: [1, 2],
-        changeLogBytes: follower === 'silent' ? CHANGE_LOG_BYTES : 0,
+        changeLogBytes: follower === 'none' ? 0 : CHANGE_LOG_BYTES,
       },
       adviseHugePages,
     );
@@ -66,6 +66,8 @@ export class SocketlessThread {
       persistence: null,
     });
     this.handler = assembly.thread;
+    if (follower === 'caches')
+      this.receive(this.open(), Buffer.from('HELLO 3\r\nCLIENT TRACKING ON\r\nGET nothing\r\n'));
   }
 
   /** A new connection, of the protocol that its first byte is of. */

@@ -26,6 +26,8 @@ export class TrackingFollower {
   private readonly lists: KeyChangeList[] = [];
   /** Threads with clients that track. */
   private readonly concerned: number[] = [];
+  /** By thread: whether its clients want to hear of every key. */
+  private readonly hearsAll: boolean[] = [];
 
   constructor(memory: TrackingMemory, store: Store, threads: Threads) {
     this.memory = memory;
@@ -118,20 +120,22 @@ export class TrackingFollower {
   }
 
   private lookForConcerned(): void {
-    const { memory, concerned, lists } = this;
+    const { memory, concerned, hearsAll, lists } = this;
     concerned.length = 0;
     for (let thread = 0; thread < memory.threadCount; thread += 1) {
       if (!memory.hasClients(thread)) continue;
       concerned.push(thread);
+      hearsAll[thread] = memory.hasBroadcasters(thread);
       lists[thread] ??= new KeyChangeList();
     }
   }
 
   private handOut({ bytes, length, sequence }: ChangeRecord): void {
-    const { memory } = this;
+    const { memory, concerned, hearsAll } = this;
     const hash = trackingHash(bytes, 0, length);
-    for (const thread of this.concerned) {
-      const isWanted = memory.mayHold(thread, hash) || memory.hasBroadcasters(thread);
+    for (let index = 0; index < concerned.length; index += 1) {
+      const thread = concerned[index]!;
+      const isWanted = hearsAll[thread] === true || memory.mayHold(thread, hash);
       if (isWanted) this.lists[thread]!.add(bytes, length, sequence);
     }
   }

@@ -32,7 +32,8 @@ const THREAD_TOLD_ALL = 4;
 const THREAD_WORDS = 16;
 
 const FILTER_BITS = 20;
-const FILTER_BUCKETS = 2 ** FILTER_BITS;
+// By a shift: what `**` gives is a double, and a double is a slow index.
+const FILTER_BUCKETS = 1 << FILTER_BITS;
 const COUNT_MAX = 255;
 const NOBODY = 0;
 
@@ -161,9 +162,9 @@ export class TrackingMemory {
     if (count < COUNT_MAX) Atomics.store(this.filters, at, count - 1);
   }
 
-  /** Whether the table of `thread` may have a key with this hash; false: it has none. */
+  /** Whether the table of `thread` may have a key with this hash; false: it has none. As of the last atomic access of the caller: that of a change log's head, or of a lock. */
   mayHold(thread: number, hash: number): boolean {
-    return Atomics.load(this.filters, filterIndex(thread, hash)) !== 0;
+    return this.filters[filterIndex(thread, hash)] !== 0;
   }
 
   /** The table of `thread` is empty. */
@@ -178,16 +179,31 @@ export class TrackingMemory {
   }
 }
 
-/** A hash of a key for the filters (FNV-1a). Keys chosen to meet in one counter cost the node needless mail and nothing else. */
+/** A hash of a key for the filters (the steps of MurmurHash3). Keys chosen to meet in one counter cost the node needless mail and nothing else. */
 export function trackingHash(bytes: Uint8Array, start: number, length: number): number {
-  let hash = 0x811c9dc5;
   const end = start + length;
-  for (let offset = start; offset < end; offset += 1) hash = Math.imul(hash ^ bytes[offset]!, 0x01000193);
-  return (hash ^ (hash >>> 15)) >>> 0;
+  const wholeEnd = end - (length & 3);
+  let hash = length;
+  let offset = start;
+  for (; offset < wholeEnd; offset += 4) {
+    const word = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
+    hash = mix(hash, word);
+  }
+  let rest = 0;
+  for (; offset < end; offset += 1) rest = (rest << 8) | bytes[offset]!;
+  hash = mix(hash, rest);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return hash ^ (hash >>> 13);
+}
+
+function mix(hash: number, word: number): number {
+  const scrambled = Math.imul(word, 0xcc9e2d51);
+  const mixed = hash ^ Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }
 
 function filterIndex(thread: number, hash: number): number {
-  return thread * FILTER_BUCKETS + (hash & (FILTER_BUCKETS - 1));
+  return (thread << FILTER_BITS) | (hash & (FILTER_BUCKETS - 1));
 }
 
 function wordOf(thread: number, word: number): number {
