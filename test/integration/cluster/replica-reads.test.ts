@@ -80,6 +80,24 @@ test('our client reads from replicas, which vouch for the age of what they say',
   expect(await client.get<string>(KEYS[0]!, { maxStalenessMs: 1 })).toBe(KEYS[0]);
 });
 
+test('who caches what it reads is not answered from copies, of whose changes it would hear late', async () => {
+  using client = await RespClient.connect(cluster.ports[0]!);
+  const answered = async (): Promise<number> => {
+    let count = 0;
+    for (const key of KEYS) if (!(await client.call('GET', key)).startsWith('-MOVED')) count += 1;
+    return count;
+  };
+  expect(await client.call('CLUSTER', 'NODES')).toStartWith('$');
+  const owned = await answered();
+  expect(await client.call('READONLY')).toBe('+OK\r\n');
+  const withCopies = await answered();
+  expect(withCopies).toBeGreaterThan(owned);
+  expect(await client.call('CLIENT', 'TRACKING', 'ON')).toBe('+OK\r\n');
+  expect(await answered()).toBe(owned);
+  expect(await client.call('CLIENT', 'TRACKING', 'OFF')).toBe('+OK\r\n');
+  expect(await answered()).toBe(withCopies);
+});
+
 test('replicas and the age of copies are told', async () => {
   using client = await RespClient.connect(cluster.ports[0]!);
   const info = await client.call('INFO', 'replication');
