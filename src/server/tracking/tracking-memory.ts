@@ -12,6 +12,8 @@
  *              whether a word that everything has changed is on its way to it
  *     then     one filter per thread: FILTER_BUCKETS counters of a byte, of how many keys of its table have that hash
  *
+ * The lock is taken while no lock of the store is held; within it, the change log's. Nobody waits for anything while holding it.
+ *
  * A thread alone writes its words and its filter. A counter that has come to 255 stays there until the table is empty. So a filter may say of a key that it is held
  * which is not; the reverse never happens: a key is counted before the client's read looks it up.
  */

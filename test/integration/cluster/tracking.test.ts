@@ -56,15 +56,15 @@ test(
     using writer = await RespClient.connect(cluster.ports[0]!);
     for (const key of KEYS) expect(await writer.call('SET', key, '0')).toBe('+OK\r\n');
     const random = seededRandom(1);
-    let isOver = false;
+    const run = { isOver: false };
     const write = async (): Promise<void> => {
-      for (let value = 1; !isOver; value += 1) {
+      for (let value = 1; !run.isOver; value += 1) {
         const key = KEYS[Math.floor(random() * KEYS.length)]!;
         expect(await writer.call('SET', key, String(value))).toBe('+OK\r\n');
       }
     };
     const read = async (reader: NodeReader): Promise<void> => {
-      while (!isOver) await reader.get(KEYS[Math.floor(random() * KEYS.length)]!);
+      while (!run.isOver) await reader.get(KEYS[Math.floor(random() * KEYS.length)]!);
     };
     const running = [write(), ...all.map(read)];
     const third = await cluster.addNode();
@@ -74,7 +74,7 @@ test(
     await cluster.settled();
     await cluster.operator.drain(await cluster.idOf(cluster.nodes[1]!));
     await cluster.settled(2);
-    isOver = true;
+    run.isOver = true;
     await Promise.all(running);
     // The drained node serves nothing, so nobody may hold anything of it.
     while (all[1]!.cache.size > 0) await all[1]!.call('PING');
