@@ -33,7 +33,7 @@ export class CommandPlacement {
     const { slots } = this;
     const { forwards, incoming } = session;
     this.readsCopy = false;
-    if (forwards !== null && forwards.mustAwait(entry)) return Executed.behindOthers;
+    if (forwards !== null && forwards.mustAwait(traitsOf(session, entry))) return Executed.behindOthers;
     const isForwarded = incoming !== null && incoming.isRunning;
     let verdict = judge(session, entry, command, slots);
     if (isForwarded) verdict = incoming.order(verdict, slots);
@@ -105,6 +105,11 @@ export class CommandPlacement {
     this.slots.refusal = SLOT_HELD_TOO_LONG;
     return SlotVerdict.refuse;
   }
+}
+
+/** Those of a command; for EXEC, also of all that it would run. */
+function traitsOf({ transaction }: Session, { traits }: CommandEntry): number {
+  return (traits & Trait.exec) !== 0 && transaction !== null ? traits | transaction.traits : traits;
 }
 
 /** What the slots of the command's keys say; for EXEC, of the keys of all that it would run. */

@@ -7,7 +7,7 @@
  *                behind      behind      behind          replies of this node in between
  */
 import type { PeerLink } from '../../cluster/peer-link.ts';
-import { type CommandEntry, Trait } from '../command-table.ts';
+import { Trait } from '../command-table.ts';
 import { WrittenSlots } from '../replicas/written-slots.ts';
 import type { ForwardedRequest } from './forwarded-request.ts';
 
@@ -82,9 +82,9 @@ export class SessionForwards {
     return this.count <= SESSION_FORWARDS_MAX >> 1 && (this.count === 0 || this.expectedBytes <= bytesMax >> 1);
   }
 
-  /** Whether what `entry` does must wait until all replies are there, and not only keep its place: it changes what the session is, or asks about them. */
-  mustAwait(entry: CommandEntry): boolean {
-    return this.count !== 0 && (entry.traits & (Trait.changesConnection | Trait.mayBlock)) !== 0;
+  /** Whether what has these traits must wait until all replies are there, and not only keep its place: it changes what the session is, or asks about them. */
+  mustAwait(traits: number): boolean {
+    return this.count !== 0 && (traits & (Trait.changesConnection | Trait.mayBlock)) !== 0;
   }
 
   /** Whether the slot table has changed since the first of those that are under way was judged. */

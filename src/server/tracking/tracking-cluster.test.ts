@@ -55,6 +55,26 @@ test.each(['auto', 'forward'] as const)(
   },
 );
 
+test('what a transaction reads once it has turned tracking on comes behind what other nodes still have to answer, and its messages behind that', async () => {
+  await using cluster = await start();
+  const [client, writer] = [await connect(cluster), await connect(cluster)];
+  await client.call('HELLO', '3');
+  const slow = slotOf(FOREIGN);
+  cluster.setPaused(slow, true);
+  client.send('GET', FOREIGN);
+  client.send('MULTI');
+  client.send('CLIENT', 'TRACKING', 'ON');
+  client.send('GET', OWN);
+  client.send('EXEC');
+  await writer.call('SET', OWN, '1');
+  cluster.setPaused(slow, false);
+  const replies = await client.readAll(5);
+  expect(replies[0]).toBe('_\r\n');
+  expect(replies[4]).toBe('*2\r\n+OK\r\n$1\r\n1\r\n');
+  await writer.call('SET', OWN, '2');
+  expect(await client.read()).toBe(invalidate(OWN));
+});
+
 test('a change that another node passes on is told', async () => {
   await using cluster = await start();
   const [client, writer] = [await connectTracking(cluster), await connect(cluster, OTHER_NODE)];

@@ -14,7 +14,7 @@
  *
  * The lock is taken while no lock of the store is held; within it, the change log's. Nobody waits for anything while holding it.
  *
- * A thread alone writes its words and its filter. A counter that has come to 255 stays there until the table is empty. So a filter may say of a key that it is held
+ * A thread alone writes its words, but for the last one, and its filter. A counter that has come to 255 stays there until the table is empty. So a filter may say of a key that it is held
  * which is not; the reverse never happens: a key is counted before the client's read looks it up.
  */
 import { lock, unlock } from '../../store/spin-lock.ts';
