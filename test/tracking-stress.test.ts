@@ -149,10 +149,9 @@ test.each(CASES)(
   async (_, overrides, options) => {
     await using node = await startNode(overrides);
     const readers = await stress(node, options);
-    for (const { toldCount, hitCount } of readers) {
-      expect(toldCount).toBeGreaterThan(10);
-      expect(hitCount).toBeGreaterThan(0);
-    }
+    // Else nothing was tested.
+    expect(readers.reduce((sum, { toldCount }) => sum + toldCount, 0)).toBeGreaterThan(READERS);
+    expect(readers.reduce((sum, { hitCount }) => sum + hitCount, 0)).toBeGreaterThan(0);
   },
   RUN_MS + 20_000,
 );
