@@ -87,9 +87,14 @@ export class History {
     this.call(key, 'revert', ABSENT, nowMs, who);
   }
 
-  /** A node died, with all copies that it had. `areCopiesEnough`: there were so many nodes that each slot could have as many copies as are wanted, and one more. */
-  died(nowMs: number, areCopiesEnough: boolean): void {
-    this.deaths.push({ atMs: nowMs, areCopiesEnough });
+  /**
+   * A node died, or was removed, with all copies that it had. `areCopiesEnough`: there were so many nodes that each slot could have as many copies as are wanted, and one more. One that was removed may
+   * run on for a while and take part in what others are told: `untilMs` of the returned record says when that was over.
+   */
+  died(nowMs: number, areCopiesEnough: boolean): Death {
+    const death = { atMs: nowMs, untilMs: nowMs, areCopiesEnough };
+    this.deaths.push(death);
+    return death;
   }
 
   /** Writes of `key` whose outcome is open: what makes checking dear, so clients keep this low. */
@@ -228,8 +233,9 @@ function afterAnswer(
 
 type State = Omit<Possibility, 'done'>;
 
-interface Death {
+export interface Death {
   readonly atMs: number;
+  untilMs: number;
   readonly areCopiesEnough: boolean;
 }
 
@@ -262,7 +268,7 @@ function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
 /** Whether some copy of what `write` wrote must be there still at `nowMs`. */
 function isSafe({ copies, calledAtMs }: Operation, nowMs: number, { all }: Deaths): boolean {
   if (copies === 0) return false;
-  const deaths = all.filter(({ atMs }) => atMs >= calledAtMs && atMs <= nowMs);
+  const deaths = all.filter(({ atMs, untilMs }) => untilMs >= calledAtMs && atMs <= nowMs);
   return deaths.length <= copies && deaths.every(({ areCopiesEnough }) => areCopiesEnough);
 }
 

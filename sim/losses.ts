@@ -9,7 +9,7 @@
  */
 import type { Topology } from '../src/topology/topology.ts';
 import type { KeyOfRun } from './client.ts';
-import type { History } from './history.ts';
+import type { Death, History } from './history.ts';
 import type { SimNode } from './node.ts';
 import type { Profile } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -32,11 +32,11 @@ export class Losses {
   }
 
   /** All copies that a node had are gone, whether it owned anything or not. `topology`: the last one with it. */
-  copiesDied(topology: Topology | null): void {
+  copiesDied(topology: Topology | null): Death {
     const { replicas, history, scheduler } = this.setting;
     // With fewer nodes, a slot that was moved may be copied anew by the only one that had a copy.
     const activeCount = topology?.nodes.filter(({ state }) => state === 'active').length ?? 0;
-    history.died(scheduler.nowMs, activeCount >= replicas + 2);
+    return history.died(scheduler.nowMs, activeCount >= replicas + 2);
   }
 
   /** `node` is dead, or removed by the topology after `topology`. One that has left because nobody else was there gave its claims up just before. */

@@ -13,6 +13,8 @@ const FRAME_TIMEOUT_MS = 600;
 const RECONNECT_MS = 50;
 /** What a frame takes more than other messages: stores of a run are small, and a copy that is over at once meets no writes. */
 const DELAYS_MS = [0, 5, 20, 60] as const;
+/** The same of a stream to a replica, which may be far behind. */
+const STREAM_DELAYS_MS = [0, 0, 20, 200] as const;
 
 /** A frame as it travels: which kind it is says the opcode of the real one. */
 export interface ItemFrame {
@@ -32,7 +34,7 @@ export interface MoveLinkSetting {
 export function openMoveLink({ world, process, chance, target, purpose, events }: MoveLinkSetting): MoveLink {
   const address = `${target.host}:${target.peerPort}`;
   // The same for all moves of a run, and for each stream another: of two replicas one is behind.
-  const delayMs = (purpose === 'move' ? world.chance('frames of moves') : chance).pick(DELAYS_MS);
+  const delayMs = purpose === 'move' ? world.chance('frames of moves').pick(DELAYS_MS) : chance.pick(STREAM_DELAYS_MS);
   let isClosed = false;
   let isUp = false;
   const connect = (waitMs: number): void => {

@@ -34,6 +34,7 @@ import type { ClientAnswer, ClientRequest } from './client.ts';
 import { DataPlane } from './data-plane.ts';
 import { openMoveLink } from './move-link.ts';
 import type { SimProcess } from './process.ts';
+import type { Death } from './history.ts';
 import type { Chance } from './randomness.ts';
 import { CLUSTER_NAME } from './scenario.ts';
 import type { Server } from './serving-check.ts';
@@ -68,6 +69,8 @@ export class SimNode implements Server {
   isLeaving = false;
   /** An operator has asked for it, whether a coordinator has heard or not. */
   isToDrain = false;
+  /** It was removed from the topology, and has yet to hear of it. */
+  removal: Death | null = null;
   /** Changes that a replica of its has not confirmed, as of the mover's last report. */
   replicaLag = 0;
   private readonly world: World;
@@ -355,6 +358,7 @@ export class SimNode implements Server {
   }
 
   private rejoin(): void {
+    this.world.dropped(this);
     this.id = newId(this.chance);
     this.ids.push(this.id);
     this.world.trace.note(this.process.name, () => `joins anew as ${this.describe()}`);

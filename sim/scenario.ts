@@ -58,6 +58,8 @@ export interface Action {
   readonly amount: number;
 }
 
+type Drawn = Omit<Action, 'number'>;
+
 export interface Scenario {
   readonly profile: Profile;
   readonly nodeCount: number;
@@ -80,6 +82,9 @@ const CHANGES: readonly ActionKind[] = ['join', 'join', 'drain', 'drain', 'weigh
 const CHANGES_WITH_REPLICAS: readonly ActionKind[] = [...CHANGES, 'failover', 'failover'];
 /** As often as each is drawn. */
 const REPLICAS_DRAWN = [0, 0, 0, 1, 1, 2] as const;
+const ENOUGH_NODES_PROBABILITY = 0.7;
+/** Of a run with replicas and faults. */
+const ONE_DEATH_PROBABILITY = 0.5;
 const COORDINATOR_FAULTS: readonly ActionKind[] = [
   'crashCoordinator',
   'crashCoordinator',
@@ -122,12 +127,15 @@ export function drawScenario(seed: number): Scenario {
   const profile = chance.pick(PROFILES_DRAWN);
   const stateStore = chance.happens(0.6) ? 'etcd' : 'file';
   const faults = FAULTS_OF[profile];
-  const replicas = new Chance(seed, 'replicas').pick(REPLICAS_DRAWN);
+  const replicaChance = new Chance(seed, 'replicas');
+  const replicas = replicaChance.pick(REPLICAS_DRAWN);
+  // With fewer nodes less is promised.
+  const nodeCountMin = replicas > 0 && replicaChance.happens(ENOUGH_NODES_PROBABILITY) ? replicas + 2 : 1;
   const restarts = new Chance(seed, 'restarts');
   const changes = replicas === 0 ? CHANGES : CHANGES_WITH_REPLICAS;
   const count = ACTION_COUNT_MIN + chance.below(ACTION_COUNT_MAX - ACTION_COUNT_MIN + 1);
   const withinMs = chance.happens(SHORT_PROBABILITY) ? ACTIONS_MS_SHORT : ACTIONS_MS;
-  const actions: Omit<Action, 'number'>[] = [];
+  const actions: Drawn[] = [];
   for (let drawn = 0; drawn < count; drawn += 1) {
     const isRestart = restarts.happens(RESTART_PROBABILITY);
     const isChange = faults.length === 0 || chance.happens(CHANGE_PROBABILITY);
@@ -143,20 +151,29 @@ export function drawScenario(seed: number): Scenario {
       amount: 1 + chance.below(4),
     });
   }
-  actions.sort((left, right) => left.atMs - right.atMs);
+  const isOneDeath = replicas > 0 && profile === 'faults' && replicaChance.happens(ONE_DEATH_PROBABILITY);
+  const happening = isOneDeath ? withOneDeath(actions, replicaChance, withinMs) : actions;
+  happening.sort((left, right) => left.atMs - right.atMs);
   return {
     profile,
-    nodeCount: chance.happens(0.1) ? 1 : 2 + chance.below(4),
+    nodeCount: Math.max(nodeCountMin, chance.happens(0.1) ? 1 : 2 + chance.below(4)),
     // A file is one coordinator's alone.
     coordinatorCount: stateStore === 'file' ? 1 : 1 + chance.below(3),
     stateStore,
     clientCount: 2 + chance.below(3),
     replicas,
-    actions: actions.map(numbered),
+    actions: happening.map(numbered),
   };
 }
 
-function numbered(action: Omit<Action, 'number'>, number: number): Action {
+/** Changes and faults of coordinators, and one node that is killed: where it must be seen that nothing confirmed is lost. */
+function withOneDeath(actions: readonly Drawn[], chance: Chance, withinMs: number): Drawn[] {
+  const [which, other, forMs] = [chance.fraction(), chance.between(0.3, 1), chance.between(50, 7000)];
+  const death: Drawn = { atMs: chance.between(0, withinMs), kind: 'crashNode', which, other, forMs, amount: 1 };
+  return [...actions.filter(({ kind }) => !NODE_FAULTS.includes(kind)), death];
+}
+
+function numbered(action: Drawn, number: number): Action {
   return { ...action, number };
 }
 

@@ -226,11 +226,19 @@ export class World {
     if (!this.nodes.includes(node)) return;
     this.trace.note(node.process.name, () => why);
     this.losses.died(node, this.topology);
-    if (why !== HAS_LEFT || (this.topology?.slotCountOf(node.id) ?? 0) > 0) this.losses.copiesDied(this.topology);
+    const isDeath = why !== HAS_LEFT || (this.topology?.slotCountOf(node.id) ?? 0) > 0;
+    if (node.removal !== null) this.dropped(node);
+    else if (isDeath) this.losses.copiesDied(this.topology);
     for (const id of node.ids) this.endedIds.add(id);
     node.process.kill();
     this.serving.remove(node);
     this.nodes = this.nodes.filter((other) => other !== node);
+  }
+
+  /** `node`, which was removed, has nothing any more of what it had then. */
+  dropped(node: SimNode): void {
+    if (node.removal !== null) node.removal.untilMs = this.scheduler.nowMs;
+    node.removal = null;
   }
 
   startCoordinator(index: number): void {
@@ -267,7 +275,8 @@ export class World {
         );
       }
       this.losses.died(node, before);
-      this.losses.copiesDied(before);
+      node.removal = this.losses.copiesDied(before);
+      node.removal.untilMs = Number.POSITIVE_INFINITY;
     }
   }
 

@@ -26,7 +26,8 @@ describe('the cluster keeps its promises', () => {
         expect(told).toBeNull();
         answered += figures.answeredCount;
       }
-      expect(answered).toBeGreaterThan(500 * SEEDS_AT_ONCE);
+      // Fewer where writes wait for replicas.
+      expect(answered).toBeGreaterThan(300 * SEEDS_AT_ONCE);
     });
   }
 
@@ -57,6 +58,7 @@ const PLANTS: readonly Plant[] = [
     kinds: ['twoServe', 'notLinearizable', 'needlessDeath', 'notConverged', 'notAtRest'],
   },
   { bug: 'ackEarly', within: 60, profiles: ['faults'], replicas: 1, kinds: ['notLinearizable'] },
+  { bug: 'promoteLagging', within: 60, profiles: ['faults'], replicas: 2, kinds: ['notLinearizable'] },
   { bug: 'skipGap', within: 30, profiles: PROFILES, replicas: 1, kinds: ['notLinearizable', 'notAtRest'] },
   { bug: 'fastClock', within: 100, profiles: ['faults'], kinds: ['twoServe', 'notLinearizable'] },
 ];
