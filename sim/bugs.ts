@@ -3,7 +3,7 @@
  * it is asked for.
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading } from '../src/changes/change-log.ts';
-import { RecordKind } from '../src/cluster/item-records.ts';
+import { type MovedItem, RecordKind, RecordWriter } from '../src/cluster/item-records.ts';
 import type { MoveReport } from '../src/cluster/mover.ts';
 import type { SlotTable } from '../src/cluster/slot-table.ts';
 import { STREAM_HEADER_BYTES, StreamFrameReader } from '../src/cluster/stream-frames.ts';
@@ -18,6 +18,7 @@ export const PLANTED_BUGS = [
   'ackEarly',
   'promoteLagging',
   'skipGap',
+  'reorderWrites',
 ] as const;
 
 /**
@@ -27,7 +28,7 @@ export const PLANTED_BUGS = [
  * leases allow for, which shows what their bound is for.
  *
  * With replicas: `ackEarly`: a write that is to wait for replicas is answered when they are there, not when they have it. `promoteLagging`: of the copies of a dead node's slots the least advanced is
- * taken. `skipGap`: a replica goes on behind frames that it has lost.
+ * taken. `skipGap`: a replica goes on behind frames that it has lost. `reorderWrites`: of two writes of one key a replica stores the older one last.
  */
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 
@@ -67,6 +68,31 @@ export function withoutChanges(frame: Uint8Array): Uint8Array {
   const reader = new StreamFrameReader(frame.slice());
   while (reader.next()) if (reader.kind > RecordKind.removed) return frame;
   return frame.subarray(0, STREAM_HEADER_BYTES);
+}
+
+/** The frames of a replica's streams, with the older of two writes of a key behind the newer one. */
+export class LateWrites {
+  /** By source and key. */
+  private readonly newest = new Map<string, MovedItem>();
+
+  /** `frame`, in which older writes follow those newer ones for which `isLate` says so. */
+  reordered(frame: Uint8Array, isLate: () => boolean): Uint8Array {
+    const reader = new StreamFrameReader(frame);
+    const late = new RecordWriter(reader.number, new Uint8Array(0));
+    while (reader.next()) {
+      if (reader.kind !== RecordKind.item) continue;
+      const { keyBytes, keyStart, keyLength, valueStart, valueLength } = reader;
+      const key = Buffer.from(keyBytes.slice(keyStart, keyStart + keyLength));
+      const name = `${reader.name.source} ${key.toString('latin1')}`;
+      const older = this.newest.get(name);
+      if (older !== undefined && isLate()) late.item(older);
+      const { database, expiresAtMs, raw, used } = reader;
+      const valueBytes = reader.valueBytes.slice(valueStart, valueStart + valueLength);
+      const item = { database, keyBytes: key, keyStart: 0, keyLength, valueBytes, valueLength, expiresAtMs, raw, used };
+      this.newest.set(name, item);
+    }
+    return Buffer.concat([frame, late.finish()]);
+  }
 }
 
 /** What a target says that has everything. */

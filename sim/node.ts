@@ -28,13 +28,13 @@ import { Store } from '../src/store/store.ts';
 import { encodeTopology } from '../src/topology/encoding.ts';
 import type { Topology } from '../src/topology/topology.ts';
 import { performAtHandover } from './actions.ts';
-import { completeReport, withoutChanges, withoutTail } from './bugs.ts';
+import { completeReport, LateWrites, withoutChanges, withoutTail } from './bugs.ts';
 import type { Reply } from './calls.ts';
 import type { ClientAnswer, ClientRequest } from './client.ts';
 import { DataPlane } from './data-plane.ts';
 import { openMoveLink } from './move-link.ts';
-import type { SimProcess } from './process.ts';
 import type { Death } from './history.ts';
+import type { SimProcess } from './process.ts';
 import type { Chance } from './randomness.ts';
 import { CLUSTER_NAME } from './scenario.ts';
 import type { Server } from './serving-check.ts';
@@ -57,6 +57,8 @@ const ZONES = ['', 'a', 'b'] as const;
 const WEIGHT_MAX = 3;
 /** Of a frame that a replica skips, where that bug is planted. */
 const SKIP_PROBABILITY = 0.1;
+/** Of a write that comes before an older one, where that bug is planted. */
+const LATE_PROBABILITY = 0.1;
 
 export class SimNode implements Server {
   readonly process: SimProcess;
@@ -78,6 +80,7 @@ export class SimNode implements Server {
   private readonly store: Store;
   private readonly agent: ClusterAgent;
   private readonly mover: StoreMover;
+  private readonly lateWrites = new LateWrites();
   private readonly tickets = new Map<number, Reply<Uint8Array>>();
   private nextTicket = 1;
   private stepWanted = false;
@@ -176,7 +179,9 @@ export class SimNode implements Server {
   }
 
   private replicaFrame(bytes: Uint8Array): Uint8Array {
-    const isSkipped = this.world.bug === 'skipGap' && this.chance.happens(SKIP_PROBABILITY);
+    const { world, chance, lateWrites } = this;
+    if (world.bug === 'reorderWrites') return lateWrites.reordered(bytes, () => chance.happens(LATE_PROBABILITY));
+    const isSkipped = world.bug === 'skipGap' && chance.happens(SKIP_PROBABILITY);
     return (isSkipped ? withoutChanges(bytes) : bytes).slice();
   }
 

@@ -60,6 +60,7 @@ const PLANTS: readonly Plant[] = [
   { bug: 'ackEarly', within: 60, profiles: ['faults'], replicas: 1, kinds: ['notLinearizable'] },
   { bug: 'promoteLagging', within: 60, profiles: ['faults'], replicas: 2, kinds: ['notLinearizable'] },
   { bug: 'skipGap', within: 30, profiles: PROFILES, replicas: 1, kinds: ['notLinearizable', 'notAtRest'] },
+  { bug: 'reorderWrites', within: 30, profiles: PROFILES, replicas: 1, kinds: ['notLinearizable', 'notAtRest'] },
   { bug: 'fastClock', within: 100, profiles: ['faults'], kinds: ['twoServe', 'notLinearizable'] },
 ];
 

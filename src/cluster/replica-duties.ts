@@ -9,7 +9,7 @@
  * handed the slot over, and this node knows that it has not taken it over.
  */
 import { type CopyTold, type ReplicationTold, type StreamTold, TEXT_LENGTH_MAX } from '../protocol/cluster/messages.ts';
-import { slotRanges } from '../topology/slot-ranges.ts';
+import { flatSlotRanges } from '../topology/slot-ranges.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import { NO_NODE, type Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
@@ -44,6 +44,8 @@ export class ReplicaDuties {
   /** What the mover was told last; null: nothing. */
   private wanted: CopiesWanted | null = null;
   private targets: readonly ReplicaAssignment[] = [];
+  /** What the mover was directed by last; null: it is to be directed anew. */
+  private directed: { readonly topology: Topology; readonly words: Int32Array } | null = null;
 
   constructor(output: AgentOutput) {
     this.output = output;
@@ -62,6 +64,7 @@ export class ReplicaDuties {
   /** What a new topology makes of the slots. */
   takeTopology(input: CopyChangesInput): Pick<CopyChanges, 'gained' | 'lost'> {
     const { continued, unsure, gained, lost, restarted, frozenCount } = this.copies.takeTopology(input);
+    this.directed = null;
     this.doubts.fill(Doubt.none);
     this.doubtCount = 0;
     for (const slot of continued) {
@@ -89,6 +92,7 @@ export class ReplicaDuties {
     this.syncedMost = 0;
     this.wanted = null;
     this.targets = [];
+    this.directed = null;
   }
 
   /** Holds back in `withheld` the slots that are in doubt. */
@@ -110,6 +114,8 @@ export class ReplicaDuties {
   direct(topology: Topology, image: SlotImage): void {
     const isWanted = topology.replicaCount > 0 && image.selfIndex !== NO_NODE;
     if (!isWanted && this.wanted === null) return;
+    if (isWanted && this.isDirected(topology, image)) return;
+    this.directed = { topology, words: image.words };
     this.directCopies(topology, image);
     this.directStreams(topology, image);
     if (!isWanted) this.wanted = null;
@@ -143,20 +149,22 @@ export class ReplicaDuties {
     if (replicaCount === 0) return null;
     const copies: CopyTold[] = [];
     for (const { id, through, synced } of this.report.sources) {
-      const slots = synced.filter((slot) => this.copies.stateOf(slot) === CopyState.copying && this.synced[slot] === 1);
-      if (slots.length > 0) copies.push({ source: id, through, kept: false, slots: slotRanges(slots).flat() });
+      const isWhole = (slot: number): boolean =>
+        this.synced[slot] === 1 && this.copies.stateOf(slot) === CopyState.copying;
+      const ranges = flatSlotRanges(synced, isWhole);
+      if (ranges.length > 0) copies.push({ source: id, through, kept: false, slots: ranges });
     }
     for (const { id, through, slots } of this.report.kept) {
-      const kept = slots.filter((slot) => this.copies.stateOf(slot) === CopyState.kept);
-      if (kept.length > 0) copies.push({ source: id, through, kept: true, slots: slotRanges(kept).flat() });
+      const ranges = flatSlotRanges(slots, (slot) => this.copies.stateOf(slot) === CopyState.kept);
+      if (ranges.length > 0) copies.push({ source: id, through, kept: true, slots: ranges });
     }
     const own = slotsWhere((slot) => this.copies.stateOf(slot) === CopyState.own);
-    if (own.length > 0) copies.push({ source: selfId, through: null, kept: true, slots: slotRanges(own).flat() });
+    if (own.length > 0) copies.push({ source: selfId, through: null, kept: true, slots: flatSlotRanges(own, () => true) });
     const vacant = this.doubtCount === 0 ? [] : slotsWhere((slot) => this.doubts[slot] === Doubt.unsure);
     return {
       epoch: this.askedEpoch === 0 ? epoch : Math.min(this.report.epoch, this.askedEpoch - 1),
       copies,
-      vacant: slotRanges(vacant).flat(),
+      vacant: flatSlotRanges(vacant, () => true),
       streams: this.streams(),
     };
   }
@@ -174,11 +182,20 @@ export class ReplicaDuties {
     this.doubtCount += 1;
   }
 
+  /** Whether nothing has changed that the mover is directed by: flags other than OWNED, which others change by the way, are none of that. */
+  private isDirected(topology: Topology, { words }: SlotImage): boolean {
+    if (this.directed?.topology !== topology) return false;
+    const before = this.directed.words;
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (((words[slot]! ^ before[slot]!) & OWNED) !== 0) return false;
+    return true;
+  }
+
   /** The mover has said what there is of the slots that were asked for; those of which it is not whole are returned. */
   private settleDoubts(): readonly number[] {
     const whole = new Uint8Array(SLOT_COUNT);
     for (const { slots } of this.report.kept) for (const slot of slots) whole[slot] = 1;
     const asked = slotsWhere((slot) => this.doubts[slot] === Doubt.asked);
+    this.directed = null;
     for (const slot of asked) {
       this.doubts[slot] = Doubt.none;
       this.copies.forget(slot);
@@ -188,42 +205,38 @@ export class ReplicaDuties {
   }
 
   private directCopies(topology: Topology, { words }: SlotImage): void {
-    const slots = new Map<number, number[]>();
+    const slots = new SlotLists(topology.nodes.length);
     const kept: number[] = [];
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const state = this.copies.stateOf(slot);
       if (state === CopyState.kept) kept.push(slot);
       // A move may have brought the slot here before the topology says so.
-      if (state === CopyState.copying && (words[slot]! & OWNED) === 0) add(slots, topology.ownerIndex(slot), slot);
+      if (state === CopyState.copying && (words[slot]! & OWNED) === 0) slots.add(topology.ownerIndex(slot), slot);
     }
     const { restarted } = this;
     this.restarted = [];
-    const wanted = { sources: assignments(topology, slots), kept: { epoch: topology.epoch, slots: kept } };
+    const wanted = { sources: slots.assignments(topology), kept: { epoch: topology.epoch, slots: kept } };
     if (restarted.length === 0 && this.wanted !== null && isSameWanted(wanted, this.wanted)) return;
     if (restarted.length > 0) {
       // Taken away and given again, it is new to both ends.
       const gone = new Set(restarted);
-      for (const [index, all] of slots) {
-        const left = all.filter((slot) => !gone.has(slot));
-        if (left.length > 0) slots.set(index, left);
-        else slots.delete(index);
-      }
-      this.output.add({ type: 'copyFrom', ...wanted, sources: assignments(topology, slots) });
+      const sources = wanted.sources.map((one) => ({ ...one, slots: one.slots.filter((slot) => !gone.has(slot)) }));
+      this.output.add({ type: 'copyFrom', ...wanted, sources: sources.filter(({ slots: left }) => left.length > 0) });
     }
     this.wanted = wanted;
     this.output.add({ type: 'copyFrom', ...wanted });
   }
 
   private directStreams(topology: Topology, { words, selfIndex }: SlotImage): void {
-    const slots = new Map<number, number[]>();
+    const slots = new SlotLists(topology.nodes.length);
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (selfIndex === NO_NODE || topology.ownerIndex(slot) !== selfIndex || (words[slot]! & OWNED) === 0) continue;
       for (let n = 0; n < topology.replicaCount; n += 1) {
         const index = topology.replicaIndex(slot, n);
-        if (index !== NO_NODE && !topology.isKept(slot, n)) add(slots, index, slot);
+        if (index !== NO_NODE && !topology.isKept(slot, n)) slots.add(index, slot);
       }
     }
-    const targets = assignments(topology, slots);
+    const targets = slots.assignments(topology);
     if (isSameAssignments(targets, this.targets)) return;
     this.targets = targets;
     this.output.add({ type: 'replicateTo', targets });
@@ -245,14 +258,29 @@ function slotsWhere(is: (slot: number) => boolean): number[] {
   return slots;
 }
 
-function add(slots: Map<number, number[]>, index: number, slot: number): void {
-  const some = slots.get(index);
-  if (some === undefined) slots.set(index, [slot]);
-  else some.push(slot);
-}
+/** Slots by the index of a node. */
+class SlotLists {
+  private readonly lists: (number[] | undefined)[];
+  /** Those that have any, as they came. */
+  private readonly indexes: number[] = [];
 
-function assignments({ nodes }: Topology, slots: ReadonlyMap<number, readonly number[]>): readonly ReplicaAssignment[] {
-  return [...slots].map(([index, some]) => ({ node: nodes[index]!, slots: some }));
+  constructor(nodeCount: number) {
+    this.lists = new Array<number[] | undefined>(nodeCount).fill(undefined);
+  }
+
+  add(index: number, slot: number): void {
+    const list = this.lists[index];
+    if (list !== undefined) {
+      list.push(slot);
+      return;
+    }
+    this.lists[index] = [slot];
+    this.indexes.push(index);
+  }
+
+  assignments({ nodes }: Topology): readonly ReplicaAssignment[] {
+    return this.indexes.map((index) => ({ node: nodes[index]!, slots: this.lists[index]! }));
+  }
 }
 
 function toldError(error: string | null): string | null {
@@ -276,5 +304,8 @@ function isSameAssignments(left: readonly ReplicaAssignment[], right: readonly R
 }
 
 function isSame(left: readonly number[], right: readonly number[]): boolean {
-  return left === right || (left.length === right.length && left.every((slot, at) => slot === right[at]));
+  if (left === right) return true;
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false;
+  return true;
 }

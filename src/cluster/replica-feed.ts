@@ -35,7 +35,7 @@ export class ReplicaFeed {
   private readonly record = new ChangeRecord();
   private consumer: ChangeConsumer | null = null;
   private followers: readonly FeedFollower[] = [];
-  private bySlot: (readonly FeedFollower[])[] = Array.from({ length: SLOT_COUNT }, () => NOBODY);
+  private readonly bySlot: (readonly FeedFollower[])[] = Array.from({ length: SLOT_COUNT }, () => NOBODY);
 
   /** `servesAll`: whether this node serves all of its slots right now, so that what its log ends with is all that there is. */
   constructor(log: ChangeLog, servesAll: () => boolean) {
@@ -60,9 +60,8 @@ export class ReplicaFeed {
 
   /** From now on records go so. A change of a slot after this returned is handed to the followers that it has here. */
   route(routes: readonly FeedRoute[]): void {
-    const bySlot: FeedFollower[][] = [];
-    for (const { follower, slots } of routes) for (const slot of slots) (bySlot[slot] ??= []).push(follower);
-    this.bySlot = Array.from({ length: SLOT_COUNT }, (_, slot) => bySlot[slot] ?? NOBODY);
+    this.bySlot.fill(NOBODY);
+    for (const { follower, slots } of routes) this.addRoute(follower, slots);
     this.followers = routes.map(({ follower }) => follower);
     if (routes.length === 0) this.close();
     else if (this.consumer === null) this.open();
@@ -89,6 +88,18 @@ export class ReplicaFeed {
   close(): void {
     this.consumer?.close();
     this.consumer = null;
+  }
+
+  /** Slots with the same followers have one list of them. */
+  private addRoute(follower: FeedFollower, slots: readonly number[]): void {
+    const { bySlot } = this;
+    const longer = new Map<readonly FeedFollower[], readonly FeedFollower[]>();
+    for (const slot of slots) {
+      const before = bySlot[slot]!;
+      let list = longer.get(before);
+      if (list === undefined) longer.set(before, (list = [...before, follower]));
+      bySlot[slot] = list;
+    }
   }
 
   private handOut(): void {

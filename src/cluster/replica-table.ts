@@ -115,11 +115,20 @@ export class ReplicaTable {
       this.noteFurthest(position);
       Atomics.store(words, STREAMS + stream, position | 0);
     }
+    let numbers: readonly number[] = [];
+    let low = 0;
+    let high = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      const [first = -1, second = -1, third = -1, fourth = -1] = copiesOf(slot);
+      const next = copiesOf(slot);
+      if (next !== numbers) {
+        numbers = next;
+        low = numberAt(numbers, 0) | (numberAt(numbers, 1) << NUMBER_BITS);
+        high = numberAt(numbers, 2) | (numberAt(numbers, 3) << NUMBER_BITS);
+      }
       const word = SLOTS + slot * SLOT_WORDS;
-      Atomics.store(words, word, (first + 1) | ((second + 1) << NUMBER_BITS));
-      Atomics.store(words, word + 1, (third + 1) | ((fourth + 1) << NUMBER_BITS));
+      // Most stay as they are, and to look takes less time than to write.
+      if (words[word] !== low) Atomics.store(words, word, low);
+      if (words[word + 1] !== high) Atomics.store(words, word + 1, high);
     }
     Atomics.add(words, AT_VERSION, 1);
     this.changed();
@@ -133,4 +142,9 @@ export class ReplicaTable {
     Atomics.add(this.words, AT_NEWS, 1);
     Atomics.notify(this.words, AT_NEWS);
   }
+}
+
+/** As a slot's words have it. */
+function numberAt(numbers: readonly number[], at: number): number {
+  return at < numbers.length ? numbers[at]! + 1 : 0;
 }

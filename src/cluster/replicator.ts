@@ -37,6 +37,7 @@ const STEP_BYTES: number = 256 * 1024;
 const WORD_VALUES: number = 2 ** 32;
 /** Of a slot without a whole copy, in place of how far one is behind. */
 const NO_COPY = 0xffff_ffff;
+const NO_STREAMS: readonly number[] = [];
 
 export interface ReplicatorParts {
   /** The control thread's access, which does not count uses. */
@@ -294,9 +295,12 @@ export class Replicator {
   /** At most so many changes are confirmed by no replica that has a whole copy of their slots. */
   private aloneCount(): number {
     const { end } = this.feed;
+    const lagOf = ({ stream }: Outgoing): number => Math.max(0, recordsBetween(stream.confirmed, end));
+    if (this.outgoing.every((one) => lagOf(one) === 0)) return 0;
     const lags = new Uint32Array(SLOT_COUNT).fill(NO_COPY);
-    for (const { stream } of this.outgoing) {
-      const lag = Math.max(0, recordsBetween(stream.confirmed, end));
+    for (const one of this.outgoing) {
+      const { stream } = one;
+      const lag = lagOf(one);
       for (const slot of stream.syncedSlots()) if (lag < lags[slot]!) lags[slot] = lag;
     }
     let longest = 0;
@@ -378,10 +382,17 @@ export class Replicator {
   }
 
   private publishCopies(confirmed: readonly (readonly [number: number, position: number])[]): void {
-    const copies: number[][] = Array.from({ length: SLOT_COUNT }, () => []);
+    const copies = new Array<readonly number[]>(SLOT_COUNT).fill(NO_STREAMS);
     for (const one of this.outgoing) {
       one.publishedVersion = one.stream.version;
-      for (const slot of one.stream.syncedSlots()) copies[slot]!.push(one.number);
+      // Slots with the same copies have one list of them.
+      const longer = new Map<readonly number[], readonly number[]>();
+      for (const slot of one.stream.syncedSlots()) {
+        const before = copies[slot]!;
+        let list = longer.get(before);
+        if (list === undefined) longer.set(before, (list = [...before, one.number]));
+        copies[slot] = list;
+      }
     }
     this.parts.table.setCopies((slot) => copies[slot]!, confirmed);
     this.isTableOld = false;

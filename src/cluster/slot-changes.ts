@@ -38,12 +38,13 @@ export function slotChanges(input: SlotChangesInput): SlotChanges {
   const unfinished = slotSet(input.unfinished);
   const worthless = slotSet(input.perhapsHanded);
   if (topology.replicaCount > 0 || input.before.replicaCount > 0) {
+    const indexBefore = input.before.indexOf(selfId);
     return duties.takeTopology({
       before: input.before,
       after: topology,
       selfId,
       isContinuing: (slot) => continuing[slot] !== 0,
-      wasOurs: (slot) => isOurTime(input, slot, worthless),
+      wasOurs: (slot) => isOurTime(input, slot, indexBefore, worthless),
       mayHaveItems: (slot) => (words[slot]! & (OWNED | PAUSED | HANDED | IMPORTING)) !== 0 || unfinished[slot] !== 0,
     });
   }
@@ -68,13 +69,14 @@ export function slotChanges(input: SlotChangesInput): SlotChanges {
  * accepted is lost, and what a replica had confirmed before is here.
  */
 function isOurTime(
-  { words, before, topology, selfId, duties }: SlotChangesInput,
+  { words, before, topology, duties }: SlotChangesInput,
   slot: number,
+  indexBefore: number,
   worthless: Uint8Array,
 ): boolean {
   if (duties.isInDoubt(slot)) return false;
-  const isSameTime =
-    topology.lineage !== null && before.ownerOf(slot)?.id === selfId && before.sinceOf(slot) === topology.sinceOf(slot);
+  const wasOwner = indexBefore !== NO_NODE && before.ownerIndex(slot) === indexBefore;
+  const isSameTime = topology.lineage !== null && wasOwner && before.sinceOf(slot) === topology.sinceOf(slot);
   return isSameTime || ((words[slot]! & (OWNED | PAUSED)) !== 0 && worthless[slot] === 0);
 }
 

@@ -95,7 +95,7 @@ export class SlotCopies {
       }
       const n = after.columnOf(slot, selfIndex);
       if (n >= 0) {
-        if (this.takeColumn(input, slot, n)) restarted.push(slot);
+        if (this.takeColumn(input, slot, n, indexBefore)) restarted.push(slot);
         if (wasCopying && this.states[slot] !== CopyState.copying) frozenCount += 1;
         continue;
       }
@@ -107,8 +107,7 @@ export class SlotCopies {
   }
 
   /** This node is replica `n` of `slot`. Returns whether its copy begins anew from the same owner. */
-  private takeColumn({ before, after, selfId }: CopyChangesInput, slot: number, n: number): boolean {
-    const indexBefore = before.indexOf(selfId);
+  private takeColumn({ before, after }: CopyChangesInput, slot: number, n: number, indexBefore: number): boolean {
     const isKept = after.isKept(slot, n);
     if (isKept || after.ownerIndex(slot) === NO_NODE) {
       this.keep(slot, isKept ? after.beforeOf(slot) : after.sinceOf(slot), before, indexBefore);

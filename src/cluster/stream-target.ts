@@ -70,6 +70,7 @@ export class StreamTarget {
 
   /** Takes these slots from the source from now on, and no others. */
   assign(slots: readonly number[]): void {
+    if (isSameList(slots, this.assigned.slots)) return;
     this.assigned = new SlotSet(slots);
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.states[slot]! >= SlotState.begun && !this.assigned.has(slot)) this.setState(slot, SlotState.lacking);
@@ -310,4 +311,10 @@ export class StreamTarget {
     const { through, deleted } = this;
     reply(encodeStreamReply({ outcome, attempt, next, through, deleted, lacking, text: this.error ?? '' }));
   }
+}
+
+function isSameList(left: readonly number[], right: readonly number[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false;
+  return true;
 }

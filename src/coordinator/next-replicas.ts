@@ -7,7 +7,8 @@
  */
 import { planReplicas } from '../topology/planner.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
-import { type ClusterNode, nextTopology, NO_NODE, type Topology } from '../topology/topology.ts';
+import { type ClusterNode, NO_NODE, type Topology } from '../topology/topology.ts';
+import type { HeardCopies } from './heard-copies.ts';
 import type { Membership } from './membership.ts';
 import { isIdle } from './next-nodes.ts';
 import type { Column, SlotBook } from './slot-book.ts';
@@ -58,6 +59,14 @@ export function planNextReplicas(draft: Topology, book: SlotBook, input: Replica
   new NextReplicas(draft, book, input).run();
 }
 
+/** Of decisions that are remembered; a power of two. */
+const DECISION_COUNT = 256;
+
+interface Decision {
+  readonly situation: Int32Array;
+  readonly columns: readonly Column[];
+}
+
 class NextReplicas {
   private readonly book: SlotBook;
   private readonly input: ReplicaInput;
@@ -65,16 +74,25 @@ class NextReplicas {
   private readonly mayHold: readonly boolean[];
   private readonly holderCount: number;
   private readonly leaving: readonly boolean[];
+  /** What each node has said: asked for at every slot, so looked up once. */
+  private readonly copies: readonly HeardCopies[];
+  /** The epoch that each node had when it spoke last; −1: it has not. */
+  private readonly heardEpochs: readonly number[];
   /** Nodes that leave as soon as nobody needs their copies. */
   private readonly isReadyToGo: readonly boolean[];
   private readonly plan: Uint16Array;
   private readonly loads: Uint32Array;
   private readonly isMoving = new Uint8Array(SLOT_COUNT);
+  /** The situation of the slot that is looked at, as `observe` has it. */
+  private readonly situation: Int32Array;
+  /** What came of situations not long ago, by their numbers mixed: many slots are in the same one, and then the same comes of it. */
+  private readonly decisions: (Decision | undefined)[] = new Array<Decision | undefined>(DECISION_COUNT).fill(undefined);
+  private dependsOnLoads = false;
 
   constructor(draft: Topology, book: SlotBook, input: ReplicaInput) {
     this.book = book;
     this.input = input;
-    const { replicas, failedOver, isLeaving } = input;
+    const { replicas, membership, failedOver, isLeaving } = input;
     // To the planner a node that shall copy is active, whatever becomes of its own slots.
     this.nodes = book.nodes.map((node) =>
       failedOver.has(node.id) && node.state === 'draining' && !isLeaving(node.id)
@@ -84,31 +102,111 @@ class NextReplicas {
     this.mayHold = this.nodes.map(({ state }) => state === 'active');
     this.holderCount = this.mayHold.filter(Boolean).length;
     this.leaving = this.nodes.map(({ id }) => isLeaving(id));
+    this.copies = this.nodes.map(({ id }) => membership.copiesOf(id));
+    this.heardEpochs = this.nodes.map(({ id }) => membership.lastOf(id)?.heartbeat.epoch ?? -1);
     this.isReadyToGo = this.nodes.map(({ id }) => isLeaving(id) && isIdle(id, draft));
     this.loads = new Uint32Array(this.nodes.length);
+    this.situation = new Int32Array(1 + 2 * book.columnCount + replicas);
     for (const { slots } of draft.moves) for (const slot of slots) this.isMoving[slot] = 1;
     const preferred = this.preferred(replicas);
-    const asked = { nodes: this.nodes, replicaCount: replicas, replicas: preferred, moves: [] };
-    this.plan = planReplicas(nextTopology(draft, asked));
+    this.plan = planReplicas({
+      nodes: this.nodes,
+      replicaCount: replicas,
+      ownedCount: draft.ownedCount,
+      ownerIndex: (slot) => draft.ownerIndex(slot),
+      replicaIndex: (slot, n) => preferred[slot * replicas + n]!,
+    });
   }
 
   run(): void {
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.book.owner(slot) === NO_NODE || this.book.isUnsure(slot) || this.isMoving[slot] === 1) continue;
-      this.settle(slot);
+      if (!this.isAsPlanned(slot)) this.settle(slot);
     }
+  }
+
+  private settle(slot: number): void {
+    const { book } = this;
+    const columns = this.decisionOn(slot);
+    for (const { index } of book.columnsOf(slot)) this.loads[index]! -= 1;
+    for (const { index } of columns) this.loads[index]! += 1;
+    book.setColumns(slot, columns);
+  }
+
+  /** The replicas that the slot shall have next. */
+  private decisionOn(slot: number): readonly Column[] {
+    const { situation, decisions } = this;
+    this.observe(slot);
+    let mixed = 0;
+    for (let at = 0; at < situation.length; at += 1) mixed = Math.imul(mixed, 31) + situation[at]!;
+    const place = (mixed ^ (mixed >>> 8)) & (DECISION_COUNT - 1);
+    const known = decisions[place];
+    if (known !== undefined && isSameSituation(known.situation, situation)) return known.columns;
+    this.dependsOnLoads = false;
+    const columns = this.decide(slot);
+    decisions[place] = this.dependsOnLoads ? undefined : { situation: situation.slice(), columns };
+    return columns;
+  }
+
+  /** Puts all that `decide` goes by into `situation`, but for loads. */
+  private observe(slot: number): void {
+    const { book, plan, situation } = this;
+    const { replicas } = this.input;
+    situation[0] = book.owner(slot);
+    let at = 1;
+    for (let n = 0; n < book.columnCount; n += 1, at += 2) {
+      const index = book.columnAt(slot, n);
+      situation[at] = index;
+      situation[at + 1] = index === NO_NODE ? 0 : this.standing(slot, index, book.isKept(slot, n));
+    }
+    for (let n = 0; n < replicas; n += 1, at += 1) situation[at] = plan[slot * replicas + n]!;
+  }
+
+  /** What is known of a column, as a number. */
+  private standing(slot: number, index: number, kept: boolean): number {
+    if (kept) return this.isKeptInVain(slot, index) ? 1 : 2;
+    if (!this.hasSpokenSince(index, slot)) return 3;
+    return this.isToldSynced(slot, index) ? 4 : 5;
+  }
+
+
+  /** Most slots are as they should be. */
+  private isAsPlanned(slot: number): boolean {
+    const { book, plan } = this;
+    const { replicas } = this.input;
+    if (book.hasKept(slot)) return false;
+    let missing = 0;
+    for (let at = slot * replicas; at < (slot + 1) * replicas; at += 1) if (plan[at] !== NO_NODE) missing += 1;
+    for (let n = 0; n < book.columnCount; n += 1) {
+      const index = book.columnAt(slot, n);
+      if (index === NO_NODE) break;
+      if (!this.isPlanned(slot, index)) return false;
+      missing -= 1;
+    }
+    return missing === 0;
+  }
+
+  private isPlanned(slot: number, index: number): boolean {
+    const { replicas } = this.input;
+    for (let at = slot * replicas; at < (slot + 1) * replicas; at += 1) if (this.plan[at] === index) return true;
+    return false;
   }
 
   /** The replicas of each slot that the planner should rather keep, those first that are synced, then those that copy. Counts them all, too. */
   private preferred(replicas: number): Uint16Array {
     const preferred = new Uint16Array(SLOT_COUNT * replicas).fill(NO_NODE);
+    const { book, loads } = this;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      const columns = this.book.columnsOf(slot);
-      for (const { index } of columns) this.loads[index]! += 1;
-      if (columns.length > replicas) columns.sort((left, right) => this.rank(slot, left) - this.rank(slot, right));
-      for (let n = 0; n < Math.min(replicas, columns.length); n += 1) {
-        preferred[slot * replicas + n] = columns[n]!.index;
+      let count = 0;
+      for (; count < book.columnCount; count += 1) {
+        const index = book.columnAt(slot, count);
+        if (index === NO_NODE) break;
+        loads[index]! += 1;
+        if (count < replicas) preferred[slot * replicas + count] = index;
       }
+      if (count <= replicas) continue;
+      const columns = book.columnsOf(slot).sort((left, right) => this.rank(slot, left) - this.rank(slot, right));
+      for (let n = 0; n < replicas; n += 1) preferred[slot * replicas + n] = columns[n]!.index;
     }
     return preferred;
   }
@@ -118,36 +216,36 @@ class NextReplicas {
   }
 
   private isSynced(slot: number, { index, kept }: Column): boolean {
-    const { book, input } = this;
-    const owner = book.nodes[book.owner(slot)];
-    if (kept || owner === undefined) return false;
-    return input.membership.isSynced(book.nodes[index]!.id, { slot, owner: owner.id, since: book.since(slot) });
+    return !kept && this.hasSpokenSince(index, slot) && this.isToldSynced(slot, index);
   }
 
+  /** As `Membership.mayBeSynced`. */
   private mayBeSynced(slot: number, index: number): boolean {
-    const { book, input } = this;
-    const owner = book.nodes[book.owner(slot)]!.id;
-    return input.membership.mayBeSynced(book.nodes[index]!.id, { slot, owner, since: book.since(slot) });
+    return !this.hasSpokenSince(index, slot) || this.isToldSynced(slot, index);
+  }
+
+  private hasSpokenSince(index: number, slot: number): boolean {
+    return this.heardEpochs[index]! >= this.book.since(slot);
+  }
+
+  private isToldSynced(slot: number, index: number): boolean {
+    const { book } = this;
+    const owner = book.nodes[book.owner(slot)];
+    return owner !== undefined && this.copies[index]!.isSynced(slot, owner.id);
   }
 
   private isWhole(slot: number, column: Column): boolean {
     return column.kept || this.isSynced(slot, column);
   }
 
-  private settle(slot: number): void {
-    const { book } = this;
-    const before = book.columnsOf(slot);
+  private decide(slot: number): readonly Column[] {
+    const before = this.book.columnsOf(slot);
     const wanted = this.wantedOf(slot, before);
-    // Most slots are as they should be.
-    if (before.length === wanted.length && before.every(({ index, kept }) => !kept && wanted.includes(index))) return;
     const useful = before.filter((column) => !this.isWorthless(slot, column, before, wanted));
     const added = this.withWanted(useful, wanted);
     const after = this.withoutUnwanted(slot, this.withKeptCopying(slot, added, wanted), wanted);
     // What went may have made room.
-    const columns = this.withWanted(after, wanted);
-    for (const { index } of before) this.loads[index]! -= 1;
-    for (const { index } of columns) this.loads[index]! += 1;
-    book.setColumns(slot, columns);
+    return this.withWanted(after, wanted);
   }
 
   /** The nodes that shall copy the slot. Where there are too few that may, those that give theirs away go on with what they have. */
@@ -176,12 +274,18 @@ class NextReplicas {
       const isNeeded = wanted.includes(index) || (this.leaving[index] !== true && all.some((other) => other.kept));
       return !isNeeded && !this.mayBeSynced(slot, index);
     }
-    const copies = this.input.membership.copiesOf(this.book.nodes[index]!.id);
+    return this.isKeptInVain(slot, index);
+  }
+
+  /** Whether the node, which is to keep a copy, has said that it has none. */
+  private isKeptInVain(slot: number, index: number): boolean {
+    const copies = this.copies[index]!;
     return copies.epoch >= this.book.since(slot) && copies.keptThrough(slot) === undefined;
   }
 
   private withWanted(columns: readonly Column[], wanted: readonly number[]): readonly Column[] {
     const missing = wanted.filter((index) => !columns.some((column) => column.index === index));
+    if (missing.length === 0) return columns;
     return [...columns, ...missing.map((index) => ({ index, kept: false }))].slice(0, this.book.columnCount);
   }
 
@@ -236,6 +340,7 @@ class NextReplicas {
   /** A node that could copy the slot and has nothing of it, with the fewest copies for its weight; NO_NODE: there is none. */
   private spareFor(slot: number, columns: readonly Column[]): number {
     const { book, nodes, mayHold, loads } = this;
+    this.dependsOnLoads = true;
     let best = NO_NODE;
     for (let index = 0; index < nodes.length; index += 1) {
       if (mayHold[index] !== true || index === book.owner(slot)) continue;
@@ -245,4 +350,9 @@ class NextReplicas {
     }
     return best;
   }
+}
+
+function isSameSituation(one: Int32Array, other: Int32Array): boolean {
+  for (let at = 0; at < one.length; at += 1) if (one[at] !== other[at]) return false;
+  return true;
 }

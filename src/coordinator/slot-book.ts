@@ -74,11 +74,26 @@ export class SlotBook {
   columnsOf(slot: number): Column[] {
     const found: Column[] = [];
     for (let n = 0; n < this.columnCount; n += 1) {
-      const index = this.columns[slot * this.columnCount + n]!;
+      const index = this.columnAt(slot, n);
       if (index === NO_NODE) break;
-      found.push({ index, kept: (this.lineage.marks[slot]! & keptMark(n)) !== 0 });
+      found.push({ index, kept: this.isKept(slot, n) });
     }
     return found;
+  }
+
+  /** The replica `n` of `slot`, 0 to columnCount − 1; NO_NODE behind the last. For loops over all slots, where `columnsOf` takes too long. */
+  columnAt(slot: number, n: number): number {
+    return this.columns[slot * this.columnCount + n]!;
+  }
+
+  /** Whether the replica `n` of `slot` keeps a copy of before. */
+  isKept(slot: number, n: number): boolean {
+    return (this.lineage.marks[slot]! & keptMark(n)) !== 0;
+  }
+
+  /** Whether any replica of `slot` keeps a copy of before. */
+  hasKept(slot: number): boolean {
+    return (this.lineage.marks[slot]! & (UNSURE - 1)) !== 0;
   }
 
   /** Replaces the replicas of `slot`; those for which there is no column are left out, the last first. */

@@ -19,7 +19,7 @@ export class SlotCounters {
   private readonly bytes: Float64Array;
   private readonly itemRow: number;
   private readonly byteRow: number;
-  /** Scratch: −1 for each slot that is meant. */
+  /** Scratch, by slot. */
   private readonly chosen: Int32Array;
 
   constructor(memory: StoreMemory) {
@@ -73,10 +73,17 @@ export class SlotCounters {
     return Math.max(0, sum | 0);
   }
 
-  /** Items of all name spaces in `slots`. */
+  /** Items of all name spaces in `slots`, each at most once among them. */
   itemCountOf(slots: readonly number[]): number {
+    if (!this.isOn) return 0;
+    const { items, chosen: counts } = this;
+    for (const slot of slots) counts[slot] = 0;
+    // Row by row, as above.
+    for (let row = 0; row < items.length; row += KEY_SLOT_COUNT) {
+      for (const slot of slots) counts[slot]! += items[row + slot]!;
+    }
     let sum = 0;
-    for (const slot of slots) sum += this.itemCount(slot);
+    for (const slot of slots) sum += Math.max(0, counts[slot]!);
     return sum;
   }
 

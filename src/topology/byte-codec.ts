@@ -16,7 +16,7 @@ export class ByteWriter {
   /** `value` is 0 to 2^32 - 1. */
   number(value: number): void {
     let rest = value;
-    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.byte((rest & 0x7f) | 0x80);
+    for (; rest > 0x7f; rest >>>= 7) this.byte((rest & 0x7f) | 0x80);
     this.byte(rest);
   }
 
@@ -31,7 +31,7 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    for (const byte of bytes) this.byte(byte);
+    for (let at = 0; at < bytes.length; at += 1) this.byte(bytes[at]!);
   }
 
   text(text: string): void {
@@ -69,6 +69,16 @@ export class ByteReader {
 
   /** `what` names the number in errors; more than `max` is one. */
   number(what: string, max: number): number {
+    const first = this.bytes[this.at];
+    if (first !== undefined && first < 0x80 && first <= max) {
+      this.at += 1;
+      return first;
+    }
+    return this.longNumber(what, max);
+  }
+
+  /** A number of any length. */
+  private longNumber(what: string, max: number): number {
     let value = 0;
     for (let scale = 1; scale <= SCALE_MAX; scale *= 0x80) {
       const byte = this.byte();

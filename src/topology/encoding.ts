@@ -74,10 +74,10 @@ export function decodeTopology(bytes: Uint8Array): Topology {
   const replicaCount = reader.number('the number of replicas', REPLICA_COUNT_MAX);
   const nodes = readNodes(reader);
   const owners = new Uint16Array(SLOT_COUNT);
-  readIndexes(reader, nodes.length, (slot, index) => (owners[slot] = index));
+  readIndexes(reader, nodes.length, owners, { first: 0, step: 1 });
   const replicas = new Uint16Array(SLOT_COUNT * replicaCount);
   for (let n = 0; n < replicaCount; n += 1) {
-    readIndexes(reader, nodes.length, (slot, index) => (replicas[slot * replicaCount + n] = index));
+    readIndexes(reader, nodes.length, replicas, { first: n, step: replicaCount });
   }
   const lineage = bytes[VERSION_OFFSET] === VERSION_LINEAGE ? readLineage(reader) : null;
   const moves = readMoves(reader, nodes);
@@ -165,14 +165,20 @@ function writeIndexes(writer: ByteWriter, indexOf: (slot: number) => number): vo
   }
 }
 
-function readIndexes(reader: ByteReader, nodeCount: number, set: (slot: number, index: number) => void): void {
+/** The index of a slot goes to `first + slot * step` of `indexes`. */
+function readIndexes(
+  reader: ByteReader,
+  nodeCount: number,
+  indexes: Uint16Array,
+  { first, step }: { readonly first: number; readonly step: number },
+): void {
   let before = -1;
   for (let slot = 0; slot < SLOT_COUNT; ) {
     const length = reader.number('a run of slots', SLOT_COUNT - slot);
     const told = reader.number("a run's node", nodeCount);
     if (length === 0 || told === before) throw invalid('a run of slots is none of its own');
     const index = told === 0 ? NO_NODE : told - 1;
-    for (const end = slot + length; slot < end; slot += 1) set(slot, index);
+    for (const end = slot + length; slot < end; slot += 1) indexes[first + slot * step] = index;
     before = told;
   }
 }

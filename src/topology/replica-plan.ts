@@ -19,11 +19,18 @@ import { NO_ZONE, ZoneSpread } from './zone-spread.ts';
 const REPLICA_POINTS_PER_WEIGHT = 8;
 /** How far a slot walks before it takes, of all nodes that may have it, the one with the fewest replicas for its weight. */
 const WALK_POINTS_MAX = 256;
+/** A power of two. */
+const RECENT_COUNT = 1024;
+
+/** What is planned for: a topology, or what will be one. */
+export type PlannedTopology = Pick<Topology, 'nodes' | 'replicaCount' | 'ownedCount' | 'ownerIndex' | 'replicaIndex'>;
 
 export class ReplicaPlan {
   /** As in `TopologyParts`. */
   readonly replicas: Uint16Array;
-  private readonly topology: Topology;
+  private readonly topology: PlannedTopology;
+  /** Slots looked at not long ago, by their nodes: many have the same, and then the same comes of it. */
+  private readonly recent = new Int16Array(RECENT_COUNT).fill(-1);
   private readonly isActive: readonly boolean[];
   /** The slot that is looked at: its owner first, then its replicas. */
   private readonly spread: ZoneSpread;
@@ -33,7 +40,7 @@ export class ReplicaPlan {
   private readonly bounds: Int32Array;
   private ring: SlotRing | null = null;
 
-  constructor(topology: Topology) {
+  constructor(topology: PlannedTopology) {
     this.topology = topology;
     const { nodes, replicaCount } = topology;
     this.replicas = new Uint16Array(SLOT_COUNT * replicaCount).fill(NO_NODE);
@@ -52,8 +59,15 @@ export class ReplicaPlan {
   }
 
   private keep(): void {
-    const { topology, spread } = this;
+    const { topology, spread, recent } = this;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      const place = this.placeOf(slot);
+      const alike = recent[place]!;
+      if (alike >= 0 && this.areAlike(alike, slot)) {
+        this.keepAs(alike, slot);
+        continue;
+      }
+      recent[place] = slot;
       if (!this.look(slot)) continue;
       for (let n = 0; n < topology.replicaCount; n += 1) {
         const index = topology.replicaIndex(slot, n);
@@ -61,23 +75,50 @@ export class ReplicaPlan {
         if (this.isActive[index] === true && !spread.has(index)) spread.add(index);
       }
       // The zones of all decide together, so that it does not matter which was there first.
-      for (let place = spread.count - 1; place > 0; ) {
-        const index = spread.removeAt(place);
+      for (let at = spread.count - 1; at > 0; ) {
+        const index = spread.removeAt(at);
         if (spread.usesOf(index) > spread.fewest()) {
-          place = spread.count - 1;
+          at = spread.count - 1;
         } else {
-          spread.add(index, place);
-          place -= 1;
+          spread.add(index, at);
+          at -= 1;
         }
       }
-      for (let place = 1; place < spread.count; place += 1) this.put(slot, place - 1, spread.at(place));
+      for (let at = 1; at < spread.count; at += 1) this.put(slot, at - 1, spread.at(at));
+    }
+  }
+
+  /** In `recent`, of slots with the nodes of `slot`. */
+  private placeOf(slot: number): number {
+    const { topology } = this;
+    let mixed = topology.ownerIndex(slot);
+    for (let n = 0; n < topology.replicaCount; n += 1) mixed = Math.imul(mixed, 31) + topology.replicaIndex(slot, n);
+    return (mixed ^ (mixed >>> 8)) & (RECENT_COUNT - 1);
+  }
+
+  /** Whether two slots have the same owner, and had the same replicas. */
+  private areAlike(one: number, other: number): boolean {
+    const { topology } = this;
+    if (topology.ownerIndex(one) !== topology.ownerIndex(other)) return false;
+    for (let n = 0; n < topology.replicaCount; n += 1)
+      if (topology.replicaIndex(one, n) !== topology.replicaIndex(other, n)) return false;
+    return true;
+  }
+
+  /** Keeps of `slot` what was kept of `alike`. */
+  private keepAs(alike: number, slot: number): void {
+    const { replicas } = this;
+    const { replicaCount } = this.topology;
+    for (let n = 0; n < replicaCount; n += 1) {
+      const index = replicas[alike * replicaCount + n]!;
+      if (index !== NO_NODE) this.put(slot, n, index);
     }
   }
 
   private fill(): void {
     const { topology, spread } = this;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (!this.look(slot)) continue;
+      if (this.replicas[(slot + 1) * topology.replicaCount - 1] !== NO_NODE || !this.look(slot)) continue;
       while (spread.count <= topology.replicaCount) {
         const uses = spread.fewest();
         if (uses === NO_ZONE) break;
@@ -92,11 +133,39 @@ export class ReplicaPlan {
   private relieve(): void {
     const { loads, bounds } = this;
     if (!loads.some((load, index) => load > bounds[index]!)) return;
+    // The last slot with a replica that should go and cannot; −1 since one went.
+    let stuck = -1;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (!this.look(slot)) continue;
+      if (!this.hasReplicaToGo(slot) || (stuck >= 0 && this.haveSameNodes(stuck, slot)) || !this.look(slot)) continue;
+      stuck = slot;
       // One that goes may leave a zone to another, which is looked at again.
-      for (let place = 1; place < this.spread.count; ) place = this.movedElsewhere(slot, place) ? 1 : place + 1;
+      for (let place = 1; place < this.spread.count; ) {
+        const hasGone = this.movedElsewhere(slot, place);
+        if (hasGone) stuck = -1;
+        place = hasGone ? 1 : place + 1;
+      }
     }
+  }
+
+  /** Whether any replica of the slot is on a node that has too many. */
+  private hasReplicaToGo(slot: number): boolean {
+    const { replicas, loads, bounds } = this;
+    const { replicaCount } = this.topology;
+    for (let at = slot * replicaCount; at < (slot + 1) * replicaCount; at += 1) {
+      const index = replicas[at]!;
+      if (index !== NO_NODE && loads[index]! > bounds[index]!) return true;
+    }
+    return false;
+  }
+
+  /** Whether two slots have the same owner and, so far, the same replicas. */
+  private haveSameNodes(one: number, other: number): boolean {
+    const { topology, replicas } = this;
+    const { replicaCount } = topology;
+    if (topology.ownerIndex(one) !== topology.ownerIndex(other)) return false;
+    for (let n = 0; n < replicaCount; n += 1)
+      if (replicas[one * replicaCount + n] !== replicas[other * replicaCount + n]) return false;
+    return true;
   }
 
   /** Whether the slot's node at `place` had too many and gave this slot to another. */

@@ -40,10 +40,10 @@ export function emptyLineage(): SlotLineage {
 /** A copy of `lineage`, which fits owners and replicas; null where it says nothing. Throws `InvalidTopology`. */
 export function checkedLineage(
   lineage: SlotLineage,
-  { epoch, replicaCount, isOwned, isThere }: LineageFacts,
+  { epoch, owners, replicaCount, replicas, noNode }: LineageFacts,
 ): SlotLineage | null {
   const { since, before, marks } = lineage;
-  if ([since, before, marks].some(({ length }) => length !== SLOT_COUNT)) {
+  if (since.length !== SLOT_COUNT || before.length !== SLOT_COUNT || marks.length !== SLOT_COUNT) {
     throw invalid('the lineage of slots is not that of all slots');
   }
   let isEmpty = true;
@@ -56,9 +56,9 @@ export function checkedLineage(
     }
     if (mark === 0) continue;
     if (mark > MARKS_MAX) throw invalid(`slot ${slot} has the unknown mark ${mark}`);
-    if ((mark & UNSURE) !== 0 && !isOwned(slot)) throw invalid(`slot ${slot} is marked for an owner that it has not`);
+    if ((mark & UNSURE) !== 0 && owners[slot] === noNode) throw invalid(`slot ${slot} is marked for an owner that it has not`);
     for (let n = 0; n < 4; n += 1) {
-      if ((mark & keptMark(n)) === 0 || (n < replicaCount && isThere(slot, n))) continue;
+      if ((mark & keptMark(n)) === 0 || (n < replicaCount && replicas[slot * replicaCount + n] !== noNode)) continue;
       throw invalid(`slot ${slot} is marked for a replica that it has not`);
     }
   }
@@ -67,8 +67,9 @@ export function checkedLineage(
 
 interface LineageFacts {
   readonly epoch: number;
+  /** As in `TopologyParts`. */
+  readonly owners: Uint16Array;
   readonly replicaCount: number;
-  readonly isOwned: (slot: number) => boolean;
-  /** Whether the slot has a replica in column `n`. */
-  readonly isThere: (slot: number, n: number) => boolean;
+  readonly replicas: Uint16Array;
+  readonly noNode: number;
 }

@@ -19,6 +19,22 @@ export function slotRanges(slots: Iterable<number>): SlotRange[] {
   return ranges;
 }
 
+/** The ranges of those of `slots`, which ascend, for which `is` says so: first and last of one after the other. */
+export function flatSlotRanges(slots: readonly number[], is: (slot: number) => boolean): number[] {
+  const flat: number[] = [];
+  let last = -2;
+  for (const slot of slots) {
+    if (!is(slot)) continue;
+    if (slot !== last + 1) {
+      if (last >= 0) flat.push(last);
+      flat.push(slot);
+    }
+    last = slot;
+  }
+  if (last >= 0) flat.push(last);
+  return flat;
+}
+
 /** The slots of `ranges`, ascending. Throws `InvalidTopology` where they are out of order, overlap, or are no slots. */
 export function slotsOfRanges(ranges: Iterable<SlotRange>): number[] {
   const slots: number[] = [];

@@ -65,16 +65,17 @@ export function checkReplicas(
   replicas: Uint16Array,
   { replicaCount, noNode }: { readonly replicaCount: number; readonly noNode: number },
 ): void {
-  for (let at = 0; at < replicas.length; at += 1) {
-    const index = replicas[at]!;
-    if (index === noNode) continue;
-    const n = at % replicaCount;
-    const slot = (at - n) / replicaCount;
-    if (index === owners[slot]) throw invalid(`a replica of slot ${slot} is its owner`);
-    for (let before = 1; before <= n; before += 1) {
-      const other = replicas[at - before]!;
-      if (other === index) throw invalid(`two replicas of slot ${slot} are one node`);
-      if (other === noNode) throw invalid(`a replica of slot ${slot} stands behind an empty place`);
+  let at = 0;
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    for (let n = 0; n < replicaCount; n += 1, at += 1) {
+      const index = replicas[at]!;
+      if (index === noNode) continue;
+      if (index === owners[slot]) throw invalid(`a replica of slot ${slot} is its owner`);
+      for (let before = 1; before <= n; before += 1) {
+        const other = replicas[at - before]!;
+        if (other === index) throw invalid(`two replicas of slot ${slot} are one node`);
+        if (other === noNode) throw invalid(`a replica of slot ${slot} stands behind an empty place`);
+      }
     }
   }
 }

@@ -126,12 +126,7 @@ export class Topology {
     const lineage =
       parts.lineage === undefined || parts.lineage === null
         ? null
-        : checkedLineage(parts.lineage, {
-            epoch,
-            replicaCount,
-            isOwned: (slot) => owners[slot] !== NO_NODE,
-            isThere: (slot, n) => replicas[slot * replicaCount + n] !== NO_NODE,
-          });
+        : checkedLineage(parts.lineage, { epoch, owners, replicaCount, replicas, noNode: NO_NODE });
     const moves = checkedMoves(parts.moves, { nodes, owners, idMax: EPOCH_MAX });
     return new Topology({ cluster, epoch, nodes, owners, replicaCount, replicas, lineage, moves });
   }
@@ -320,12 +315,13 @@ function keptLineage(topology: Topology, { owners, newIndexes }: Omit<Kept, 'rep
 /** A copy in which each index is the one that `newIndexes` has for it. */
 function reindex(what: string, indexes: Uint16Array, length: number, newIndexes: Uint16Array): Uint16Array {
   if (indexes.length !== length) throw invalid(`there are ${indexes.length} ${what} instead of ${length}`);
-  const changed = new Uint16Array(length);
+  const changed = indexes.slice();
+  const isSame = newIndexes.every((newIndex, index) => newIndex === index);
   for (let at = 0; at < length; at += 1) {
     const index = indexes[at]!;
-    const newIndex = index === NO_NODE ? NO_NODE : newIndexes[index];
-    if (newIndex === undefined) throw invalid(`${what} name node ${index}, but there are ${newIndexes.length}`);
-    changed[at] = newIndex;
+    if (index === NO_NODE) continue;
+    if (index >= newIndexes.length) throw invalid(`${what} name node ${index}, but there are ${newIndexes.length}`);
+    if (!isSame) changed[at] = newIndexes[index]!;
   }
   return changed;
 }
