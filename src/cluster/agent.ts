@@ -334,7 +334,7 @@ export class ClusterAgent {
     if (this.life === 'member') this.duties.direct(this.topology, this.image);
     this.withheldCount = 0;
     const { selfIndex } = this.image;
-    for (let slot = 0; slot < withheld.length; slot += 1) {
+    for (let slot = withheld.indexOf(1); slot >= 0 && slot < withheld.length; slot += 1) {
       if (withheld[slot] !== 0 && this.topology.ownerIndex(slot) === selfIndex) this.withheldCount += 1;
     }
   }

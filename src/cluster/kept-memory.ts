@@ -1,4 +1,5 @@
 /** How much of its memory a node gives to copies of other nodes' slots, which are never evicted. Part of the replicator. */
+import { COUNTER_LIVE_BYTES } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
 import type { StreamTarget } from './stream-target.ts';
 
@@ -9,6 +10,8 @@ const KEPT_SHARE_MAX = 0.8;
 export function limitKept(store: Store, targets: Iterable<StreamTarget>, nowMs: number): void {
   const { slotCounters, memory } = store.parts;
   const bytesMax = KEPT_SHARE_MAX * memory.segmentCount * memory.segmentBytes;
+  // As a rule all items of the store together are fewer, which is one number.
+  if (memory.total(COUNTER_LIVE_BYTES) <= bytesMax) return;
   let bytes = 0;
   let largest: StreamTarget | null = null;
   let largestBytes = 0;

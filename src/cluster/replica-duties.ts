@@ -158,7 +158,7 @@ export class ReplicaDuties {
       const ranges = flatSlotRanges(slots, (slot) => this.copies.stateOf(slot) === CopyState.kept);
       if (ranges.length > 0) copies.push({ source: id, through, kept: true, slots: ranges });
     }
-    const own = slotsWhere((slot) => this.copies.stateOf(slot) === CopyState.own);
+    const own = this.copies.slotsIn(CopyState.own);
     if (own.length > 0) copies.push({ source: selfId, through: null, kept: true, slots: flatSlotRanges(own, () => true) });
     const vacant = this.doubtCount === 0 ? [] : slotsWhere((slot) => this.doubts[slot] === Doubt.unsure);
     return {

@@ -53,6 +53,14 @@ export class SlotCopies {
     return this.states[slot] as CopyState;
   }
 
+  /** Ascending. */
+  slotsIn(state: CopyState): number[] {
+    const { states } = this;
+    const slots: number[] = [];
+    for (let slot = states.indexOf(state); slot >= 0; slot = states.indexOf(state, slot + 1)) slots.push(slot);
+    return slots;
+  }
+
   /** The epoch of the topology by which this node began to copy `slot`; what the mover said before says nothing of it. */
   begunEpoch(slot: number): number {
     return this.begun[slot]!;

@@ -18,7 +18,9 @@ export function moveKind(topology: Topology, slot: number, to: string, membershi
   if (topology.hasKept(slot) && !isStuck(topology, slot, membership)) return 'wait';
   const n = topology.columnOf(slot, topology.indexOf(to));
   if (n < 0 || topology.isKept(slot, n)) return 'copy';
-  return syncedReplicas(topology, slot, membership).some(({ id }) => id === to) ? 'replica' : 'copy';
+  const owner = topology.ownerOf(slot);
+  const isSynced = owner !== null && membership.isSynced(to, { slot, owner: owner.id, since: topology.sinceOf(slot) });
+  return isSynced ? 'replica' : 'copy';
 }
 
 /** Whether none of those that copy `slot` gets on, by its owner's word: it would be waited for in vain. */

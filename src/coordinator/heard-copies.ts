@@ -17,20 +17,22 @@ export class HeardCopies {
   private readonly sources: string[] = [];
   /** By slot 1 + the place of its source; 0: no whole copy. */
   private readonly sourceOf: Uint16Array | null;
-  private readonly kept = new Map<number, number | null>();
-  private readonly vacant = new Set<number>();
+  /** How far each group of kept copies goes. */
+  private readonly throughs: (number | null)[] = [];
+  /** By slot 1 + the place of its group; 0: no kept copy. */
+  private readonly keptOf: Uint16Array | null;
+  private readonly vacant: Uint8Array | null;
 
   private constructor({ epoch, copies, vacant }: ReplicationTold) {
     this.epoch = epoch;
     this.sourceOf = copies.some(({ kept }) => !kept) ? new Uint16Array(SLOT_COUNT) : null;
+    this.keptOf = copies.some(({ kept }) => kept) ? new Uint16Array(SLOT_COUNT) : null;
     for (const { source, through, kept, slots } of copies) {
-      if (!kept) this.sources.push(source);
-      for (const slot of eachOf(slots)) {
-        if (kept) this.kept.set(slot, through);
-        else this.sourceOf![slot] = this.sources.length;
-      }
+      if (kept) fillRanges(this.keptOf!, slots, this.throughs.push(through));
+      else fillRanges(this.sourceOf!, slots, this.sources.push(source));
     }
-    for (const slot of eachOf(vacant)) this.vacant.add(slot);
+    this.vacant = vacant.length === 0 ? null : new Uint8Array(SLOT_COUNT);
+    if (this.vacant !== null) fillRanges(this.vacant, vacant, 1);
   }
 
   static of(told: ReplicationTold | undefined): HeardCopies {
@@ -48,12 +50,13 @@ export class HeardCopies {
 
   /** How far its kept copy of `slot` goes; null: as far as can be; undefined: it has none. */
   keptThrough(slot: number): number | null | undefined {
-    return this.kept.get(slot);
+    const place = this.keptOf?.[slot] ?? 0;
+    return place === 0 ? undefined : this.throughs[place - 1];
   }
 
   /** Whether it got `slot` and has nothing of it. */
   isVacant(slot: number): boolean {
-    return this.vacant.has(slot);
+    return this.vacant !== null && this.vacant[slot] === 1;
   }
 }
 
@@ -79,11 +82,12 @@ export function isSameCopies(left: ReplicationTold | undefined, right: Replicati
 }
 
 function isSameList(left: readonly number[], right: readonly number[]): boolean {
-  return left.length === right.length && left.every((value, index) => value === right[index]);
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false;
+  return true;
 }
 
-function* eachOf(ranges: readonly number[]): Generator<number> {
-  for (let at = 0; at < ranges.length; at += 2) {
-    for (let slot = ranges[at]!; slot <= ranges[at + 1]!; slot += 1) yield slot;
-  }
+/** `ranges`: first and last of one after the other. */
+function fillRanges(bySlot: Uint16Array | Uint8Array, ranges: readonly number[], value: number): void {
+  for (let at = 0; at < ranges.length; at += 2) bySlot.fill(value, ranges[at]!, ranges[at + 1]! + 1);
 }

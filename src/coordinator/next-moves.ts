@@ -196,14 +196,23 @@ export function plannedPairs(topology: Topology, tight: boolean): readonly Paire
 }
 
 export function byPair(transfers: readonly SlotTransfer[]): readonly PairedSlots[] {
-  const pairs = new Map<string, readonly [SlotTransfer, number[]]>();
+  const pairs: [SlotTransfer, number[]][] = [];
+  // By source, then by target: a name of both for each slot takes far longer.
+  const known = new Map<string | null, Map<string, number[]>>();
   for (const transfer of transfers) {
-    const key = pairOf(transfer.from ?? '', transfer.to);
-    const pair = pairs.get(key);
-    if (pair === undefined) pairs.set(key, [transfer, [transfer.slot]]);
-    else pair[1].push(transfer.slot);
+    const { slot, from, to } = transfer;
+    let byTarget = known.get(from);
+    if (byTarget === undefined) known.set(from, (byTarget = new Map<string, number[]>()));
+    const slots = byTarget.get(to);
+    if (slots !== undefined) {
+      slots.push(slot);
+      continue;
+    }
+    const first = [slot];
+    byTarget.set(to, first);
+    pairs.push([transfer, first]);
   }
-  return [...pairs.values()];
+  return pairs;
 }
 
 function pairOf(from: string, to: string): string {

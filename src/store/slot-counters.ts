@@ -73,17 +73,17 @@ export class SlotCounters {
     return Math.max(0, sum | 0);
   }
 
-  /** Items of all name spaces in `slots`, each at most once among them. */
+  /** Items of all name spaces in `slots`. */
   itemCountOf(slots: readonly number[]): number {
     if (!this.isOn) return 0;
-    const { items, chosen: counts } = this;
-    for (const slot of slots) counts[slot] = 0;
-    // Row by row, as above.
-    for (let row = 0; row < items.length; row += KEY_SLOT_COUNT) {
-      for (const slot of slots) counts[slot]! += items[row + slot]!;
+    const { bytes, chosen } = this;
+    for (const slot of slots) chosen[slot] = 0;
+    // Row by row, as above. Whoever has items has bytes, of which there are fewer rows.
+    for (let row = 0; row < bytes.length; row += KEY_SLOT_COUNT) {
+      for (const slot of slots) if (bytes[row + slot] !== 0) chosen[slot] = -1;
     }
     let sum = 0;
-    for (const slot of slots) sum += Math.max(0, counts[slot]!);
+    for (const slot of slots) if (chosen[slot] !== 0) sum += this.itemCount(slot);
     return sum;
   }
 

@@ -82,7 +82,7 @@ export function decodeTopology(bytes: Uint8Array): Topology {
   const lineage = bytes[VERSION_OFFSET] === VERSION_LINEAGE ? readLineage(reader) : null;
   const moves = readMoves(reader, nodes);
   if (!reader.isAtEnd) throw invalid('there are bytes behind its end');
-  const topology = Topology.of({ cluster, epoch, nodes, owners, replicaCount, replicas, lineage, moves });
+  const topology = Topology.made({ cluster, epoch, nodes, owners, replicaCount, replicas, lineage, moves });
   if (lineage !== null && topology.lineage === null) throw invalid('its lineage says nothing');
   return topology;
 }

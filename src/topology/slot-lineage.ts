@@ -37,7 +37,11 @@ export function emptyLineage(): SlotLineage {
   };
 }
 
-/** A copy of `lineage`, which fits owners and replicas; null where it says nothing. Throws `InvalidTopology`. */
+export function copyOf({ since, before, marks }: SlotLineage): SlotLineage {
+  return { since: since.slice(), before: before.slice(), marks: marks.slice() };
+}
+
+/** `lineage`, which fits owners and replicas; null where it says nothing. Throws `InvalidTopology`. */
 export function checkedLineage(
   lineage: SlotLineage,
   { epoch, owners, replicaCount, replicas, noNode }: LineageFacts,
@@ -62,7 +66,7 @@ export function checkedLineage(
       throw invalid(`slot ${slot} is marked for a replica that it has not`);
     }
   }
-  return isEmpty ? null : { since: since.slice(), before: before.slice(), marks: marks.slice() };
+  return isEmpty ? null : lineage;
 }
 
 interface LineageFacts {

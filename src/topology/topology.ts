@@ -10,7 +10,7 @@
  *
  * `Topology.of` checks all of that, so that nobody else need: what comes from a file or a peer goes through it.
  */
-import { checkedLineage, emptyLineage, keptMark, type SlotLineage, UNSURE } from './slot-lineage.ts';
+import { checkedLineage, copyOf, emptyLineage, keptMark, type SlotLineage, UNSURE } from './slot-lineage.ts';
 import { checkedMoves, checkedName, checkedNodes, checkReplicas, invalid } from './topology-checks.ts';
 import { SLOT_COUNT } from './slots.ts';
 
@@ -113,6 +113,17 @@ export class Topology {
 
   /** Copies what it is given. Throws `InvalidTopology`, which says what is wrong with it. */
   static of(parts: TopologyParts): Topology {
+    const { owners, replicas, lineage = null } = parts;
+    return Topology.made({
+      ...parts,
+      owners: owners.slice(),
+      replicas: replicas.slice(),
+      lineage: lineage === null ? null : copyOf(lineage),
+    });
+  }
+
+  /** As `of`, of arrays that nobody else has: they are kept. */
+  static made(parts: TopologyParts): Topology {
     const { epoch, replicaCount } = parts;
     const cluster = checkedName('the cluster', parts.cluster);
     if (!isWholeNumber(epoch, EPOCH_MAX)) throw invalid(`the epoch ${epoch} is not a whole number up to ${EPOCH_MAX}`);
@@ -120,8 +131,9 @@ export class Topology {
       throw invalid(`${replicaCount} replicas of a slot are not 0 to ${REPLICA_COUNT_MAX}`);
     }
     const { nodes, newIndexes } = checkedNodes(parts.nodes);
-    const owners = reindex('owners', parts.owners, SLOT_COUNT, newIndexes);
-    const replicas = reindex('replicas', parts.replicas, SLOT_COUNT * replicaCount, newIndexes);
+    const { owners, replicas } = parts;
+    reindex('owners', owners, SLOT_COUNT, newIndexes);
+    reindex('replicas', replicas, SLOT_COUNT * replicaCount, newIndexes);
     checkReplicas(owners, replicas, { replicaCount, noNode: NO_NODE });
     const lineage =
       parts.lineage === undefined || parts.lineage === null
@@ -265,14 +277,15 @@ export function nextTopology(topology: Topology, change: TopologyChange): Topolo
     owners[slot] = index;
   }
   const replicaCount = change.replicaCount ?? topology.replicaCount;
-  return Topology.of({
+  const { lineage } = change;
+  return Topology.made({
     cluster: topology.cluster,
     epoch: topology.epoch + 1,
     nodes,
     owners,
     replicaCount,
-    replicas: change.replicas ?? keptReplicas(topology, { replicaCount, owners, newIndexes }),
-    lineage: change.lineage ?? keptLineage(topology, { owners, newIndexes }),
+    replicas: change.replicas?.slice() ?? keptReplicas(topology, { replicaCount, owners, newIndexes }),
+    lineage: lineage === undefined ? keptLineage(topology, { owners, newIndexes }) : copyOf(lineage),
     moves: change.moves ?? topology.moves.filter(({ from, to }) => indexes.has(from) && indexes.has(to)),
   });
 }
@@ -312,18 +325,16 @@ function keptLineage(topology: Topology, { owners, newIndexes }: Omit<Kept, 'rep
   return kept;
 }
 
-/** A copy in which each index is the one that `newIndexes` has for it. */
-function reindex(what: string, indexes: Uint16Array, length: number, newIndexes: Uint16Array): Uint16Array {
+/** Makes each index the one that `newIndexes` has for it. */
+function reindex(what: string, indexes: Uint16Array, length: number, newIndexes: Uint16Array): void {
   if (indexes.length !== length) throw invalid(`there are ${indexes.length} ${what} instead of ${length}`);
-  const changed = indexes.slice();
   const isSame = newIndexes.every((newIndex, index) => newIndex === index);
   for (let at = 0; at < length; at += 1) {
     const index = indexes[at]!;
     if (index === NO_NODE) continue;
     if (index >= newIndexes.length) throw invalid(`${what} name node ${index}, but there are ${newIndexes.length}`);
-    if (!isSame) changed[at] = newIndexes[index]!;
+    if (!isSame) indexes[at] = newIndexes[index]!;
   }
-  return changed;
 }
 
 function indexMoves(moves: readonly SlotMove[]): Uint16Array {
