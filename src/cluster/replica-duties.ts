@@ -159,7 +159,8 @@ export class ReplicaDuties {
       if (ranges.length > 0) copies.push({ source: id, through, kept: true, slots: ranges });
     }
     const own = this.copies.slotsIn(CopyState.own);
-    if (own.length > 0) copies.push({ source: selfId, through: null, kept: true, slots: flatSlotRanges(own, () => true) });
+    if (own.length > 0)
+      copies.push({ source: selfId, through: null, kept: true, slots: flatSlotRanges(own, () => true) });
     const vacant = this.doubtCount === 0 ? [] : slotsWhere((slot) => this.doubts[slot] === Doubt.unsure);
     return {
       epoch: this.askedEpoch === 0 ? epoch : Math.min(this.report.epoch, this.askedEpoch - 1),

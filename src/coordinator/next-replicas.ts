@@ -86,7 +86,9 @@ class NextReplicas {
   /** The situation of the slot that is looked at, as `observe` has it. */
   private readonly situation: Int32Array;
   /** What came of situations not long ago, by their numbers mixed: many slots are in the same one, and then the same comes of it. */
-  private readonly decisions: (Decision | undefined)[] = new Array<Decision | undefined>(DECISION_COUNT).fill(undefined);
+  private readonly decisions: (Decision | undefined)[] = new Array<Decision | undefined>(DECISION_COUNT).fill(
+    undefined,
+  );
   private dependsOnLoads = false;
 
   constructor(draft: Topology, book: SlotBook, input: ReplicaInput) {
@@ -106,7 +108,7 @@ class NextReplicas {
     this.heardEpochs = this.nodes.map(({ id }) => membership.lastOf(id)?.heartbeat.epoch ?? -1);
     this.isReadyToGo = this.nodes.map(({ id }) => isLeaving(id) && isIdle(id, draft));
     this.loads = new Uint32Array(this.nodes.length);
-    this.situation = new Int32Array(1 + 2 * book.columnCount + replicas);
+    this.situation = new Int32Array(1 + 2 * (book.columnCount + replicas));
     for (const { slots } of draft.moves) for (const slot of slots) this.isMoving[slot] = 1;
     const preferred = this.preferred(replicas);
     this.plan = planReplicas({
@@ -159,7 +161,12 @@ class NextReplicas {
       situation[at] = index;
       situation[at + 1] = index === NO_NODE ? 0 : this.standing(slot, index, book.isKept(slot, n));
     }
-    for (let n = 0; n < replicas; n += 1, at += 1) situation[at] = plan[slot * replicas + n]!;
+    // A node that is no column yet may have a whole copy all the same.
+    for (let n = 0; n < replicas; n += 1, at += 2) {
+      const index = plan[slot * replicas + n]!;
+      situation[at] = index;
+      situation[at + 1] = index === NO_NODE ? 0 : this.standing(slot, index, false);
+    }
   }
 
   /** What is known of a column, as a number. */
@@ -168,7 +175,6 @@ class NextReplicas {
     if (!this.hasSpokenSince(index, slot)) return 3;
     return this.isToldSynced(slot, index) ? 4 : 5;
   }
-
 
   /** Most slots are as they should be. */
   private isAsPlanned(slot: number): boolean {

@@ -60,7 +60,8 @@ export function checkedLineage(
     }
     if (mark === 0) continue;
     if (mark > MARKS_MAX) throw invalid(`slot ${slot} has the unknown mark ${mark}`);
-    if ((mark & UNSURE) !== 0 && owners[slot] === noNode) throw invalid(`slot ${slot} is marked for an owner that it has not`);
+    if ((mark & UNSURE) !== 0 && owners[slot] === noNode)
+      throw invalid(`slot ${slot} is marked for an owner that it has not`);
     for (let n = 0; n < 4; n += 1) {
       if ((mark & keptMark(n)) === 0 || (n < replicaCount && replicas[slot * replicaCount + n] !== noNode)) continue;
       throw invalid(`slot ${slot} is marked for a replica that it has not`);
