@@ -66,21 +66,16 @@ export class ServingCheck {
   private update(changed: Watched): void {
     const { words, claims } = changed;
     changed.version = changed.server.slots.version;
-    let isSame = true;
+    const newly: number[] = [];
+    const [owned, mask] = [OWNED, OWNED | PAUSED];
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      const claim = (words[slot]! & (OWNED | PAUSED)) === OWNED ? 1 : 0;
-      if (claim === claims[slot]) continue;
-      claims[slot] = claim;
-      isSame = false;
+      if (((words[slot]! & mask) === owned) !== (claims[slot] === 1)) newly.push(slot);
     }
-    if (isSame) return;
+    for (const slot of newly) claims[slot]! ^= 1;
     for (const rivals of this.rivals) {
       if (rivals.one !== changed && rivals.other !== changed) continue;
-      const one = rivals.one.claims;
-      const other = rivals.other.claims;
-      let slotCount = 0;
-      for (let slot = 0; slot < SLOT_COUNT; slot += 1) slotCount += one[slot]! & other[slot]!;
-      rivals.slotCount = slotCount;
+      const { claims: others } = rivals.one === changed ? rivals.other : rivals.one;
+      for (const slot of newly) if (others[slot] === 1) rivals.slotCount += claims[slot] === 1 ? 1 : -1;
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Tells data threads what this node has copies of: what the streams from its sources say, put into the `CopyTable` whenever that is another. */
-import { type CopyTable, type SlotCopy, SOURCE_COUNT_MAX } from './copy-table.ts';
+import { type CopyTable, type CopiedSlots, SOURCE_COUNT_MAX } from './copy-table.ts';
 import type { StreamTarget } from './stream-target.ts';
 
 interface Source {
@@ -37,7 +37,7 @@ export class CopyPublisher {
     const before = this.sources;
     this.sources = new Map();
     const used = new Set([...before].filter(([id]) => targets.has(id)).map(([, { number }]) => number));
-    const copies: SlotCopy[] = [];
+    const copies: CopiedSlots[] = [];
     for (const [id, target] of targets) {
       const number = before.get(id)?.number ?? freeNumber(used);
       // More sources than have room are not read from.
@@ -46,8 +46,7 @@ export class CopyPublisher {
       // Whoever had the number before may have been fresher.
       if (before.get(id)?.target !== target) this.table.setFresh(number, Number.NEGATIVE_INFINITY);
       this.sources.set(id, { number, target, version: target.version });
-      for (const slot of target.syncedSlots())
-        copies.push({ slot, source: number, isFollowed: target.isFollowed(slot) });
+      copies.push({ source: number, slots: target.syncedSlots(), isFollowed: (slot) => target.isFollowed(slot) });
     }
     this.table.setCopies(copies);
   }

@@ -14,9 +14,8 @@ describe('a table', () => {
     expect([table.has(5), table.freshAtMs(5)]).toEqual([false, NEVER]);
     writer.setFresh(3, 100.5);
     writer.setCopies([
-      { slot: 5, source: 3, isFollowed: true },
-      { slot: 16_383, source: 0, isFollowed: true },
-      { slot: 7, source: 3, isFollowed: false },
+      { source: 3, slots: [5, 7], isFollowed: (slot) => slot === 5 },
+      { source: 0, slots: [16_383], isFollowed: () => true },
     ]);
     expect([5, 6, 7, 16_383].map((slot) => table.has(slot))).toEqual([true, false, true, true]);
     expect([5, 6, 7, 16_383].map((slot) => table.freshAtMs(slot))).toEqual([100.5, NEVER, NEVER, NEVER]);
@@ -30,7 +29,7 @@ describe('a table', () => {
     const { version } = table;
     table.setFresh(0, 1);
     expect(table.version).toBe(version);
-    table.setCopies([{ slot: 1, source: 0, isFollowed: true }]);
+    table.setCopies([{ source: 0, slots: [1], isFollowed: () => true }]);
     expect(table.version).toBe(version + 2);
   });
 });

@@ -27,13 +27,13 @@ const NUMBER_MASK = 0x7fff;
 
 assert(SOURCE_COUNT_MAX < NUMBER_MASK, "a source's number has its bits");
 
-/** A slot that this node has a whole copy of. */
-export interface SlotCopy {
-  readonly slot: number;
-  /** Number of its source. */
+/** What this node has whole copies of. */
+export interface CopiedSlots {
+  /** Number of their source. */
   readonly source: number;
-  /** Its source sends all changes. */
-  readonly isFollowed: boolean;
+  readonly slots: readonly number[];
+  /** Whether the source sends all changes of the slot. */
+  readonly isFollowed: (slot: number) => boolean;
 }
 
 export interface CopySummary {
@@ -105,9 +105,11 @@ export class CopyTable {
   }
 
   /** These are all copies from now on. */
-  setCopies(copies: Iterable<SlotCopy>): void {
+  setCopies(copies: Iterable<CopiedSlots>): void {
     const words = new Uint16Array(SLOT_COUNT);
-    for (const { slot, source, isFollowed } of copies) words[slot] = (source + 1) | (isFollowed ? 0 : LEFT);
+    for (const { source, slots, isFollowed } of copies) {
+      for (const slot of slots) words[slot] = (source + 1) | (isFollowed(slot) ? 0 : LEFT);
+    }
     Atomics.add(this.words, AT_VERSION, 1);
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.slots[slot] !== words[slot]) Atomics.store(this.slots, slot, words[slot]!);

@@ -98,15 +98,16 @@ export class Topology {
     this.lineage = lineage;
     this.moves = moves;
     this.indexes = new Map(nodes.map(({ id }, index) => [id, index]));
-    this.slotCounts = new Uint16Array(nodes.length);
+    const slotCounts = new Uint16Array(nodes.length);
     let ownedCount = 0;
     // Not for … of, which takes ten times as long over a typed array.
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const index = owners[slot]!;
       if (index === NO_NODE) continue;
-      this.slotCounts[index]! += 1;
+      slotCounts[index]! += 1;
       ownedCount += 1;
     }
+    this.slotCounts = slotCounts;
     this.ownedCount = ownedCount;
     this.moveIndexes = moves.length === 0 ? null : indexMoves(moves);
   }
@@ -328,12 +329,13 @@ function keptLineage(topology: Topology, { owners, newIndexes }: Omit<Kept, 'rep
 /** Makes each index the one that `newIndexes` has for it. */
 function reindex(what: string, indexes: Uint16Array, length: number, newIndexes: Uint16Array): void {
   if (indexes.length !== length) throw invalid(`there are ${indexes.length} ${what} instead of ${length}`);
+  const nodeCount = newIndexes.length;
   const isSame = newIndexes.every((newIndex, index) => newIndex === index);
   for (let at = 0; at < length; at += 1) {
     const index = indexes[at]!;
-    if (index === NO_NODE) continue;
-    if (index >= newIndexes.length) throw invalid(`${what} name node ${index}, but there are ${newIndexes.length}`);
-    if (!isSame) indexes[at] = newIndexes[index]!;
+    if (index === NO_NODE || (isSame && index < nodeCount)) continue;
+    if (index >= nodeCount) throw invalid(`${what} name node ${index}, but there are ${nodeCount}`);
+    indexes[at] = newIndexes[index]!;
   }
 }
 

@@ -122,7 +122,7 @@ export class ReplicatedThread {
   /** From now on it copies these slots, as of `freshAtMs`. */
   copy(slots: readonly number[], freshAtMs: number): void {
     this.copies.setFresh(0, freshAtMs);
-    this.copies.setCopies(slots.map((slot) => ({ slot, source: 0, isFollowed: true })));
+    this.copies.setCopies([{ source: 0, slots, isFollowed: () => true }]);
   }
 
   open(): FakeConnection {

@@ -94,7 +94,7 @@ describe('getCopy', () => {
 
   test('of a copy that nobody vouches for is answered where any age will do', async () => {
     const node = await start();
-    node.copies.setCopies([{ slot: SLOT, source: 0, isFollowed: false }]);
+    node.copies.setCopies([{ source: 0, slots: [SLOT], isFollowed: () => false }]);
     const connection = node.openShoal();
     expect(connection.exchange(getCopy(1_000_000), getCopy(0)).map(({ status }) => status)).toEqual(['tryAgain', 'ok']);
   });
