@@ -2,7 +2,7 @@
 import type { SimCoordinator } from './coordinator.ts';
 import type { SimNode } from './node.ts';
 import { FAIR_WEATHER, STORM } from './network.ts';
-import { type Action, CLUSTER_NAME, describeAction } from './scenario.ts';
+import { type Action, type ActionKind, CLUSTER_NAME, describeAction } from './scenario.ts';
 import { STATE_PLACE } from './state-client.ts';
 import type { World } from './world.ts';
 
@@ -12,6 +12,8 @@ const NODE_COUNT_MAX = 7;
 const FLAP_MS = 150;
 /** A handover and its answer take about so long. */
 const HANDOVER_MS_MAX = 2;
+/** So long a node lives at most after its answer. */
+const CONFIRMATION_MS_MAX = 1;
 const SLOW_STATE_MS_MAX = 1500;
 const REFUSE_PROBABILITY = 0.7;
 
@@ -75,6 +77,7 @@ export function performAction(world: World, action: Action): void {
       });
       return;
     case 'atHandover':
+    case 'atConfirmation':
       world.armed.push(action);
       return;
     case 'crashCoordinator':
@@ -109,15 +112,31 @@ export function performAction(world: World, action: Action): void {
 
 /** The next handover is on its way: an action that waits for it comes into its middle. */
 export function performAtHandover(world: World, source: SimNode, targetId: string): void {
-  const action = world.armed.shift();
+  const action = takeArmed(world, 'atHandover');
   const target = world.nodes.find(({ id }) => id === targetId);
-  if (action === undefined || target === undefined) return;
+  if (action === null || target === undefined) return;
   const node = action.which < 0.5 ? source : target;
   world.scheduler.after(action.other * HANDOVER_MS_MAX, () => {
     world.trace.note('', () => `action ${describeAction(action)}, on ${node.describe()}`);
     if (action.amount <= 2) crashNode(world, node, action);
     else isolateNode(world, node, action.forMs * ((action.which * 2) % 1));
   });
+}
+
+/** `node` has told a client that replicas have its write: an action that waits for it kills the node before it does much else. */
+export function performAtConfirmation(world: World, node: SimNode): void {
+  const action = takeArmed(world, 'atConfirmation');
+  if (action === null) return;
+  world.scheduler.after(action.other * CONFIRMATION_MS_MAX, () => {
+    world.trace.note('', () => `action ${describeAction(action)}, on ${node.describe()}`);
+    crashNode(world, node, action);
+  });
+}
+
+/** The first action of `kind` that waits; null: none does. */
+function takeArmed(world: World, kind: ActionKind): Action | null {
+  const index = world.armed.findIndex((action) => action.kind === kind);
+  return index < 0 ? null : world.armed.splice(index, 1)[0]!;
 }
 
 function pick(nodes: readonly SimNode[], which: number): SimNode | null {

@@ -58,6 +58,8 @@ export interface DataPlaneSetting {
   readonly replicas: ReplicaTable;
   /** Somebody waits for replicas. */
   readonly confirmNow: () => void;
+  /** A client was told that replicas have its write. */
+  readonly onConfirmed: () => void;
   readonly clusterName: string;
   readonly bug: PlantedBug | null;
   /** ms since 1970, for the store. */
@@ -233,8 +235,10 @@ export class DataPlane {
   /** `copies`: replicas that have the write. */
   private end(value: number, copies: number, answer: (answer: DataAnswer) => void): void {
     this.gate.hasServed = true;
-    const mayAnswer = this.gate.mayAnswer(this.setting.process.monotonicMs);
+    const { process, onConfirmed } = this.setting;
+    const mayAnswer = this.gate.mayAnswer(process.monotonicMs);
     answer(mayAnswer ? { kind: 'done', value, copies } : { kind: 'closed' });
+    if (mayAnswer && copies > 0) onConfirmed();
   }
 }
 

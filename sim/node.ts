@@ -27,7 +27,7 @@ import { controlRow } from '../src/store/memory.ts';
 import { Store } from '../src/store/store.ts';
 import { encodeTopology } from '../src/topology/encoding.ts';
 import type { Topology } from '../src/topology/topology.ts';
-import { performAtHandover } from './actions.ts';
+import { performAtConfirmation, performAtHandover } from './actions.ts';
 import { completeReport, LateWrites, withoutChanges, withoutTail } from './bugs.ts';
 import type { Reply } from './calls.ts';
 import type { ClientAnswer, ClientRequest } from './client.ts';
@@ -114,6 +114,7 @@ export class SimNode implements Server {
       store: this.store,
       replicas,
       confirmNow: () => this.mover.confirmNow(),
+      onConfirmed: () => performAtConfirmation(world, this),
       clusterName: CLUSTER_NAME,
       bug: world.bug,
       wallClockMs,

@@ -35,6 +35,7 @@ export type ActionKind =
   | 'flap'
   | 'storm'
   | 'atHandover'
+  | 'atConfirmation'
   | 'crashCoordinator'
   | 'pauseCoordinator'
   | 'cutCoordinator'
@@ -85,6 +86,8 @@ const REPLICAS_DRAWN = [0, 0, 0, 1, 1, 2] as const;
 const ENOUGH_NODES_PROBABILITY = 0.7;
 /** Of a run with replicas and faults. */
 const ONE_DEATH_PROBABILITY = 0.5;
+/** Of such a death: it comes as soon as a client has been told that replicas have its write. */
+const AT_CONFIRMATION_PROBABILITY = 0.5;
 const COORDINATOR_FAULTS: readonly ActionKind[] = [
   'crashCoordinator',
   'crashCoordinator',
@@ -169,7 +172,8 @@ export function drawScenario(seed: number): Scenario {
 /** Changes and faults of coordinators, and one node that is killed: where it must be seen that nothing confirmed is lost. */
 function withOneDeath(actions: readonly Drawn[], chance: Chance, withinMs: number): Drawn[] {
   const [which, other, forMs] = [chance.fraction(), chance.between(0.3, 1), chance.between(50, 7000)];
-  const death: Drawn = { atMs: chance.between(0, withinMs), kind: 'crashNode', which, other, forMs, amount: 1 };
+  const kind = chance.happens(AT_CONFIRMATION_PROBABILITY) ? 'atConfirmation' : 'crashNode';
+  const death: Drawn = { atMs: chance.between(0, withinMs), kind, which, other, forMs, amount: 1 };
   return [...actions.filter(({ kind }) => !NODE_FAULTS.includes(kind)), death];
 }
 

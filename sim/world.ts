@@ -87,7 +87,7 @@ export class World {
   private readonly endedIds = new Set<string>();
   /** Nobody writes any more. */
   isQuiet = false;
-  /** Actions that wait for the next handover. */
+  /** Actions that wait for the next handover, or the next confirmation. */
   armed: Action[] = [];
   /** When the last fault is over, as far as it is known. */
   faultsUntilMs = 0;
