@@ -172,8 +172,8 @@ export function drawScenario(seed: number): Scenario {
 /** Changes and faults of coordinators, and one node that is killed: where it must be seen that nothing confirmed is lost. */
 function withOneDeath(actions: readonly Drawn[], chance: Chance, withinMs: number): Drawn[] {
   const [which, other, forMs] = [chance.fraction(), chance.between(0.3, 1), chance.between(50, 7000)];
-  const kind = chance.happens(AT_CONFIRMATION_PROBABILITY) ? 'atConfirmation' : 'crashNode';
-  const death: Drawn = { atMs: chance.between(0, withinMs), kind, which, other, forMs, amount: 1 };
+  const when = chance.happens(AT_CONFIRMATION_PROBABILITY) ? 'atConfirmation' : 'crashNode';
+  const death: Drawn = { atMs: chance.between(0, withinMs), kind: when, which, other, forMs, amount: 1 };
   return [...actions.filter(({ kind }) => !NODE_FAULTS.includes(kind)), death];
 }
 

@@ -7,7 +7,7 @@
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading, ChangeRecord } from '../changes/change-log.ts';
 import { ChangeOperation } from '../store/change-ring.ts';
-import { SLOT_COUNT } from '../topology/slots.ts';
+import { listsBySlot } from './slot-lists.ts';
 
 /** Records read in one step: well below a millisecond. */
 const STEP_RECORDS = 2048;
@@ -25,8 +25,6 @@ export interface FeedRoute {
   readonly slots: readonly number[];
 }
 
-const NOBODY: readonly FeedFollower[] = [];
-
 export class ReplicaFeed {
   /** How often records were lost that had not been read. */
   lostCount = 0;
@@ -35,7 +33,7 @@ export class ReplicaFeed {
   private readonly record = new ChangeRecord();
   private consumer: ChangeConsumer | null = null;
   private followers: readonly FeedFollower[] = [];
-  private readonly bySlot: (readonly FeedFollower[])[] = Array.from({ length: SLOT_COUNT }, () => NOBODY);
+  private bySlot: readonly (readonly FeedFollower[])[] = listsBySlot<FeedFollower>([]);
 
   /** `servesAll`: whether this node serves all of its slots right now, so that what its log ends with is all that there is. */
   constructor(log: ChangeLog, servesAll: () => boolean) {
@@ -60,8 +58,7 @@ export class ReplicaFeed {
 
   /** From now on records go so. A change of a slot after this returned is handed to the followers that it has here. */
   route(routes: readonly FeedRoute[]): void {
-    this.bySlot.fill(NOBODY);
-    for (const { follower, slots } of routes) this.addRoute(follower, slots);
+    this.bySlot = listsBySlot(routes.map(({ follower, slots }) => ({ item: follower, slots })));
     this.followers = routes.map(({ follower }) => follower);
     if (routes.length === 0) this.close();
     else if (this.consumer === null) this.open();
@@ -88,18 +85,6 @@ export class ReplicaFeed {
   close(): void {
     this.consumer?.close();
     this.consumer = null;
-  }
-
-  /** Slots with the same followers have one list of them. */
-  private addRoute(follower: FeedFollower, slots: readonly number[]): void {
-    const { bySlot } = this;
-    const longer = new Map<readonly FeedFollower[], readonly FeedFollower[]>();
-    for (const slot of slots) {
-      const before = bySlot[slot]!;
-      let list = longer.get(before);
-      if (list === undefined) longer.set(before, (list = [...before, follower]));
-      bySlot[slot] = list;
-    }
   }
 
   private handOut(): void {

@@ -21,6 +21,7 @@ import { CopyPublisher } from './copy-publisher.ts';
 import type { CopyTable } from './copy-table.ts';
 import { ReplicaFeed } from './replica-feed.ts';
 import { type ReplicaTable, STREAM_COUNT_MAX } from './replica-table.ts';
+import { listsBySlot } from './slot-lists.ts';
 import type { SlotPurge } from './slot-purge.ts';
 import { encodeStreamReply, StreamFrameReader, StreamOutcome } from './stream-frames.ts';
 import { StreamSource } from './stream-source.ts';
@@ -37,7 +38,6 @@ const STEP_BYTES: number = 256 * 1024;
 const WORD_VALUES: number = 2 ** 32;
 /** Of a slot without a whole copy, in place of how far one is behind. */
 const NO_COPY = 0xffff_ffff;
-const NO_STREAMS: readonly number[] = [];
 
 export interface ReplicatorParts {
   /** The control thread's access, which does not count uses. */
@@ -299,9 +299,8 @@ export class Replicator {
     if (this.outgoing.every((one) => lagOf(one) === 0)) return 0;
     const lags = new Uint32Array(SLOT_COUNT).fill(NO_COPY);
     for (const one of this.outgoing) {
-      const { stream } = one;
       const lag = lagOf(one);
-      for (const slot of stream.syncedSlots()) if (lag < lags[slot]!) lags[slot] = lag;
+      for (const slot of one.stream.syncedSlots()) if (lag < lags[slot]!) lags[slot] = lag;
     }
     let longest = 0;
     // Not for … of, which takes ten times as long over a typed array.
@@ -382,18 +381,10 @@ export class Replicator {
   }
 
   private publishCopies(confirmed: readonly (readonly [number: number, position: number])[]): void {
-    const copies = new Array<readonly number[]>(SLOT_COUNT).fill(NO_STREAMS);
-    for (const one of this.outgoing) {
-      one.publishedVersion = one.stream.version;
-      // Slots with the same copies have one list of them.
-      const longer = new Map<readonly number[], readonly number[]>();
-      for (const slot of one.stream.syncedSlots()) {
-        const before = copies[slot]!;
-        let list = longer.get(before);
-        if (list === undefined) longer.set(before, (list = [...before, one.number]));
-        copies[slot] = list;
-      }
-    }
+    for (const one of this.outgoing) one.publishedVersion = one.stream.version;
+    const copies = listsBySlot(
+      this.outgoing.map(({ number, stream }) => ({ item: number, slots: stream.syncedSlots() })),
+    );
     this.parts.table.setCopies((slot) => copies[slot]!, confirmed);
     this.isTableOld = false;
     this.isNews = true;

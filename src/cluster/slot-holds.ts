@@ -48,11 +48,14 @@ export class SlotHolds {
   /** A byte per slot, 1: held back. `doubtful`: moves of which the target may still serve the slots. */
   withheld(doubtful: readonly SlotMove[]): Uint8Array {
     const withheld = new Uint8Array(SLOT_COUNT);
-    const isAny = this.purges.size > 0 || this.fences.count > 0;
-    for (let slot = 0; slot < SLOT_COUNT && isAny; slot += 1) {
-      if (this.purging[slot] !== 0 || this.fences.has(slot)) withheld[slot] = 1;
-    }
+    if (this.purges.size > 0 || this.fences.count > 0) this.addHeld(withheld);
     for (const { slots } of doubtful) for (const slot of slots) withheld[slot] = 1;
     return withheld;
+  }
+
+  private addHeld(withheld: Uint8Array): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (this.purging[slot] !== 0 || this.fences.has(slot)) withheld[slot] = 1;
+    }
   }
 }

@@ -89,5 +89,5 @@ function isSameList(left: readonly number[], right: readonly number[]): boolean 
 
 /** `ranges`: first and last of one after the other. */
 function fillRanges(bySlot: Uint16Array | Uint8Array, ranges: readonly number[], value: number): void {
-  for (let at = 0; at < ranges.length; at += 2) bySlot.fill(value, ranges[at]!, ranges[at + 1]! + 1);
+  for (let at = 0; at < ranges.length; at += 2) bySlot.fill(value, ranges[at], ranges[at + 1]! + 1);
 }

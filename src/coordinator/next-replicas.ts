@@ -211,7 +211,7 @@ class NextReplicas {
         if (count < replicas) preferred[slot * replicas + count] = index;
       }
       if (count <= replicas) continue;
-      const columns = book.columnsOf(slot).sort((left, right) => this.rank(slot, left) - this.rank(slot, right));
+      const columns = book.columnsOf(slot).toSorted((left, right) => this.rank(slot, left) - this.rank(slot, right));
       for (let n = 0; n < replicas; n += 1) preferred[slot * replicas + n] = columns[n]!.index;
     }
     return preferred;
