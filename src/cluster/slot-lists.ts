@@ -14,11 +14,15 @@ export function listsBySlot<Item>(all: Iterable<SlotsOf<Item>>): readonly (reado
   while (lists.length < SLOT_COUNT) lists.push(none);
   for (const { item, slots } of all) {
     const longer = new Map<readonly Item[], readonly Item[]>();
+    let before: readonly Item[] | null = null;
+    let after = none;
     for (const slot of slots) {
-      const before = lists[slot]!;
-      let list = longer.get(before);
-      if (list === undefined) longer.set(before, (list = [...before, item]));
-      lists[slot] = list;
+      if (lists[slot] !== before) {
+        before = lists[slot]!;
+        after = longer.get(before) ?? [...before, item];
+        longer.set(before, after);
+      }
+      lists[slot] = after;
     }
   }
   return lists;
