@@ -69,16 +69,19 @@ export class ByteReader {
 
   /** `what` names the number in errors; more than `max` is one. */
   number(what: string, max: number): number {
-    const first = this.bytes[this.at];
-    if (first !== undefined && first < 0x80 && first <= max) {
-      this.at += 1;
-      return first;
-    }
-    return this.longNumber(what, max);
+    const { bytes, at } = this;
+    const first = bytes[at] ?? 0x80;
+    const second = bytes[at + 1] ?? 0x80;
+    // Nearly all have one byte or two; what is wrong with others is found in `anyNumber`.
+    const isShort = first < 0x80;
+    const value = isShort ? first : (first & 0x7f) | (second << 7);
+    if (value > max || (!isShort && (second === 0 || second >= 0x80))) return this.anyNumber(what, max);
+    this.at = at + (isShort ? 1 : 2);
+    return value;
   }
 
   /** A number of any length. */
-  private longNumber(what: string, max: number): number {
+  private anyNumber(what: string, max: number): number {
     let value = 0;
     for (let scale = 1; scale <= SCALE_MAX; scale *= 0x80) {
       const byte = this.byte();
