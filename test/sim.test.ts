@@ -2,33 +2,54 @@
  * The simulator over a hundred seeds: any of them that fails prints how to replay it. And that it finds what it is for: bugs that are planted on
  * purpose, each within a stated number of seeds.
  */
-import { describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { availableParallelism } from 'node:os';
 import type { PlantedBug } from '../sim/bugs.ts';
 import type { FailureKind } from '../sim/failure.ts';
 import { runSeed } from '../sim/run.ts';
 import { type Action, drawScenario, type Profile, PROFILES } from '../sim/scenario.ts';
 import { shrinkScenario } from '../sim/shrink.ts';
+import { type SimOutcome, SimThreads } from './support/sim-threads.ts';
 
 const SEED_COUNT = 100;
-/** Seeds of one test: small enough for a slow machine's time limit. */
+/** Seeds of one test. */
 const SEEDS_AT_ONCE = 5;
+/** On a slow machine that is busy. */
+const TIMEOUT_MS = 120_000;
+/** Each takes some hundred MiB. */
+const THREAD_COUNT_MAX = 4;
+
+let threads: SimThreads;
+beforeAll(() => {
+  threads = new SimThreads(Math.min(availableParallelism(), THREAD_COUNT_MAX));
+});
+afterAll(() => threads.close());
 
 describe('the cluster keeps its promises', () => {
   const profiles = new Set<string>();
+  const outcomes: Promise<SimOutcome>[] = [];
+  // All of them at once, so that no thread waits for another between two tests.
+  beforeAll(() => {
+    for (let seed = 1; seed <= SEED_COUNT; seed += 1) outcomes.push(threads.run({ seed, bug: null }));
+  });
+
   for (let first = 1; first <= SEED_COUNT; first += SEEDS_AT_ONCE) {
     const last = first + SEEDS_AT_ONCE - 1;
-    test(`seeds ${first} to ${last}`, () => {
-      let answered = 0;
-      for (let seed = first; seed <= last; seed += 1) {
-        const { failure, figures, scenario } = runSeed({ seed, bug: null, keep: null, trace: false });
-        profiles.add(scenario.profile);
-        const told = failure === null ? null : `${failure.kind}: ${failure.message}; npm run sim -- --seed ${seed}`;
-        expect(told).toBeNull();
-        answered += figures.answeredCount;
-      }
-      // Fewer where writes wait for replicas.
-      expect(answered).toBeGreaterThan(300 * SEEDS_AT_ONCE);
-    });
+    test(
+      `seeds ${first} to ${last}`,
+      async () => {
+        let answered = 0;
+        for (const { seed, profile, answeredCount, failure } of await Promise.all(outcomes.slice(first - 1, last))) {
+          profiles.add(profile);
+          const told = failure === null ? null : `${failure.kind}: ${failure.message}; npm run sim -- --seed ${seed}`;
+          expect(told).toBeNull();
+          answered += answeredCount;
+        }
+        // Fewer where writes wait for replicas.
+        expect(answered).toBeGreaterThan(300 * SEEDS_AT_ONCE);
+      },
+      TIMEOUT_MS,
+    );
   }
 
   test('in runs of all kinds', () => {
@@ -65,17 +86,24 @@ const PLANTS: readonly Plant[] = [
 ];
 
 describe('a planted bug is found', () => {
-  test.each(PLANTS)('$bug within $within seeds', ({ bug, within, profiles, replicas = 0, kinds }) => {
-    for (let seed = 1; seed <= within; seed += 1) {
-      const drawn = drawScenario(seed);
-      if (!profiles.includes(drawn.profile) || drawn.replicas < replicas) continue;
-      const { failure } = runSeed({ seed, bug, keep: null, trace: false });
-      if (failure === null) continue;
-      expect(kinds).toContain(failure.kind);
-      return;
-    }
-    expect('not found').toBe(`found within ${within} seeds`);
-  });
+  test.each(PLANTS)(
+    '$bug within $within seeds',
+    async ({ bug, within, profiles, replicas = 0, kinds }) => {
+      const seeds = Array.from({ length: within }, (_unused, index) => index + 1).filter((seed) => {
+        const drawn = drawScenario(seed);
+        return profiles.includes(drawn.profile) && drawn.replicas >= replicas;
+      });
+      for (let at = 0; at < seeds.length; at += threads.count) {
+        const runs = seeds.slice(at, at + threads.count).map((seed) => threads.run({ seed, bug }));
+        const found = (await Promise.all(runs)).find(({ failure }) => failure !== null);
+        if (found === undefined) continue;
+        expect(kinds).toContain(found.failure!.kind);
+        return;
+      }
+      expect('not found').toBe(`found within ${within} seeds`);
+    },
+    TIMEOUT_MS,
+  );
 });
 
 test('a seed takes the same path again, with a trace too', () => {
