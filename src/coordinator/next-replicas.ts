@@ -169,11 +169,10 @@ class NextReplicas {
     }
   }
 
-  /** What is known of a column, as a number. */
+  /** What is known of a column, as a number. One that keeps a copy may become one that follows the owner. */
   private standing(slot: number, index: number, kept: boolean): number {
-    if (kept) return this.isKeptInVain(slot, index) ? 1 : 2;
-    if (!this.hasSpokenSince(index, slot)) return 3;
-    return this.isToldSynced(slot, index) ? 4 : 5;
+    const told = this.hasSpokenSince(index, slot) ? 1 + Number(this.isToldSynced(slot, index)) : 0;
+    return kept ? 3 + 2 * told + Number(this.isKeptInVain(slot, index)) : told;
   }
 
   /** Most slots are as they should be. */

@@ -97,11 +97,6 @@ export class ZoneSpread {
     return index;
   }
 
-  /** Whether no two of the slot's nodes are in one zone. */
-  get areZonesApart(): boolean {
-    return this.usedZoneCount === this.count;
-  }
-
   /** How many of the slot's nodes are in the zone of the node `index`. */
   usesOf(index: number): number {
     return this.uses[this.zoneOf[index]!]!;
