@@ -229,6 +229,20 @@ describe('a snapshot', () => {
     expect(kept.state.lastSave).toBe('done');
     expect(afterPowerLoss(disk, 'key')).toBe('later');
   });
+
+  test('whose file could not be removed is removed before the next one', () => {
+    const { disk, kept } = start();
+    kept.set('key', 'value');
+    kept.settle();
+    disk.onCall = (call, path) => ((call === 'write' || call === 'remove') && path.includes('snapshot') ? 'EIO' : null);
+    kept.save();
+    expect(files(disk).filter(isAsideName)).toEqual(['snapshot-0000000001.shoal.next']);
+    disk.onCall = () => null;
+    kept.pass(31_000);
+    kept.save();
+    expect(kept.state.lastSave).toBe('done');
+    expect(files(disk).filter(isAsideName)).toEqual([]);
+  });
 });
 
 describe('from one mode to the other', () => {

@@ -175,13 +175,12 @@ export class PersistenceEngine {
   }
 
   private beginSnapshot(nowMs: number, wallMs: number): void {
+    const { mode, dataSet } = this.options;
     this.attemptBeganMs = nowMs;
-    if (this.options.mode === 'snapshot') {
-      this.options.dataSet.files.removeUnfinished();
-      this.tail.skipToEnd();
-    } else {
-      this.log.rotate();
-    }
+    // One that failed may have left its file, where that could not be removed either.
+    if (this.attempt(nowMs, () => (dataSet.files.removeUnfinished(), true)) !== true) return;
+    if (mode === 'snapshot') this.tail.skipToEnd();
+    else this.log.rotate();
     this.attempt(nowMs, () => this.snapshots.begin(nowMs, wallMs));
   }
 
