@@ -51,6 +51,7 @@ export class SimCoordinator {
       concurrentMoves: CONCURRENT_MOVES,
       moveBytesPerSecond: 0,
       replicas: scenario.replicas,
+      dataWaitMs: 0,
       electedUntilMs: () => this.store.electedUntilMs(),
     });
   }

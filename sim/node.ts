@@ -145,6 +145,7 @@ export class SimNode implements Server {
           this.step({ type: 'replicasChanged', report });
         },
         purged: (purgeId) => this.step({ type: 'purged', purgeId }),
+        claimed: () => {},
         dropped: () => this.rejoin(),
       },
     });
@@ -266,7 +267,7 @@ export class SimNode implements Server {
         return;
       case 'dropAll':
         world.trace.note(process.name, () => 'deletes everything');
-        mover.dropAll();
+        mover.dropAll(effect.kept);
         return;
       case 'replicateTo':
         mover.replicateTo(this.id, effect.targets);

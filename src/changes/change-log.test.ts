@@ -147,10 +147,10 @@ describe('a consumer', () => {
       consumer.end,
       consumer.end,
     ]);
-    driver.store.recordsWrites = false;
+    driver.store.recordsWrites = null;
     driver.set('a', '2', NOW_MS);
     driver.delete('b', NOW_MS);
-    driver.store.recordsWrites = true;
+    driver.store.recordsWrites = 'changes';
     expect(readAll(consumer)).toEqual(['written a', 'written b']);
     expect(consumer.position).toBe(position + 2);
   });

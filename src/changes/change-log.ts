@@ -9,7 +9,8 @@
  *  - Records are in the order of the changes for each key, and exact for what concerns all keys: a flush stands behind every change that it undid.
  *  - Removal of expired and evicted items is recorded too. An item travels with its expiry, so that would seem needless; but a client that
  *    deletes a key which is not there any more is told so, nothing is recorded, and a copy that had stayed elsewhere would come back.
- *  - Items that come with a slot from elsewhere, or are given up because it went there, are not recorded: that is no change of their values.
+ *  - Items that come with a slot from elsewhere, or are given up because it went there, are recorded for those alone who read `everything`: that is no
+ *    change of their values, but who keeps the store on disk must know.
  *  - A consumer that is a whole ring behind reads `lost`, once and for all: it must `skipToEnd`, or `close` and open again, and start with a full copy.
  */
 import { assert } from '../base/assert.ts';
@@ -69,6 +70,9 @@ export const ChangeReading = {
 } as const;
 export type ChangeReading = (typeof ChangeReading)[keyof typeof ChangeReading];
 
+/** `changes`: of this node's keys. `everything`: also what came and went with slots, and notes about whole slots. */
+export type ConsumerReads = 'changes' | 'everything';
+
 /** One follower of the log. One thread uses it, or several in turns, each with an object of its own (`ChangeLog.attach`). */
 export class ChangeConsumer {
   private readonly words: Int32Array;
@@ -82,8 +86,14 @@ export class ChangeConsumer {
   private knownHead: number;
   private sequence: number;
   private readonly onClose: () => void;
+  private readonly readsEverything: boolean;
 
-  constructor(memory: { readonly words: Int32Array; readonly bytes: Buffer }, number: number, onClose: () => void) {
+  constructor(
+    memory: { readonly words: Int32Array; readonly bytes: Buffer },
+    number: number,
+    reads: ConsumerReads,
+    onClose: () => void,
+  ) {
     this.words = memory.words;
     this.bytes = memory.bytes;
     this.ringWords = memory.words.length - CHANGE_RING;
@@ -92,6 +102,7 @@ export class ChangeConsumer {
     this.cursor = memory.words[this.row + CONSUMER_CURSOR]!;
     this.knownHead = this.cursor;
     this.sequence = memory.words[CHANGE_SEQUENCE]!;
+    this.readsEverything = reads === 'everything';
     this.onClose = onClose;
   }
 
@@ -107,6 +118,7 @@ export class ChangeConsumer {
       if (record.operation === RECORD_SKIP) continue;
       assert(record.sequence === this.sequence, 'records have no gaps');
       this.sequence = (this.sequence + 1) | 0;
+      if (record.operation >= ChangeOperation.received && !this.readsEverything) continue;
       record.slot = isAboutOneKey(record) ? keySlot(record.bytes, 0, record.length) : NO_KEY_SLOT;
       if (this.follows(record.slot)) return ChangeReading.record;
     }
@@ -220,7 +232,7 @@ export class ChangeLog {
   }
 
   /** Begins to follow the changes of `slots`, or of all for null. Null where there are as many consumers as may be. */
-  open(slots: readonly number[] | null): ChangeConsumer | null {
+  open(slots: readonly number[] | null, reads: ConsumerReads = 'changes'): ChangeConsumer | null {
     const { words } = this;
     lockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     const number = this.freeConsumer();
@@ -229,7 +241,7 @@ export class ChangeLog {
       Atomics.store(words, row + CONSUMER_CURSOR, words[CHANGE_HEAD]! & ~CHANGE_LOCK);
       Atomics.store(words, row + CONSUMER_STATE, ConsumerState.reading);
     }
-    const consumer = number === -1 ? null : this.attach(number);
+    const consumer = number === -1 ? null : this.attach(number, reads);
     unlockBit(words, CHANGE_HEAD, CHANGE_LOCK);
     if (consumer === null) return null;
     const bit = 1 << number;
@@ -240,11 +252,12 @@ export class ChangeLog {
   }
 
   /** Another object for the consumer `number`, which `open` made: of use once it was told where to `resume`, while no other object reads. */
-  attach(number: number): ChangeConsumer {
+  attach(number: number, reads: ConsumerReads = 'changes'): ChangeConsumer {
     const { words, bytes } = this;
     return new ChangeConsumer(
       { words, bytes },
       number,
+      reads,
       () => void Atomics.sub(this.control, CONTROL_CHANGE_CONSUMERS, 1),
     );
   }
@@ -287,5 +300,5 @@ export class ChangeLog {
 }
 
 function isAboutOneKey({ operation }: ChangeRecord): boolean {
-  return operation !== ChangeOperation.flushed && operation !== ChangeOperation.swapped;
+  return operation < ChangeOperation.flushed || operation === ChangeOperation.received;
 }

@@ -31,6 +31,7 @@ describe('the options of a coordinator', () => {
         concurrentMoves: 2,
         moveBytesPerSecond: 0,
         replicas: 0,
+        dataWaitMs: 60_000,
       },
     });
   });

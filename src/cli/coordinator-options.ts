@@ -141,6 +141,18 @@ export const COORDINATOR_OPTIONS = {
     summary: 'Copies of each slot on other nodes, for a new cluster; shoal cluster limits changes it later.',
     reason: 'Each takes as much memory again, and a cache can be filled anew.',
   },
+  dataWaitMs: {
+    flag: 'data-wait',
+    kind: 'duration',
+    environment: 'SHOAL_DATA_WAIT',
+    group: 'Data on disk',
+    default: 60_000,
+    min: 0,
+    max: DAY_MS,
+    summary:
+      'How long slots that only a dead node has on its disk wait for it, without being served; then they begin empty. 0: not at all.',
+    reason: 'A node that is started again has loaded its data by then, where that is not huge.',
+  },
 } as const satisfies CommandOptionTable;
 
 const CONFIG_OPTION = {

@@ -1,5 +1,5 @@
 /**
- * Gathers what a step of the agent wants done, in an order that is safe to carry out one after another: what takes rights away, then the
+ * Gathers what a step of the agent wants done, in an order that is safe to carry out one after another: what takes rights away, then claims, which stand before all that is written by them, then the
  * slot table, then what relies on it (commands to the mover, replies), then requests.
  */
 import type { CoordinatorRequest, PeerRequest } from '../protocol/cluster/messages.ts';
@@ -35,25 +35,26 @@ export interface PendingRequest {
  */
 const ORDER: Readonly<Record<AgentEffect['type'], number>> = {
   topology: 0,
-  slots: 2,
-  serveUntil: 3,
-  copyFrom: 4,
-  endMove: 5,
-  purge: 5,
-  dropAll: 5,
-  beginExport: 5,
-  shipRest: 5,
-  takeOver: 5,
-  beginImport: 5,
-  setPace: 5,
-  replicateTo: 6,
-  reply: 7,
-  forget: 8,
-  askCoordinator: 8,
-  askPeer: 8,
-  trouble: 9,
-  left: 9,
-  log: 10,
+  claim: 2,
+  slots: 3,
+  serveUntil: 4,
+  copyFrom: 5,
+  endMove: 6,
+  purge: 6,
+  dropAll: 6,
+  beginExport: 6,
+  shipRest: 6,
+  takeOver: 6,
+  beginImport: 6,
+  setPace: 6,
+  replicateTo: 7,
+  reply: 8,
+  forget: 9,
+  askCoordinator: 9,
+  askPeer: 9,
+  trouble: 10,
+  left: 10,
+  log: 11,
 };
 const ORDER_OF_REVOCATION = 1;
 

@@ -13,7 +13,9 @@ import type {
   PeerAnswer,
   PeerRequest,
 } from '../protocol/cluster/messages.ts';
+import type { SlotNote } from '../store/slot-notes.ts';
 import type { ClusterNode, SlotMove, Topology } from '../topology/topology.ts';
+import type { NodeDisk } from './disk-duties.ts';
 import type {
   KeptSlots,
   MoveExtent,
@@ -40,6 +42,8 @@ export interface AgentOptions {
   readonly node: NodeDescription;
   /** The process is nothing but this node: it may leave so that it is started again. */
   readonly mayRestart: boolean;
+  /** What a node that keeps its data found on its disk; left out: it keeps nothing. */
+  readonly disk?: NodeDisk | undefined;
   /** In [0, 1): spreads retries. */
   readonly random01: () => number;
 }
@@ -54,6 +58,7 @@ export type AgentEvent =
   | { readonly type: 'moveChanged'; readonly report: MoveReport }
   | { readonly type: 'replicasChanged'; readonly report: ReplicaReport }
   | { readonly type: 'purged'; readonly purgeId: number }
+  | { readonly type: 'claimed'; readonly claimId: number }
   /** All was deleted, as `dropAll` demanded; the node joins anew under `nodeId`, which no node ever had. */
   | { readonly type: 'dropped'; readonly nodeId: string }
   /** The node is to go: its slots are moved away first. */
@@ -85,8 +90,10 @@ export type AgentEffect =
   | { readonly type: 'copyFrom'; readonly sources: readonly ReplicaAssignment[]; readonly kept: KeptSlots }
   | { readonly type: 'purge'; readonly purgeId: number; readonly slots: readonly number[] }
   | { readonly type: 'setPace'; readonly bytesPerSecond: number }
-  /** The node was removed: everything goes, and `dropped` with a new id is awaited. */
-  | { readonly type: 'dropAll' }
+  /** Before `slots` serves them. */
+  | { readonly type: 'claim'; readonly claimId: number; readonly notes: readonly SlotNote[] }
+  /** The node was removed: everything goes but the slots `kept`, and `dropped` with a new id is awaited. */
+  | { readonly type: 'dropAll'; readonly kept: readonly number[] }
   /** Why the node may not serve, for people; null: it may. */
   | { readonly type: 'trouble'; readonly trouble: string | null }
   /** The node has left in order and owns nothing: it may stop. */

@@ -14,22 +14,18 @@
  * in it is deleted, unless that is a whole copy of what its owner had, which the topology says is to go on. A node that was removed serves nothing until all
  * is deleted and it has joined anew.
  */
-import {
-  type NodeDescription,
-  type NodeFigures,
-  type PeerRequest,
-  type Refusal,
-  refusal,
-} from '../protocol/cluster/messages.ts';
+import type { NodeDescription, NodeFigures } from '../protocol/cluster/messages.ts';
 import { shortNodeId } from '../topology/short-node-id.ts';
 import { Topology } from '../topology/topology.ts';
 import { AgentOutput, type PendingRequest } from './agent-output.ts';
 import type { AgentEffect, AgentEvent, AgentOptions, AgentSnapshot } from './agent-types.ts';
 import { CoordinatorTalk, type HeartbeatContent } from './coordinator-talk.ts';
 import { Departure } from './departure.ts';
+import { DiskDuties } from './disk-duties.ts';
 import { IncomingMoves } from './incoming-moves.ts';
 import type { MoveReport } from './mover.ts';
 import { OutgoingMoves } from './outgoing-moves.ts';
+import { PeerQuestions } from './peer-questions.ts';
 import { PromiseTalk } from './promise-talk.ts';
 import { ReplicaDuties } from './replica-duties.ts';
 import { type Life, ServingNews, troubleText } from './serving-news.ts';
@@ -51,8 +47,11 @@ export class ClusterAgent {
   private readonly talk: CoordinatorTalk;
   private readonly promises: PromiseTalk;
   private readonly outgoing: OutgoingMoves;
-  private readonly incoming = new IncomingMoves(this.output);
+  private readonly incoming: IncomingMoves;
+  private readonly questions: PeerQuestions;
   private readonly duties = new ReplicaDuties(this.output);
+  /** Null: this node keeps nothing. */
+  private readonly disk: DiskDuties | null;
   private readonly news = new ServingNews(this.output);
   private readonly departure: Departure;
   private readonly intake = new TopologyIntake(this.output);
@@ -73,6 +72,11 @@ export class ClusterAgent {
     this.talk = new CoordinatorTalk(this.output, options);
     this.promises = new PromiseTalk(this.output, this.rights, this.fences);
     this.outgoing = new OutgoingMoves(this.output, this.topology);
+    this.disk = options.disk === undefined ? null : new DiskDuties(this.output, options.disk, this.duties.copies);
+    this.incoming = new IncomingMoves(this.output, this.disk);
+    this.questions = new PeerQuestions(this.output, this.promises, this.incoming);
+    // Copies that the disk had of others' slots, and what was given up just before the end.
+    if (this.disk !== null) this.holds.purge(this.disk.unclaimedSlots());
   }
 
   /** The id under which the coordinator knows this node; it changes with `dropped`. */
@@ -86,7 +90,10 @@ export class ClusterAgent {
 
   /** Takes what has happened at `nowMs`, monotonic ms that never go back, and returns what is to be done because of it. */
   step(event: AgentEvent, nowMs: number): readonly AgentEffect[] {
-    if (this.life === 'left') return this.answerWhenLeft(event);
+    if (this.life === 'left') {
+      if (event.type === 'asked') this.questions.takeWhenLeft(event.ticket, event.request, this.node.id);
+      return this.output.takeEffects();
+    }
     this.take(event, nowMs);
     this.runOut(nowMs);
     if (this.isImageOld) this.renewImage();
@@ -130,13 +137,17 @@ export class ClusterAgent {
         return;
       }
       case 'asked':
-        this.takeQuestion(event.ticket, event.request, nowMs);
+        this.questions.take(event.ticket, event.request, { topology: this.topology, selfId: this.node.id, nowMs });
         return;
       case 'moveChanged':
         this.takeReport(event.report, nowMs);
         return;
       case 'replicasChanged':
-        if (this.duties.takeReport(event.report, (slots) => this.holds.purge(slots))) this.movesChanged();
+        if (this.duties.takeReport(event.report, (slots) => this.purge(slots))) this.movesChanged();
+        return;
+      case 'claimed':
+        if (this.incoming.claimed(event.claimId) === 'news') this.movesChanged();
+        if (this.disk?.claimed(event.claimId) === true) this.talk.hasNews();
         return;
       case 'purged':
         if (this.holds.purged(event.purgeId)) this.isImageOld = true;
@@ -169,6 +180,7 @@ export class ClusterAgent {
         const departure = this.departure.told(lease);
         if (departure === 'go') this.leave();
         else if (departure === 'news') this.talk.hasNews();
+        if (lease.isDiskUseless === true) this.dropStored();
       }
       return;
     }
@@ -192,36 +204,11 @@ export class ClusterAgent {
     else if (purpose.kind !== 'promise') this.outgoing.targetSilent(purpose.moveId, nowMs);
   }
 
-  private takeQuestion(ticket: number, request: PeerRequest, nowMs: number): void {
-    if (request.type !== 'promise' && request.to !== this.node.id) {
-      this.output.add({ type: 'reply', ticket, answer: this.notMe(request.to) });
-      return;
-    }
-    switch (request.type) {
-      case 'promise': {
-        const granted = this.promises.grant(request, this.topology, this.node.id, nowMs);
-        this.output.add({ type: 'reply', ticket, answer: { type: 'promised', granted } });
-        return;
-      }
-      case 'moveStatus':
-        if (request.isAhead === true) this.incoming.tellKnown(request.move, ticket);
-        else this.incoming.tellState(request.move, ticket);
-        return;
-      case 'handover': {
-        const { move, attempt, frames } = request;
-        this.incoming.takeHandover(move, { attempt, frames }, ticket);
-      }
-    }
-  }
-
-  /** Another process was at this address when the asker heard of it: only that one could know. */
-  private notMe(nodeId: string): Refusal {
-    return refusal(`this is node ${this.node.id}, not ${nodeId}`);
-  }
-
   private takeReport(report: MoveReport, nowMs: number): void {
     const change =
-      report.role === 'source' ? this.outgoing.takeReport(report, nowMs) : this.incoming.takeReport(report);
+      report.role === 'source'
+        ? this.outgoing.takeReport(report, nowMs)
+        : this.incoming.takeReport(report, this.topology, nowMs);
     if (change === 'news') this.movesChanged();
     else if (change === 'marks') this.isImageOld = true;
   }
@@ -261,16 +248,34 @@ export class ClusterAgent {
       continuing: [...ended.continuing, ...imports.continuing],
       unfinished: imports.unfinished,
       perhapsHanded: ended.perhapsHanded,
+      keepsData: this.disk !== null,
       duties: this.duties,
     });
-    this.holds.purge(gained);
-    this.holds.purge(lost);
+    this.purge(gained);
+    this.purge(lost);
     this.incoming.begin(after, selfId);
     this.rights.epochApplied(after.epoch);
     this.talk.hasNews();
   }
 
-  /** The coordinator gave this node up: others own its slots now. */
+  private purge(slots: readonly number[]): void {
+    this.disk?.purged(slots);
+    this.holds.purge(slots);
+  }
+
+  /** Others have the slots that were found on disk, with what came later. */
+  private dropStored(): void {
+    const slots = this.duties.dropStored(this.image);
+    if (slots.length === 0) return;
+    this.output.log(
+      'warn',
+      `what the disk has of ${slots.length} slots is of no use any more: others got them without it; it is deleted`,
+    );
+    this.purge(slots);
+    this.isImageOld = true;
+  }
+
+  /** The coordinator gave this node up: others own its slots now, unless it keeps its data and is waited for. */
   private removed(nowMs: number): void {
     if (this.departure.isWanted) {
       this.leave();
@@ -279,13 +284,15 @@ export class ClusterAgent {
     const silentMs = Math.round(nowMs - this.rights.grantedSentMs);
     const alone = this.duties.aloneCount;
     const lost = alone === 0 ? '' : `, of which ${alone} changes were on no other node,`;
+    const does = this.disk === null ? 'deletes what it has' : 'keeps what it owned, and deletes all else';
     this.output.log(
       'warn',
-      `this node (${shortNodeId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it deletes what it has${lost} and joins anew`,
+      `this node (${shortNodeId(this.node.id)}) was removed from the cluster, ${silentMs} ms after its last lease; it ${does}${lost} and joins anew`,
     );
     this.life = 'dropping';
     this.endAll();
-    this.output.add({ type: 'dropAll' });
+    this.disk?.keepAll();
+    this.output.add({ type: 'dropAll', kept: this.disk?.claimedSlots() ?? [] });
   }
 
   private leave(): void {
@@ -317,6 +324,7 @@ export class ClusterAgent {
     for (const request of this.output.expire(nowMs)) this.takeSilence(request, 'no answer in time', nowMs);
     if (this.fences.lower(nowMs)) this.isImageOld = true;
     this.outgoing.tick(nowMs);
+    if (this.incoming.tick(nowMs) === 'news') this.movesChanged();
     if (this.life === 'member' && this.departure.isPointless(this.topology, nowMs, this.talk.leaseMs)) {
       this.output.log('warn', 'no node stays that could take over what this one has');
       this.leave();
@@ -330,13 +338,14 @@ export class ClusterAgent {
     this.outgoing.begin(withheld);
     this.image = this.makeImage(withheld);
     this.duties.addFlags(this.image);
-    this.output.add({ type: 'slots', image: this.image });
-    if (this.life === 'member') this.duties.direct(this.topology, this.image);
     this.withheldCount = 0;
     const { selfIndex } = this.image;
     for (let slot = withheld.indexOf(1); slot >= 0 && slot < withheld.length; slot += 1) {
       if (withheld[slot] !== 0 && this.topology.ownerIndex(slot) === selfIndex) this.withheldCount += 1;
     }
+    if (this.life === 'member') this.disk?.claimServed(this.topology, this.image, this.withheldCount);
+    this.output.add({ type: 'slots', image: this.image });
+    if (this.life === 'member') this.duties.direct(this.topology, this.image);
   }
 
   private makeImage(withheld: Uint8Array): SlotImage {
@@ -371,6 +380,7 @@ export class ClusterAgent {
     const replication = this.life === 'member' ? this.duties.told(this.topology, this.node.id) : null;
     return {
       ...(replication === null ? {} : { replication }),
+      ...(this.disk === null ? {} : { disk: this.disk.told() }),
       node: this.node,
       // What another identity of this process has applied says nothing of this one.
       epoch: this.life === 'member' ? this.topology.epoch : 0,
@@ -386,14 +396,5 @@ export class ClusterAgent {
     return troubleText(this.life, this.talk.failure, () =>
       this.news.right.untilMs > nowMs ? null : this.promises.missingText(this.topology, this.node.id, nowMs),
     );
-  }
-
-  /** A node that has left takes nothing over and takes part in nothing, but says so to those who ask. */
-  private answerWhenLeft(event: AgentEvent): readonly AgentEffect[] {
-    if (event.type !== 'asked') return [];
-    const { ticket, request } = event;
-    if (request.type === 'promise') return [{ type: 'reply', ticket, answer: { type: 'promised', granted: false } }];
-    if (request.to !== this.node.id) return [{ type: 'reply', ticket, answer: this.notMe(request.to) }];
-    return [{ type: 'reply', ticket, answer: { type: 'moveState', state: this.incoming.stateOf(request.move) } }];
   }
 }

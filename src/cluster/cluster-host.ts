@@ -28,6 +28,7 @@ import type { ClusterNode } from '../topology/topology.ts';
 import { ClusterAgent } from './agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent, type AgentSnapshot } from './agent-types.ts';
 import type { DepartureReason } from './departure.ts';
+import type { NodeDisk } from './disk-duties.ts';
 import { ControlLinks } from './control-links.ts';
 import { MoveConnection } from './move-connection.ts';
 import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
@@ -54,6 +55,8 @@ export interface ClusterHostOptions {
   readonly weight: number;
   /** The process is nothing but this node: an operator may have it start again. */
   readonly mayRestart: boolean;
+  /** Of a node that keeps its data. */
+  readonly disk?: NodeDisk | undefined;
 }
 
 export interface ClusterHostParts {
@@ -148,10 +151,10 @@ class RunningHost implements ClusterHost {
     this.parts = parts;
     this.server = server;
     this.peerPort = server.port;
-    const { announcedHost, announcedPort, cluster, coordinators, zone, weight, mayRestart } = options;
+    const { announcedHost, announcedPort, cluster, coordinators, zone, weight, mayRestart, disk } = options;
     const monotonicMs = (): number => parts.clock.monotonicMs();
     const node = { id: newNodeId(), host: announcedHost, port: announcedPort, peerPort: server.port, zone, weight };
-    this.agent = new ClusterAgent({ cluster, coordinators, node, mayRestart, random01: parts.random01 });
+    this.agent = new ClusterAgent({ cluster, coordinators, node, mayRestart, random01: parts.random01, disk });
     this.links = new ControlLinks({ password: options.password, name: linkName(node), monotonicMs });
     this.moverTimer = new StepTimer(
       monotonicMs,
@@ -167,6 +170,7 @@ class RunningHost implements ClusterHost {
       {
         moveChanged: (report) => this.step({ type: 'moveChanged', report }),
         replicasChanged: (report) => this.step({ type: 'replicasChanged', report }),
+        claimed: (claimId) => this.step({ type: 'claimed', claimId }),
         purged: (purgeId) => this.step({ type: 'purged', purgeId }),
         dropped: () => this.step({ type: 'dropped', nodeId: newNodeId() }),
       },
@@ -317,7 +321,9 @@ class RunningHost implements ClusterHost {
       case 'setPace':
         return mover.setPace(effect.bytesPerSecond);
       case 'dropAll':
-        return mover.dropAll();
+        return mover.dropAll(effect.kept);
+      case 'claim':
+        return mover.claim(effect.claimId, effect.notes);
       case 'askCoordinator':
         // What the mover was asked for comes first: clients may wait for that.
         queueMicrotask(() => this.ask(effect.requestId, effect.to, effect.request, decodeCoordinatorAnswer));
@@ -384,13 +390,9 @@ class RunningHost implements ClusterHost {
   }
 }
 
-function newNodeId(): string {
-  return randomBytes(ID_BYTES).toString('hex');
-}
+const newNodeId = (): string => randomBytes(ID_BYTES).toString('hex');
 
-function peerAddress({ host, peerPort }: ClusterNode): string {
-  return addressText(host, peerPort);
-}
+const peerAddress = ({ host, peerPort }: ClusterNode): string => addressText(host, peerPort);
 
 /** What the other side of a connection shows of us. */
 function linkName({ host, port }: { readonly host: string; readonly port: number }): string {

@@ -1,7 +1,7 @@
 /**
  * The moves to this node. Part of the agent.
  *
- *     importing ─(handover, and all is there)─► handed        importing ─► failed
+ *     importing ─(handover, all is there, and on disk where data is kept)─► handed        importing ─► failed
  *
  * The slots are taken over only on the source's word and with all that it has sent, once; a move that was given up or forgotten never is. What was taken over is remembered:
  * a source that is behind with its topologies may ask long after the coordinator has ended the move, and must not take it for given up.
@@ -11,6 +11,7 @@ import { shortNodeId } from '../topology/short-node-id.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 import type { ImportPhase, MoveSnapshot } from './agent-types.ts';
+import type { DiskDuties } from './disk-duties.ts';
 import {
   type KnownMove,
   moveSnapshot,
@@ -27,12 +28,17 @@ import type { MoveMark } from './slot-image.ts';
 interface Import extends KnownMove<ImportPhase> {
   /** The handover that is answered when the copy is complete, or will never be; null: none was said. */
   ticket: number | null;
+  /** Of a node that keeps its data: all is there, and has been claimed under this id since then; null: not yet. */
+  claim: { readonly id: number; readonly untilMs: number } | null;
 }
 
 type MoveState = 'importing' | 'handed' | 'unknown';
 
 /** Moves taken over, or renounced, that are remembered: far more than a cluster makes in the time that a source may be behind. */
 const TAKEN_MAX = 16_384;
+
+/** So long the disk may take to have all that a move brought. */
+const CLAIM_MS_MAX = 2000;
 
 /** What became of imports by a topology. */
 export interface EndedImports {
@@ -50,14 +56,17 @@ const MARKS: Readonly<Record<ImportPhase, MoveMark | null>> = {
 
 export class IncomingMoves {
   private readonly output: AgentOutput;
+  /** Null: the node keeps nothing. */
+  private readonly disk: DiskDuties | null;
   private readonly imports = new Map<number, Import>();
   /** Moves that were taken over and that the topology ended with that, the oldest first. */
   private readonly taken = new Set<number>();
   /** Moves that were asked about before this node knew of them: it has said that it never takes them over. The oldest first. */
   private readonly renounced = new Set<number>();
 
-  constructor(output: AgentOutput) {
+  constructor(output: AgentOutput, disk: DiskDuties | null = null) {
     this.output = output;
+    this.disk = disk;
   }
 
   /** Ends the moves that `topology` does not have any more. */
@@ -88,32 +97,63 @@ export class IncomingMoves {
       if (move.to !== selfId || this.imports.has(move.id)) continue;
       if (this.renounced.has(move.id)) {
         const error = 'it was to be taken over before this node knew of it';
-        this.imports.set(move.id, { move, phase: 'failed', progress: NO_PROGRESS, error, ticket: null });
+        this.imports.set(move.id, { move, phase: 'failed', progress: NO_PROGRESS, error, ticket: null, claim: null });
         continue;
       }
-      this.imports.set(move.id, { move, phase: 'importing', progress: NO_PROGRESS, error: null, ticket: null });
+      const progress = NO_PROGRESS;
+      this.imports.set(move.id, { move, phase: 'importing', progress, error: null, ticket: null, claim: null });
       const how = topology.isToReplica(move) ? 'replica' : 'copy';
       this.output.add({ type: 'beginImport', move, source: topology.node(move.from)!, how });
     }
   }
 
   /** What the mover tells. */
-  takeReport(report: MoveReport): ReportChange {
+  takeReport(report: MoveReport, topology: Topology, nowMs: number): ReportChange {
     const moved = this.imports.get(report.id);
     if (moved === undefined) return 'nothing';
     moved.progress = progressOf(report);
     if (moved.phase !== 'importing') return 'nothing';
-    const { move } = moved;
     if (report.state === 'complete' && moved.ticket !== null) {
-      moved.phase = 'handed';
-      this.output.add({ type: 'endMove', moveId: move.id, outcome: 'handed' });
-      this.output.log('info', `took over ${slotCountText(move)} from node ${shortNodeId(move.from)}`);
-      this.answer(moved, 'handed');
-      return 'news';
+      if (this.disk === null) return this.handOver(moved);
+      moved.claim ??= { id: this.disk.takeOver(moved.move, topology), untilMs: nowMs + CLAIM_MS_MAX };
+      return 'nothing';
     }
     if (report.state !== 'failed') return 'nothing';
+    return this.fail(moved, report.error ?? 'no reason was given');
+  }
+
+  /** What was claimed under `claimId` is on disk. */
+  claimed(claimId: number): ReportChange {
+    for (const moved of this.imports.values()) {
+      if (moved.claim?.id === claimId && moved.phase === 'importing') return this.handOver(moved);
+    }
+    return 'nothing';
+  }
+
+  /** Gives up the moves that wait for the disk for too long: their clients wait, too. */
+  tick(nowMs: number): ReportChange {
+    let change: ReportChange = 'nothing';
+    for (const moved of this.imports.values()) {
+      if (moved.phase !== 'importing' || moved.claim === null || nowMs < moved.claim.untilMs) continue;
+      change = this.fail(moved, `the disk has not taken what came within ${CLAIM_MS_MAX} ms`);
+    }
+    return change;
+  }
+
+  private handOver(moved: Import): ReportChange {
+    const { move } = moved;
+    moved.phase = 'handed';
+    this.output.add({ type: 'endMove', moveId: move.id, outcome: 'handed' });
+    this.output.log('info', `took over ${slotCountText(move)} from node ${shortNodeId(move.from)}`);
+    this.answer(moved, 'handed');
+    return 'news';
+  }
+
+  private fail(moved: Import, error: string): ReportChange {
+    const { move } = moved;
     moved.phase = 'failed';
-    moved.error = report.error ?? 'no reason was given';
+    moved.error = error;
+    if (moved.claim !== null) this.disk?.takeBack(move);
     this.answer(moved, 'unknown');
     this.output.add({ type: 'endMove', moveId: move.id, outcome: 'cancelled' });
     this.output.log(

@@ -24,7 +24,7 @@ export type ReportChange = 'nothing' | 'marks' | 'news';
 /** For the coordinator. */
 export function toldProgress({ move, phase, progress, error }: KnownMove<ExportPhase | ImportPhase>): MoveProgress {
   const state = phase === 'handed' || phase === 'failed' ? phase : 'copying';
-  return { id: move.id, state, ...progress, error };
+  return { id: move.id, state, ...progress, error, ...(phase === 'handing' ? { isHanding: true } : {}) };
 }
 
 /** For people. */

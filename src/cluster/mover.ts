@@ -15,6 +15,7 @@
  * Replicas beside that: one stream from each primary to each node that copies some of its slots, for as long as the topology says so. The agent
  * tells both ends what the topology says, and hears which slots are synced, a whole copy that follows every change, and how far a copy is.
  */
+import type { SlotNote } from '../store/slot-notes.ts';
 import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 
 export type MoveRole = 'source' | 'target';
@@ -152,8 +153,13 @@ export interface Mover {
    * that is in no assignment any more it stays, until it is purged. Each node once, each slot once. Of which slots that are to be kept there is a whole copy, and how far it goes, is reported with the epoch.
    */
   copyFrom(selfId: string, sources: readonly ReplicaAssignment[], kept: KeptSlots): void;
-  /** This node was removed from the cluster: end all moves, streams and purges unreported, delete everything, report `dropped`. */
-  dropAll(): void;
+  /**
+   * Of a node that keeps its data: have it noted on its disk that these slots are the node's, with all that is in them now, then report it by the id
+   * (`claimed`). It stands before all that is written there from now on.
+   */
+  claim(claimId: number, notes: readonly SlotNote[]): void;
+  /** This node was removed from the cluster: end all moves, streams and purges unreported, delete everything but the slots `kept`, report `dropped`. */
+  dropAll(kept: readonly number[]): void;
 }
 
 /** A mover that the host runs: `StoreMover`. */
@@ -172,5 +178,6 @@ export interface MoverReports {
   /** Of all streams; at most every 250 ms, and at once when a set of synced slots or an error changes. */
   replicasChanged(report: ReplicaReport): void;
   purged(purgeId: number): void;
+  claimed(claimId: number): void;
   dropped(): void;
 }

@@ -15,7 +15,7 @@ import { NO_NODE, type Topology } from '../topology/topology.ts';
 import type { AgentOutput } from './agent-output.ts';
 import type { KeptSlots, ReplicaAssignment, ReplicaReport } from './mover.ts';
 import { type CopyChanges, type CopyChangesInput, CopyState, SlotCopies } from './slot-copies.ts';
-import { OWNED, REPLICA, type SlotImage, SYNCED } from './slot-table.ts';
+import { IMPORTING, OWNED, REPLICA, type SlotImage, SYNCED } from './slot-table.ts';
 
 /** Why a slot that the topology gives this node is not served: what it has in it is being asked for, or it must not know by itself. */
 const Doubt = { none: 0, asked: 1, unsure: 2 } as const;
@@ -29,7 +29,7 @@ interface CopiesWanted {
 
 export class ReplicaDuties {
   private readonly output: AgentOutput;
-  private readonly copies = new SlotCopies();
+  readonly copies: SlotCopies = new SlotCopies();
   private readonly doubts = new Uint8Array(SLOT_COUNT);
   private doubtCount = 0;
   private report = NO_REPORT;
@@ -67,17 +67,29 @@ export class ReplicaDuties {
     this.directed = null;
     this.doubts.fill(Doubt.none);
     this.doubtCount = 0;
+    let askedCount = 0;
     for (const slot of continued) {
+      const state = this.copies.stateOf(slot);
       // Nobody has more than who owned the slot.
-      if (this.copies.stateOf(slot) === CopyState.own) this.copies.forget(slot);
-      else this.doubt(slot, Doubt.asked);
+      if (state === CopyState.own || state === CopyState.stored) this.copies.forget(slot);
+      else {
+        this.doubt(slot, Doubt.asked);
+        askedCount += 1;
+      }
     }
     for (const slot of unsure) this.doubt(slot, Doubt.unsure);
     this.restarted = restarted;
     this.syncedMost = 0;
     this.setReport(this.report);
-    if (frozenCount + continued.length > 0 || this.askedEpoch > 0) this.askedEpoch = input.after.epoch;
+    if (frozenCount + askedCount > 0 || this.askedEpoch > 0) this.askedEpoch = input.after.epoch;
     return { gained, lost };
+  }
+
+  /** What was found on disk is of no use any more, but for what other things are done with by now. Returns the slots that are to be emptied. */
+  dropStored({ words }: SlotImage): readonly number[] {
+    const stored = slotsWhere((slot) => this.copies.stateOf(slot) === CopyState.stored);
+    for (const slot of stored) this.copies.forget(slot);
+    return stored.filter((slot) => (words[slot]! & (OWNED | IMPORTING)) === 0);
   }
 
   /** This node was removed, or has left. */
@@ -145,8 +157,8 @@ export class ReplicaDuties {
   }
 
   /** What the coordinator hears; null where there is nothing to tell. */
-  told({ epoch, replicaCount }: Topology, selfId: string): ReplicationTold | null {
-    if (replicaCount === 0) return null;
+  told({ epoch, replicaCount, lineage }: Topology, selfId: string): ReplicationTold | null {
+    if (replicaCount === 0 && lineage === null) return null;
     const copies: CopyTold[] = [];
     for (const { id, through, synced } of this.report.sources) {
       const isWhole = (slot: number): boolean =>

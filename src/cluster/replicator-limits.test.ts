@@ -252,11 +252,11 @@ test('everything is dropped, and streams with it, at either end', () => {
   const { net, primary, replica } = run;
   net.pair(primary, replica, REPLICA_SLOTS);
   settle(run);
-  replica.mover.dropAll();
+  replica.mover.dropAll([]);
   net.run(() => replica.dropped === 1);
   expect(replica.store.stats().itemCount).toBe(0);
   expect(replica.store.parts.keptSlots.count).toBe(0);
-  primary.mover.dropAll();
+  primary.mover.dropAll([]);
   net.run(() => primary.dropped === 1);
   expect(primary.table.copyCount(REPLICA_SLOTS[0]!)).toBe(0);
   expect(primary.last.targets).toEqual([]);

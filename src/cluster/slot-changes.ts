@@ -20,7 +20,9 @@ export interface SlotChangesInput {
   readonly unfinished: readonly SlotMove[];
   /** Moves from this node that are over and whose target, which is gone, perhaps served. */
   readonly perhapsHanded: readonly SlotMove[];
-  /** Told of the change where there are replicas. */
+  /** Whether this node keeps its data on disk. */
+  readonly keepsData: boolean;
+  /** Told of the change where slots have a lineage. */
   readonly duties: ReplicaDuties;
 }
 
@@ -37,12 +39,13 @@ export function slotChanges(input: SlotChangesInput): SlotChanges {
   const continuing = slotSet(input.continuing);
   const unfinished = slotSet(input.unfinished);
   const worthless = slotSet(input.perhapsHanded);
-  if (topology.replicaCount > 0 || input.before.replicaCount > 0) {
+  if (topology.lineage !== null || input.before.lineage !== null) {
     const indexBefore = input.before.indexOf(selfId);
     return duties.takeTopology({
       before: input.before,
       after: topology,
       selfId,
+      keepsData: input.keepsData,
       isContinuing: (slot) => continuing[slot] !== 0,
       wasOurs: (slot) => isOurTime(input, slot, indexBefore, worthless),
       mayHaveItems: (slot) => (words[slot]! & (OWNED | PAUSED | HANDED | IMPORTING)) !== 0 || unfinished[slot] !== 0,

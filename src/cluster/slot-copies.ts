@@ -4,15 +4,16 @@
  *
  *     none ─► copying ─(the owner has ended, or a new one has not been copied yet)─► kept ─► none
  *     owner ─(handed over)─► own ─► none
+ *     disk ─► stored ─► none
  *
  * `copying`: the mover takes the owner's changes; whether the copy is whole, the mover knows. `kept`: nothing is added to it, and the mover has noted how far it
- * goes. `own`: all that this node had when it handed the slot over. A topology may be many epochs behind the last one, so a copy is of use
+ * goes. `own`: all that this node had when it handed the slot over. `stored`: all that it had when it was last in the cluster, under another id; kept until the coordinator says that it is of no use. A topology may be many epochs behind the last one, so a copy is of use
  * only if the topology names the very time that it is of.
  */
 import { SLOT_COUNT } from '../topology/slots.ts';
 import { NO_NODE, type Topology } from '../topology/topology.ts';
 
-export const CopyState = { none: 0, copying: 1, kept: 2, own: 3 } as const;
+export const CopyState = { none: 0, copying: 1, kept: 2, own: 3, stored: 4 } as const;
 export type CopyState = (typeof CopyState)[keyof typeof CopyState];
 
 export interface CopyChanges {
@@ -40,6 +41,8 @@ export interface CopyChangesInput {
   readonly mayHaveItems: (slot: number) => boolean;
   /** Whether what is done about the slot goes on as it is. */
   readonly isContinuing: (slot: number) => boolean;
+  /** Whether this node has claimed what it owned, on its disk. */
+  readonly keepsData: boolean;
 }
 
 export class SlotCopies {
@@ -71,6 +74,12 @@ export class SlotCopies {
     this.states.fill(CopyState.none);
   }
 
+  /** All that an owner of `slot` had at the end of its time `time` is here. */
+  store(slot: number, time: number): void {
+    this.states[slot] = CopyState.stored;
+    this.times[slot] = time;
+  }
+
   /** The slot is served with what was copied, or it was emptied. */
   forget(slot: number): void {
     this.states[slot] = CopyState.none;
@@ -87,7 +96,11 @@ export class SlotCopies {
     const restarted: number[] = [];
     let frozenCount = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      if (isContinuing(slot)) continue;
+      if (isContinuing(slot)) {
+        // What a move brings has taken its place.
+        if (this.states[slot] === CopyState.stored) this.states[slot] = CopyState.none;
+        continue;
+      }
       const wasCopying = this.states[slot] === CopyState.copying;
       if (after.ownerIndex(slot) === selfIndex) {
         if (wasOurs(slot)) {
@@ -105,6 +118,11 @@ export class SlotCopies {
       if (n >= 0) {
         if (this.takeColumn(input, slot, n, indexBefore)) restarted.push(slot);
         if (wasCopying && this.states[slot] !== CopyState.copying) frozenCount += 1;
+        continue;
+      }
+      if (this.states[slot] === CopyState.stored) continue;
+      if (input.keepsData && isUnsettled(input, slot, indexBefore)) {
+        this.store(slot, before.sinceOf(slot));
         continue;
       }
       const wasColumn = indexBefore !== NO_NODE && before.columnOf(slot, indexBefore) >= 0;
@@ -145,4 +163,12 @@ export class SlotCopies {
     this.times[slot] = time;
     return true;
   }
+}
+
+/** Whether this node owned the slot, and nobody has served it since, as far as the topology says: it may be asked for what it has. */
+function isUnsettled({ before, after }: CopyChangesInput, slot: number, indexBefore: number): boolean {
+  if (indexBefore === NO_NODE || before.ownerIndex(slot) !== indexBefore || before.isUnsure(slot)) return false;
+  const time = before.sinceOf(slot);
+  const isOwnerless = time !== 0 && after.ownerIndex(slot) === NO_NODE;
+  return isOwnerless && (after.beforeOf(slot) === time || after.sinceOf(slot) === time);
 }

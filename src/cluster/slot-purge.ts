@@ -1,12 +1,13 @@
 /**
  * Deletes the items of hash slots, one job after the other in the order given, each a walk over the index in steps. Before a walk all batches of
  * data threads that began earlier are waited for: whoever still wrote to the slots by an older slot table is done then. Where the
- * counters say that the slots are empty there is no walk.
+ * counters say that the slots are empty there is no walk. Who keeps the store on disk hears of it: once where whole slots were emptied, else key by key.
  */
 import { ANY_NAMESPACE, type KeySelection } from '../store/iteration.ts';
 import { removeSelected } from '../store/slot-items.ts';
 import type { SlotFilter, SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
+import type { DiskNotes } from './disk-notes.ts';
 
 /** Buckets walked in one step: about a millisecond. */
 const STEP_BUCKETS = 1024;
@@ -15,17 +16,21 @@ interface PurgeJob {
   readonly slots: SlotSet;
   readonly selection: KeySelection;
   readonly onDone: () => void;
+  /** Whether all items of the slots go, whatever happens meanwhile. */
+  readonly isWhole: boolean;
 }
 
 export class SlotPurge {
   private readonly store: Store;
+  private readonly notes: DiskNotes | null;
   private readonly jobs: PurgeJob[] = [];
   private isWalking = false;
   private cursor = 0;
 
   /** `store`: the control thread's access. */
-  constructor(store: Store) {
+  constructor(store: Store, notes: DiskNotes | null = null) {
     this.store = store;
+    this.notes = notes;
   }
 
   get isIdle(): boolean {
@@ -38,7 +43,8 @@ export class SlotPurge {
    */
   add(slots: SlotSet, namespace: number, onDone: () => void, filter: SlotFilter | null = null): void {
     const chosen = filter === null ? slots : { has: (slot: number) => slots.has(slot) && filter.has(slot) };
-    this.jobs.push({ slots, selection: { namespace, slots: chosen }, onDone });
+    const isWhole = filter === null && namespace === ANY_NAMESPACE;
+    this.jobs.push({ slots, selection: { namespace, slots: chosen }, onDone, isWhole });
   }
 
   /** Whether `slot` is one of those in which something is to be deleted. */
@@ -61,6 +67,7 @@ export class SlotPurge {
     this.store.leave();
     if (!isDone) return;
     this.jobs.shift();
+    if (job.isWhole) this.notes?.cleared(job.slots.slots);
     job.onDone();
   }
 
@@ -73,8 +80,9 @@ export class SlotPurge {
       this.isWalking = true;
       this.cursor = 0;
     }
+    const note = this.notes === null || job.isWhole ? 'silent' : 'received';
     for (let count = 0; count < STEP_BUCKETS; count += 1) {
-      this.cursor = removeSelected(store.parts, this.cursor, job.selection);
+      this.cursor = removeSelected(store.parts, this.cursor, job.selection, note);
       if (this.cursor === 0) break;
     }
     if (this.cursor !== 0 && !this.isEmpty(job)) return false;

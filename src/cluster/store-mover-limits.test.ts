@@ -237,7 +237,7 @@ test('everything is dropped, and moves with it', () => {
   const { movers } = openRun(121);
   movers.begin(1, MOVED);
   movers.run(() => movers.last !== undefined && movers.last.items > 0);
-  movers.leftMover.dropAll();
+  movers.leftMover.dropAll([]);
   movers.run(() => movers.dropped === 1);
   expect(movers.left.stats().itemCount).toBe(0);
   expect(movers.log.consumerCount).toBe(0);

@@ -4,15 +4,19 @@
  * thread, in steps of about a millisecond, so that the thread's leases and topologies never wait for data. While a hand-over goes on, clients wait:
  * its steps come at once, and other work only now and then.
  */
+import { assert } from '../base/assert.ts';
 import type { ChangeLog } from '../changes/change-log.ts';
 import type { Store } from '../store/store.ts';
 import { ANY_NAMESPACE } from '../store/iteration.ts';
+import type { SlotNote } from '../store/slot-notes.ts';
 import { SlotSet } from '../store/slot-set.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
 import type { ClusterNode, SlotMove } from '../topology/topology.ts';
 import { BytePace } from './byte-pace.ts';
 import type { ReplyToFrame } from './frame-intake.ts';
 import { encodeFrameReply, FrameOutcome, MoveFrameReader } from './move-frames.ts';
 import { CopyTable } from './copy-table.ts';
+import type { DiskNotes } from './disk-notes.ts';
 import type { LinkPurpose, MoveLink, MoveLinkEvents } from './move-link.ts';
 import { MoveSource } from './move-source.ts';
 import { MoveTarget } from './move-target.ts';
@@ -35,6 +39,8 @@ import { SlotPurge } from './slot-purge.ts';
 
 /** How often progress is reported. */
 const REPORT_MS = 250;
+/** How often it is looked whether what was claimed is on disk: a move may wait for that, and its clients. */
+const CLAIM_LOOK_MS = 1;
 /** How long other work may wait for hand-overs. */
 const OTHERS_WAIT_MS = 10;
 
@@ -65,6 +71,8 @@ export interface StoreMoverParts {
   readonly servesAll?: () => boolean;
   /** Replicas have confirmed more, or slots have other copies; left out: nobody waits for that. */
   readonly onReplicasAdvanced?: () => void;
+  /** Of a node that keeps its data. */
+  readonly disk?: DiskNotes | undefined;
   readonly random01: () => number;
 }
 
@@ -90,7 +98,10 @@ export class StoreMover implements Mover {
   private readonly reported = new Map<number, Reported>();
   /** Deletions that are done and not yet reported. */
   private purged: number[] = [];
-  private dropWanted = false;
+  /** What is not on disk yet, the oldest first, with its mark. */
+  private readonly claims: { readonly claimId: number; readonly mark: number }[] = [];
+  /** All but these slots are to be deleted; null: nothing is. */
+  private dropWanted: SlotSet | null = null;
   /** When other things than hand-overs were worked on last. */
   private othersAtMs = Number.NEGATIVE_INFINITY;
   private nowMs = 0;
@@ -99,8 +110,8 @@ export class StoreMover implements Mover {
   constructor(parts: StoreMoverParts) {
     this.parts = parts;
     parts.store.countsUse = false;
-    parts.store.recordsWrites = false;
-    this.purges = new SlotPurge(parts.store);
+    parts.store.recordsWrites = parts.disk === undefined ? null : 'received';
+    this.purges = new SlotPurge(parts.store, parts.disk ?? null);
     this.pace = new BytePace(parts.bytesPerSecond);
     const { store, log, port, replicas: table, copies, servesAll, onReplicasAdvanced, random01 } = parts;
     this.replicator = new Replicator({
@@ -200,12 +211,20 @@ export class StoreMover implements Mover {
     this.parts.port.wake();
   }
 
-  dropAll(): void {
+  claim(claimId: number, notes: readonly SlotNote[]): void {
+    const { disk, port } = this.parts;
+    assert(disk !== undefined, 'this node keeps its data');
+    this.claims.push({ claimId, mark: disk.claimed(notes) });
+    port.wake();
+  }
+
+  dropAll(kept: readonly number[]): void {
     for (const moveId of [...this.exports.keys(), ...this.imports.keys()]) this.endMove(moveId, 'cancelled');
     this.replicator.clear();
     this.purges.clear();
     this.purged = [];
-    this.dropWanted = true;
+    this.claims.length = 0;
+    this.dropWanted = new SlotSet(kept);
     this.parts.port.wake();
   }
 
@@ -251,7 +270,7 @@ export class StoreMover implements Mover {
   step(nowMs: number, wallMs: number): number {
     this.nowMs = nowMs;
     this.wallMs = wallMs;
-    if (this.dropWanted) this.drop(wallMs);
+    if (this.dropWanted !== null) this.drop(this.dropWanted, wallMs);
     this.replicator.copies.publish(this.replicator.incoming);
     const othersWait = this.isHandingOver && nowMs - this.othersAtMs < OTHERS_WAIT_MS;
     if (!othersWait) {
@@ -299,9 +318,14 @@ export class StoreMover implements Mover {
     });
   }
 
-  private drop(wallMs: number): void {
-    const { store, reports } = this.parts;
-    this.dropWanted = false;
+  private drop(kept: SlotSet, wallMs: number): void {
+    const { store, reports, disk } = this.parts;
+    this.dropWanted = null;
+    if (disk !== undefined) {
+      const others = Array.from({ length: SLOT_COUNT }, (_, slot) => slot).filter((slot) => !kept.has(slot));
+      this.purges.add(new SlotSet(others), ANY_NAMESPACE, () => reports.dropped());
+      return;
+    }
     store.enter();
     store.beginExclusive();
     store.flush(-1, wallMs);
@@ -314,6 +338,9 @@ export class StoreMover implements Mover {
   private report(nowMs: number): void {
     const { reports } = this.parts;
     for (const purgeId of this.purged.splice(0)) reports.purged(purgeId);
+    const { disk } = this.parts;
+    while (this.claims.length > 0 && disk!.isDurable(this.claims[0]!.mark))
+      reports.claimed(this.claims.shift()!.claimId);
     const all = [...[...this.exports.values()].map(({ source }) => source), ...this.imports.values()];
     for (const { id, report } of all) {
       const known = this.exports.has(id) || this.imports.has(id);
@@ -332,10 +359,11 @@ export class StoreMover implements Mover {
   }
 
   private wakeAtMs(nowMs: number): number {
-    if (this.purged.length > 0 || this.dropWanted) return nowMs;
+    if (this.purged.length > 0 || this.dropWanted !== null) return nowMs;
     const othersMs = this.isHandingOver ? Math.max(nowMs, this.othersAtMs + OTHERS_WAIT_MS) : nowMs;
     const streamsAtMs = this.replicator.wakeAtMs(nowMs);
     let wakeAtMs = this.replicator.isAwaited ? streamsAtMs : Math.max(othersMs, streamsAtMs);
+    if (this.claims.length > 0) wakeAtMs = Math.min(wakeAtMs, nowMs + CLAIM_LOOK_MS);
     if (!this.purges.isIdle) wakeAtMs = Math.min(wakeAtMs, othersMs);
     for (const { source } of this.exports.values()) {
       const sourceAtMs = source.wakeAtMs(nowMs);

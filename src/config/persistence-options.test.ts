@@ -74,11 +74,8 @@ describe('what contradicts itself is refused', () => {
     );
   });
 
-  test('a cluster', () => {
-    expect(problem({ coordinator: '127.0.0.1:7700', 'data-dir': 'd' })).toBe(
-      'a node in a cluster cannot keep its data on disk yet; --coordinator is 127.0.0.1:7700, --persistence is auto (default), --data-dir is d',
-    );
-    expect(() => given({ coordinator: '127.0.0.1:7700', 'data-dir': 'd', persistence: 'off' })).not.toThrow();
+  test('a cluster is no reason', () => {
+    expect(() => given({ coordinator: '127.0.0.1:7700', 'data-dir': 'd', fsync: 'always' })).not.toThrow();
   });
 
   test('a clock of the application', () => {

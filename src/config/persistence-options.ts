@@ -98,11 +98,6 @@ export const CONTRADICTIONS: readonly Contradiction[] = [
       modeOf(valueOf) !== 'snapshot',
     because: 'only with snapshots alone does an interval say when they are made',
   },
-  {
-    options: ['cluster.coordinators', 'persistence.mode', 'persistence.dataDir'],
-    holds: (valueOf) => valueOf('cluster.coordinators') !== '' && modeOf(valueOf) !== 'off',
-    because: 'a node in a cluster cannot keep its data on disk yet',
-  },
 ];
 
 /** What `auto` comes to. */

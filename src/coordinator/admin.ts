@@ -52,10 +52,11 @@ export function changeFor(
           `node ${message.node} is in the cluster; once it is silent for a lease, it is removed by itself`,
         );
       }
-      if (!state.departed.some(({ id }) => id === message.node)) return noNode(message.node);
+      if (![...state.departed, ...state.awaited].some(({ id }) => id === message.node)) return noNode(message.node);
       return done((now) => ({
         ...now,
         departed: now.departed.map((node) => (node.id === message.node ? { ...node, isGone: true } : node)),
+        awaited: now.awaited.filter((node) => node.id !== message.node),
       }));
     case 'drain':
       if (topology.node(message.node) === null) return noNode(message.node);

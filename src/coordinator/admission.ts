@@ -14,7 +14,7 @@ export interface AdmissionFacts {
 }
 
 /** Why the node gets no lease, for people; null where it does. */
-export function problemOf({ node, epoch, leaving }: Heartbeat, facts: AdmissionFacts): string | null {
+export function problemOf({ node, epoch, leaving, disk }: Heartbeat, facts: AdmissionFacts): string | null {
   const { topology, next, membership, leaseMs } = facts;
   const { id } = node;
   if (topology.node(id) !== null) {
@@ -27,6 +27,10 @@ export function problemOf({ node, epoch, leaving }: Heartbeat, facts: AdmissionF
   if (leaving) return null;
   if (epoch > 0)
     return `node ${id} is not in this cluster any more: it must drop what it has and join under another id`;
+  const storedEpoch = Math.max(0, ...(disk?.copies ?? []).map(({ time }) => time));
+  if (storedEpoch > topology.epoch) {
+    return `node ${id} has data of epoch ${storedEpoch} on its disk, and what is stored here is older, ${topology.epoch}: has the coordinator lost its state?`;
+  }
   if (topology.nodes.length >= NODE_COUNT_MAX || !membership.hasRoom(id, topology)) {
     return `the cluster has ${topology.nodes.length} nodes and others wait: there is no room for one more`;
   }

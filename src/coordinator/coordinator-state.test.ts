@@ -74,8 +74,8 @@ describe('the stored value', () => {
   });
 
   test('of a later version, or of another cluster, says so', () => {
-    const later = withJson((json) => (json['version'] = 3));
-    expect(() => decodeState(later, CLUSTER)).toThrow('it is of version 3, and this coordinator reads up to 2');
+    const later = withJson((json) => (json['version'] = 4));
+    expect(() => decodeState(later, CLUSTER)).toThrow('it is of version 4, and this coordinator reads up to 3');
     expect(() => decodeState(encodeState(state()), 'another')).toThrow('it is of the cluster "a cluster, ü"');
   });
 

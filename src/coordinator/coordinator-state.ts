@@ -8,6 +8,8 @@ import { JsonFields, MessageFault } from '../protocol/cluster/json-fields.ts';
 import { REPLICAS_MAX } from '../protocol/cluster/messages.ts';
 import { decodeTopology, encodeTopology } from '../topology/encoding.ts';
 import { Topology } from '../topology/topology.ts';
+import { SLOT_COUNT } from '../topology/slots.ts';
+import type { AwaitedNode } from './awaited.ts';
 import type { DepartedNode } from './departed.ts';
 
 /** How fast slots may move, and what an operator said of nodes. */
@@ -50,10 +52,15 @@ export interface CoordinatorState {
   /** Epoch in which a node was removed last; 0: none was. */
   readonly removalEpoch: number;
   readonly departed: readonly DepartedNode[];
+  /** By the id of each node that keeps its data, that of its data set. */
+  readonly keepers: ReadonlyMap<string, string>;
+  /** Nodes that are gone, and may come back with their data. */
+  readonly awaited: readonly AwaitedNode[];
 }
 
-/** 2: with replicas. Without them version 1 is written, which older coordinators read. */
-const STATE_VERSION = 2;
+/** 2: with replicas. 3: with nodes that keep their data. Without them a lower one is written, which older coordinators read. */
+const STATE_VERSION = 3;
+const REPLICAS_VERSION = 2;
 const LENGTH_BYTES = 4;
 const NODES_MAX = 16_384;
 const MOVES_MAX = 16_384;
@@ -78,17 +85,20 @@ export function initialState(
     leaseMs,
     removalEpoch: 0,
     departed: [],
+    keepers: new Map(),
+    awaited: [],
   };
 }
 
 export function encodeState(state: CoordinatorState): Uint8Array {
-  const { topology, settings, nextMoveId, cancelled, leaseMs, removalEpoch, departed } = state;
+  const { topology, settings, nextMoveId, cancelled, leaseMs, removalEpoch, departed, keepers, awaited } = state;
   const { concurrentMoves, moveBytesPerSecond, weights, drained, tight, replicas, failedOver } = settings;
   const { restarting, returning } = settings;
-  const hasReplicas = replicas > 0 || failedOver.size > 0 || topology.lineage !== null;
+  const hasDisks = keepers.size + awaited.length > 0;
+  const hasReplicas = hasDisks || replicas > 0 || failedOver.size > 0 || topology.lineage !== null;
   const json = Buffer.from(
     JSON.stringify({
-      version: hasReplicas ? STATE_VERSION : 1,
+      version: hasDisks ? STATE_VERSION : hasReplicas ? REPLICAS_VERSION : 1,
       nextMoveId,
       concurrentMoves,
       moveBytesPerSecond,
@@ -102,6 +112,7 @@ export function encodeState(state: CoordinatorState): Uint8Array {
       ...(restarting.size > 0 ? { restarting: [...restarting] } : {}),
       ...(returning.size > 0 ? { returning: [...returning].map(([address, as]) => ({ address, as })) } : {}),
       ...(hasReplicas ? { replicas, failedOver: [...failedOver] } : {}),
+      ...(hasDisks ? { keepers: [...keepers].map(([id, dataSet]) => ({ id, dataSet })), awaited } : {}),
     }),
     'utf8',
   );
@@ -132,6 +143,8 @@ export function decodeState(value: Uint8Array, cluster: string): CoordinatorStat
       leaseMs: fields.count('leaseMs', 1, NUMBER_MAX),
       removalEpoch: fields.count('removalEpoch', 0, NUMBER_MAX),
       departed: fields.list('departed', NODES_MAX, readDeparted),
+      keepers: new Map(fields.has('keepers') ? fields.list('keepers', NODES_MAX, readKeeper) : []),
+      awaited: fields.has('awaited') ? fields.list('awaited', NODES_MAX, readAwaited) : [],
     };
   } catch (error) {
     throw asInvalid(error);
@@ -188,6 +201,25 @@ function readDeparted(fields: JsonFields): DepartedNode {
     leaseMs: fields.count('leaseMs', 1, NUMBER_MAX),
     witnesses: fields.has('witnesses') ? fields.texts('witnesses', NODES_MAX, ID_LENGTH) : null,
     isGone: fields.flag('isGone'),
+  };
+}
+
+function readKeeper(fields: JsonFields): readonly [string, string] {
+  return [fields.text('id', ID_LENGTH), fields.text('dataSet', ID_LENGTH)];
+}
+
+function readAwaited(fields: JsonFields): AwaitedNode {
+  return {
+    id: fields.text('id', ID_LENGTH),
+    host: fields.text('host', ADDRESS_LENGTH_MAX),
+    port: fields.count('port', 1, 65_535),
+    dataSet: fields.text('dataSet', ID_LENGTH),
+    epoch: fields.count('epoch', 0, NUMBER_MAX),
+    owned: fields.list('owned', SLOT_COUNT, (part) => ({
+      time: part.count('time', 1, NUMBER_MAX),
+      slots: part.ranges('slots', SLOT_COUNT - 1),
+    })),
+    handed: fields.ranges('handed', SLOT_COUNT - 1),
   };
 }
 

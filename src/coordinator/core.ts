@@ -18,6 +18,7 @@ import {
   refusal,
 } from '../protocol/cluster/messages.ts';
 import type { Topology } from '../topology/topology.ts';
+import { type AwaitedNode, AwaitedTimes, isDiskUseless } from './awaited.ts';
 import { changeFor, CHANGES_MAX, type WantedChange } from './admin.ts';
 import { problemOf } from './admission.ts';
 import { type CoordinatorState, decodeState, encodeState, initialState } from './coordinator-state.ts';
@@ -44,6 +45,8 @@ export interface CoordinatorOptions {
   readonly concurrentMoves: number;
   readonly moveBytesPerSecond: number;
   readonly replicas: number;
+  /** So long the slots of a node that keeps its data wait for it, in ms; 0: they begin empty at once, where there is no other copy. */
+  readonly dataWaitMs: number;
   /** `StateStore.electedUntilMs`. */
   readonly electedUntilMs: () => number;
 }
@@ -98,6 +101,7 @@ export class CoordinatorCore {
   private readonly failedPairs = new FailedPairs();
   private readonly vacancies = new Vacancies();
   private readonly replicaPace = new ReplicaPace();
+  private readonly awaitedTimes = new AwaitedTimes();
   /** What is stored, as far as is known; null while this coordinator is not elected. */
   private state: CoordinatorState | null = null;
   private electedAtMs = 0;
@@ -220,6 +224,7 @@ export class CoordinatorCore {
       // A member that is idle may be about to get slots; once it is removed, it is not.
       mayGo: heartbeat.leaving && !isMember,
       moveBytesPerSecond: settings.moveBytesPerSecond,
+      ...(isMember && isDiskUseless(heartbeat, [state, this.pending?.state ?? state]) ? { isDiskUseless: true } : {}),
       ...(cancel.length > 0 ? { cancel: cancel.map((move) => move.id) } : {}),
       ...(isEmptied(id, state) ? { restart: true } : {}),
     });
@@ -235,9 +240,11 @@ export class CoordinatorCore {
 
   private administer(request: number, message: AdminRequest, state: CoordinatorState, nowMs: number): boolean {
     if (message.type === 'status') {
-      const { address, store } = this.options;
+      const { address, store, dataWaitMs } = this.options;
       const trouble = this.storeTrouble ?? this.writeTrouble;
-      this.answer(request, statusOf(state, this.membership, { coordinator: address, store, trouble, nowMs }));
+      const leftMs = (node: AwaitedNode): number =>
+        Math.max(0, Math.ceil(dataWaitMs - this.awaitedTimes.waitedMs(node, nowMs)));
+      this.answer(request, statusOf(state, this.membership, { coordinator: address, store, trouble, leftMs, nowMs }));
       return false;
     }
     const wanted = changeFor(message, state, this.membership);
@@ -276,6 +283,7 @@ export class CoordinatorCore {
     this.failedPairs.clear();
     this.vacancies.clear();
     this.replicaPace.clear();
+    this.awaitedTimes.clear();
     this.departures.clear();
     this.writeTrouble = null;
     this.membership.leaseMs = state.leaseMs;
@@ -346,14 +354,14 @@ export class CoordinatorCore {
       if (nowMs >= pending.againAtMs) this.send(pending);
       return;
     }
-    const { wanted, membership, departures, failedPairs, vacancies, replicaPace } = this;
+    const { wanted, membership, departures, failedPairs, vacancies, replicaPace, awaitedTimes } = this;
     this.wanted = [];
     const base = wanted.reduce((current, { change }) => change(current), state);
     departures.observe(base, membership, nowMs);
-    const { slotsPerMove, leaseMs } = this.options;
+    const { slotsPerMove, leaseMs, dataWaitMs } = this.options;
     const oldLeasesEnded = nowMs - this.electedAtMs > state.leaseMs;
-    const parts = { membership, departures, failedPairs, vacancies, replicaPace };
-    const input = { ...parts, slotsPerMove, leaseMs, oldLeasesEnded };
+    const parts = { membership, departures, failedPairs, vacancies, replicaPace, awaitedTimes };
+    const input = { ...parts, slotsPerMove, leaseMs, dataWaitMs, oldLeasesEnded };
     const proposal = propose(base, input, nowMs);
     const notice = departures.notice(state, nowMs);
     if (notice !== null) this.log('warn', notice);

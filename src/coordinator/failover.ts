@@ -14,6 +14,8 @@ import type { Vacancies } from './vacancies.ts';
 export interface FailoverInput {
   readonly membership: Membership;
   readonly vacancies: Vacancies;
+  /** Whether a node that is gone may come back with the slot on its disk. */
+  readonly mayComeBack: (slot: number) => boolean;
   /** So long a node is waited for, in ms. */
   readonly waitMsMax: number;
   readonly nowMs: number;
@@ -23,7 +25,7 @@ export interface FailoverInput {
 export function failOver(
   topology: Topology,
   book: SlotBook,
-  { membership, vacancies, waitMsMax, nowMs }: FailoverInput,
+  { membership, vacancies, mayComeBack, waitMsMax, nowMs }: FailoverInput,
   reasons: string[],
 ): ReadonlySet<number> {
   const waiting = new Set<number>();
@@ -47,6 +49,7 @@ export function failOver(
   if (bereavedCount > 0) reasons.push(`${bereavedCount} slots wait for what is known of their copies`);
 
   let emptied = 0;
+  let rewound = 0;
   for (const slot of vacancies.observe(topology, nowMs)) {
     const owner = book.owner(slot);
     const isUnsure = book.isUnsure(slot);
@@ -79,6 +82,9 @@ export function failOver(
       };
       book.promote(slot, best.index, best.kept ? 'kept' : 'following', mayBeWhole);
       note(best.index);
+    } else if (isUnsure && mayComeBack(slot)) {
+      book.rewind(slot);
+      rewound += 1;
     } else if (isUnsure) {
       book.give(slot, owner);
       emptied += 1;
@@ -91,6 +97,7 @@ export function failOver(
   for (const [to, count] of promoted) {
     reasons.push(`node ${shortNodeId(book.nodes[to]!.id)} goes on with its copies of ${count} slots`);
   }
+  if (rewound > 0) reasons.push(`${rewound} slots were not taken over when their owner died`);
   if (emptied > 0) reasons.push(`of ${emptied} slots there is no whole copy`);
   return waiting;
 }

@@ -2,7 +2,7 @@
  * Who sends heartbeats, since when this coordinator is elected. A node that is silent for a whole lease has lost the right to serve by its
  * own clock, because it counts from before it sent what is counted here from after it came: so its slots may be given away.
  */
-import type { Heartbeat, NodeDescription } from '../protocol/cluster/messages.ts';
+import type { DiskTold, Heartbeat, NodeDescription } from '../protocol/cluster/messages.ts';
 import type { ClusterNode, Topology } from '../topology/topology.ts';
 import { HeardCopies, isSameCopies } from './heard-copies.ts';
 
@@ -28,6 +28,8 @@ export class Membership {
   leaseMs: number;
   /** Another number than before: nodes have copied slots since, or lost copies. */
   copiesVersion = 0;
+  /** The same of what they say of their disks. */
+  disksVersion = 0;
   private readonly heard = new Map<string, HeardNode>();
   /** Nobody is called dead before a lease has passed since then. */
   private floorMs = Number.POSITIVE_INFINITY;
@@ -43,6 +45,7 @@ export class Membership {
     this.floorMs = nowMs;
     this.heard.clear();
     this.copiesVersion += 1;
+    this.disksVersion += 1;
     this.joinedEpochs.clear();
     this.topologyStored(topology);
   }
@@ -64,7 +67,9 @@ export class Membership {
     this.heard.set(id, { heartbeat, heardAtMs: nowMs, firstHeardAtMs: before?.firstHeardAtMs ?? nowMs });
     const isCopied = !isSameCopies(before?.heartbeat.replication, heartbeat.replication);
     if (isCopied) this.copiesVersion += 1;
-    return before === undefined || isCopied || isNews(before.heartbeat, heartbeat);
+    const isOtherDisk = !isSameDisk(before?.heartbeat.disk, heartbeat.disk);
+    if (isOtherDisk) this.disksVersion += 1;
+    return before === undefined || isCopied || isOtherDisk || isNews(before.heartbeat, heartbeat);
   }
 
   /** Joining nodes that are in it for the first time are known from it on. */
@@ -150,6 +155,20 @@ function isNews(before: Heartbeat, after: Heartbeat): boolean {
     before.moves.length !== after.moves.length ||
     before.moves.some(({ id, state }, index) => id !== after.moves[index]!.id || state !== after.moves[index]!.state) ||
     !isSameDescription(before.node, after.node)
+  );
+}
+
+function isSameDisk(left: DiskTold | undefined, right: DiskTold | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return (
+    left.dataSet === right.dataSet &&
+    left.epoch === right.epoch &&
+    left.copies.length === right.copies.length &&
+    left.copies.every(({ time, isTaken, slots }, index) => {
+      const other = right.copies[index]!;
+      const isSame = other.time === time && other.isTaken === isTaken && other.slots.length === slots.length;
+      return isSame && slots.every((slot, at) => slot === other.slots[at]);
+    })
   );
 }
 

@@ -38,21 +38,25 @@ export interface EndedMoves {
   readonly unsure: ReadonlySet<number>;
   /** Those that go on. */
   readonly moves: readonly SlotMove[];
+  /** Those of which source and target are gone. */
+  readonly orphaned: readonly SlotMove[];
   /** Those that ended without success. */
   readonly failed: readonly SlotMove[];
 }
 
-/** `alive`: ids of the next topology's nodes. Tells `reasons` what changes. */
+/** `alive`: ids of the next topology's nodes. `keepers`: ids of those that keep their data. Tells `reasons` what changes. */
 export function endedMoves(
   topology: Topology,
   membership: Membership,
   alive: ReadonlySet<string>,
   reasons: string[],
+  keepers: ReadonlyMap<string, string> = new Map(),
 ): EndedMoves {
   const owners = new Map<number, string | null>();
   const unsure = new Set<number>();
   const moves: SlotMove[] = [];
   const failed: SlotMove[] = [];
+  const orphaned: SlotMove[] = [];
   for (const move of topology.moves) {
     const { id, from, to, slots } = move;
     const progress = progressOf(move, membership);
@@ -71,7 +75,16 @@ export function endedMoves(
     } else if (isHanded && topology.replicaCount === 0) {
       for (const slot of slots) owners.set(slot, null);
       reasons.push(`move ${id} was done, and its target is dead`);
+    } else if (
+      !alive.has(to) &&
+      keepers.has(to) &&
+      topology.replicaCount === 0 &&
+      mayBeHanded(move, progress, membership)
+    ) {
+      for (const slot of slots) owners.set(slot, null);
+      reasons.push(`move ${id} may have been done, and its target is dead: its disk will say`);
     } else if (!alive.has(to) || !alive.has(from)) {
+      if (!alive.has(to) && !alive.has(from)) orphaned.push(move);
       reasons.push(`move ${id} ends with its ${alive.has(from) ? 'target' : 'source and target'}`);
     } else if (failure !== null) {
       failed.push(move);
@@ -80,7 +93,7 @@ export function endedMoves(
       moves.push(move);
     }
   }
-  return { owners, unsure, moves, failed };
+  return { owners, unsure, moves, orphaned, failed };
 }
 
 export interface BegunMoves {
@@ -159,6 +172,14 @@ export function slotsPerMove(id: string, slotsMin: number, topology: Topology, m
   const items = membership.lastOf(id)?.heartbeat.figures.items ?? ITEMS_PER_MOVE;
   const perSlot = items / Math.max(1, topology.slotCountOf(id));
   return Math.max(slotsMin, Math.min(SLOTS_PER_MOVE_MAX, Math.floor(ITEMS_PER_MOVE / Math.max(perSlot, 1))));
+}
+
+/** Whether the target may have taken over, as far as the source's last word goes. */
+function mayBeHanded({ from, to }: SlotMove, progress: MoveProgress | null, membership: Membership): boolean {
+  const source = membership.lastOf(from);
+  const target = membership.lastOf(to);
+  if (source === null || progress?.isHanding === true) return true;
+  return target !== null && source.heardAtMs <= target.heardAtMs;
 }
 
 /** What the source says of a move, or null. */

@@ -7,6 +7,7 @@
  */
 import { shortNodeId } from '../topology/short-node-id.ts';
 import { nextTopology, type Topology } from '../topology/topology.ts';
+import { type AwaitedFacts, nextAwaited, nextKeepers } from './awaited.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import type { DepartedNode } from './departed.ts';
 import { beginMoves, endedMoves, type FailedPairs, type MoveRules, NOTHING_BEGUN, slotsPerMove } from './next-moves.ts';
@@ -22,7 +23,7 @@ const ASSEMBLY_MS = 300;
 /** A node that does not get beyond joining in this time does not keep the others waiting. */
 const JOINING_MS_MAX = 5000;
 
-export interface ProposalInput extends Witnessed {
+export interface ProposalInput extends Witnessed, AwaitedFacts {
   readonly failedPairs: FailedPairs;
   readonly vacancies: Vacancies;
   readonly replicaPace: ReplicaPace;
@@ -45,10 +46,18 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
   const reasons: string[] = [];
   const { nodes, departed, isRemoval } = nextNodes(state, input, nowMs, reasons);
   const alive = new Set(nodes.map(({ id }) => id));
-  const { owners, unsure, moves, failed } = endedMoves(topology, membership, alive, reasons);
+  const { owners, unsure, moves, orphaned, failed } = endedMoves(
+    topology,
+    membership,
+    alive,
+    reasons,
+    input.dataWaitMs === 0 ? undefined : state.keepers,
+  );
   for (const { from, to } of failed) failedPairs.add(from, to, nowMs);
-  const replicas = new ReplicaDraft(state, nodes, input, nowMs);
-  const waiting = replicas.takeOwners(owners, unsure, reasons);
+  const keepers = nextKeepers(state.keepers, nodes, membership);
+  const awaited = nextAwaited(state, nodes, owners, input, nowMs, reasons);
+  const replicas = new ReplicaDraft(state, nodes, { keepers, awaited }, input, nowMs);
+  const waiting = replicas.takeOwners(owners, { unsure, orphaned }, reasons);
   const isChanged = reasons.length > 0;
   // A draft, whose epoch is never seen: the planner needs to know what the first steps come to.
   const draft = isChanged ? nextTopology(topology, { nodes, owners, moves, ...replicas.change }) : topology;
@@ -79,6 +88,8 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
     cancelled.size === state.cancelled.size &&
     tight === settings.tight &&
     leaseMs === state.leaseMs &&
+    keepers === state.keepers &&
+    awaited === state.awaited &&
     isSameList(departed, state.departed);
   if (isSame) return null;
   const next: CoordinatorState = {
@@ -89,6 +100,8 @@ export function propose(state: CoordinatorState, input: ProposalInput, nowMs: nu
     leaseMs,
     removalEpoch: isRemoval ? after.epoch : state.removalEpoch,
     departed,
+    keepers,
+    awaited,
   };
   return { state: next, reasons };
 }

@@ -3,11 +3,12 @@
  * the end replicas are planned. In a cluster without replicas it does nothing, and where nothing happens it does not look at slots.
  */
 import { type ClusterNode, nextTopology, type Topology, type TopologyChange } from '../topology/topology.ts';
+import { type AwaitedNode, type AwaitedTimes, mayComeBack, returnSlots } from './awaited.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import { failOver } from './failover.ts';
 import { failoverPairs, moveKind } from './failover-moves.ts';
 import type { Membership } from './membership.ts';
-import type { BegunMoves, MoveRules } from './next-moves.ts';
+import type { BegunMoves, EndedMoves, MoveRules } from './next-moves.ts';
 import { planNextReplicas, type ReplicaPace } from './next-replicas.ts';
 import { yieldingNodes } from './restarts.ts';
 import { SlotBook } from './slot-book.ts';
@@ -17,6 +18,7 @@ export interface ReplicaFacts {
   readonly membership: Membership;
   readonly vacancies: Vacancies;
   readonly replicaPace: ReplicaPace;
+  readonly awaitedTimes: AwaitedTimes;
 }
 
 const NONE: ReadonlySet<number> = new Set();
@@ -28,50 +30,82 @@ export class ReplicaDraft {
   private readonly nowMs: number;
   private readonly columnCount: number;
   private readonly hasReplicas: boolean;
+  /** Whether the next topology says whose copies are of use: those of replicas, and those on disks. */
+  private readonly hasLineage: boolean;
+  private readonly awaited: readonly AwaitedNode[];
   /** Null while there is nothing to change. */
   private book: SlotBook | null = null;
 
-  /** `nodes`: those of the next topology. */
-  constructor(state: CoordinatorState, nodes: readonly ClusterNode[], facts: ReplicaFacts, nowMs: number) {
+  /** `nodes`: those of the next topology. `disks`: what the next state says of them. */
+  constructor(
+    state: CoordinatorState,
+    nodes: readonly ClusterNode[],
+    disks: Pick<CoordinatorState, 'keepers' | 'awaited'>,
+    facts: ReplicaFacts,
+    nowMs: number,
+  ) {
     this.state = state;
     this.nodes = nodes;
     this.facts = facts;
     this.nowMs = nowMs;
     const { replicas } = state.settings;
     this.columnCount = replicas === 0 ? 0 : replicas + 1;
-    this.hasReplicas = this.columnCount > 0 || state.topology.replicaCount > 0;
+    this.awaited = disks.awaited;
+    this.hasLineage = this.columnCount > 0 || disks.keepers.size + disks.awaited.length > 0;
+    this.hasReplicas = this.hasLineage || state.topology.replicaCount > 0;
   }
 
   /**
    * What moves that are over mean for owners and copies, and what deaths do. Returns the slots that nobody is to be given yet, and
    * adds to `owners` who gets the others.
    */
-  takeOwners(owners: Map<number, string | null>, unsure: ReadonlySet<number>, reasons: string[]): ReadonlySet<number> {
+  takeOwners(
+    owners: Map<number, string | null>,
+    { unsure, orphaned }: Pick<EndedMoves, 'unsure' | 'orphaned'>,
+    reasons: string[],
+  ): ReadonlySet<number> {
     if (!this.hasReplicas) return NONE;
     const { state, nowMs } = this;
     const { topology } = state;
-    const { membership, vacancies } = this.facts;
-    const isQuiet = vacancies.observe(topology, nowMs).length === 0;
-    if (isQuiet && reasons.length === 0 && owners.size === 0) return NONE;
+    const { membership, vacancies, awaitedTimes } = this.facts;
+    const { nodes, awaited } = this;
+    const isQuiet = vacancies.observe(topology, nowMs).length + reasons.length + owners.size === 0;
+    if (isQuiet && awaited.length === 0) return NONE;
+    const facts = { topology, awaited, nodes, disksVersion: membership.disksVersion };
+    const heldAsBefore = isQuiet ? awaitedTimes.heldAsBefore(facts) : null;
+    if (heldAsBefore !== null) return heldAsBefore;
     const book = this.open();
     for (const [slot, to] of owners) {
-      if (to === null) continue;
+      if (to === null) {
+        book.lose(slot);
+        continue;
+      }
       const owner = topology.ownerOf(slot)!.id;
       const since = topology.sinceOf(slot);
-      if (unsure.has(slot)) book.seize(slot, book.indexOf(to));
+      if (unsure.has(slot)) book.seize(slot, book.indexOf(to), mayComeBack(this.awaited, slot));
       else book.handOver(slot, book.indexOf(to), (id) => membership.mayBeSynced(id, { slot, owner, since }));
     }
-    const input = { membership, vacancies, waitMsMax: state.leaseMs, nowMs };
+    const isAwaited = (slot: number): boolean => mayComeBack(this.awaited, slot);
+    const input = { membership, vacancies, mayComeBack: isAwaited, waitMsMax: state.leaseMs, nowMs };
     const waiting = failOver(topology, book, input, reasons);
+    for (const { to, slots } of orphaned) {
+      // The target may have taken over, which its disk says.
+      if (this.awaited.some(({ id }) => id === to))
+        for (const slot of slots) if (book.columnsOf(slot).length === 0) book.lose(slot);
+    }
+    const held = returnSlots(book, this.awaited, waiting, membership, nowMs, reasons);
+    if (isQuiet && reasons.length === 0) awaitedTimes.rest({ ...facts, held });
     for (const [slot, owner] of book.newOwners()) owners.set(slot, owner);
-    return waiting;
+    return held.size === 0 ? waiting : new Set([...waiting, ...held]);
   }
 
   /** How slots of `draft` may move. */
   moveRules(draft: Topology): Pick<MoveRules, 'kindOf' | 'failovers'> {
     const { membership } = this.facts;
     const yielding = yieldingNodes(this.state.settings);
-    if (draft.replicaCount === 0) return { kindOf: () => 'copy', failovers: [] };
+    if (draft.replicaCount === 0) {
+      return { kindOf: (slot) => (draft.isUnsure(slot) ? 'wait' : 'copy'), failovers: [] };
+    }
     return {
       kindOf: (slot, to) => moveKind(draft, slot, to, membership),
       failovers: yielding.size === 0 ? [] : failoverPairs(draft, yielding, membership),
@@ -117,7 +151,7 @@ export class ReplicaDraft {
     if (topology.replicaCount === columnCount && this.book?.isChanged(topology) !== true) return;
     this.open();
     replicaPace.changed(nowMs);
-    if (reasons.length === 0) reasons.push('replicas are placed');
+    if (reasons.length === 0) reasons.push(columnCount > 0 ? 'replicas are placed' : 'the owners of slots are noted');
   }
 
   /** What is different, beside nodes, owners and moves. */
@@ -126,7 +160,7 @@ export class ReplicaDraft {
   }
 
   private open(): SlotBook {
-    this.book ??= new SlotBook(this.state.topology, this.nodes, this.columnCount);
+    this.book ??= new SlotBook(this.state.topology, this.nodes, this.columnCount, this.hasLineage);
     return this.book;
   }
 }

@@ -31,8 +31,8 @@ export class SlotBook {
   private readonly columns: Uint16Array;
   private readonly lineage: SlotLineage;
 
-  /** `nodes`: those of the next topology. */
-  constructor(topology: Topology, nodes: readonly ClusterNode[], columnCount: number) {
+  /** `nodes`: those of the next topology. `hasLineage`: whether it is to say whose copies are of use. */
+  constructor(topology: Topology, nodes: readonly ClusterNode[], columnCount: number, hasLineage = columnCount > 0) {
     this.nodes = nodes.toSorted((left, right) => (left.id < right.id ? -1 : 1));
     this.columnCount = columnCount;
     this.epoch = topology.epoch + 1;
@@ -47,7 +47,7 @@ export class SlotBook {
       const owner = newIndexes[before] ?? NO_NODE;
       this.owners[slot] = owner;
       if (before !== NO_NODE && owner === NO_NODE) bereaved.push(slot);
-      if (columnCount > 0) this.takeColumns(topology, slot, newIndexes);
+      if (hasLineage) this.takeColumns(topology, slot, newIndexes);
     }
     this.bereaved = bereaved;
     this.ownersBefore = this.owners.slice();
@@ -65,6 +65,11 @@ export class SlotBook {
   /** The epoch in which the owner, or the last one, got the slot. */
   since(slot: number): number {
     return this.lineage.since[slot]!;
+  }
+
+  /** The time out of which the owner's came, or the last one's; 0: none. */
+  before(slot: number): number {
+    return this.lineage.before[slot]!;
   }
 
   isUnsure(slot: number): boolean {
@@ -119,12 +124,15 @@ export class SlotBook {
     this.setColumns(slot, copies);
   }
 
-  /** The owner has died while it handed the slot over to `to`, which alone knows whether it has. */
-  seize(slot: number, to: number): void {
+  /**
+   * The owner has died while it handed the slot over to `to`, which alone knows whether it has. `mayComeBack`: with what it had on its disk, if that one
+   * has nothing.
+   */
+  seize(slot: number, to: number, mayComeBack: boolean): void {
     // Whichever of them is whole may be needed; who is not says so.
     const copies = this.freshOf(slot, to).map(({ index }) => ({ index, kept: true }));
     this.begin(slot, to, this.since(slot));
-    if (copies.length > 0) this.lineage.marks[slot] = UNSURE;
+    if (copies.length > 0 || mayComeBack) this.lineage.marks[slot] = UNSURE;
     this.setColumns(slot, copies);
   }
 
@@ -140,6 +148,28 @@ export class SlotBook {
     const others = this.freshOf(slot, to).map(({ index }) => ({ index, kept: isWhole(this.nodes[index]!.id) }));
     this.begin(slot, to, this.since(slot));
     this.setColumns(slot, others);
+  }
+
+  /** Who had taken the slot over from its owner is gone: nobody has it now. */
+  lose(slot: number): void {
+    this.begin(slot, NO_NODE, this.since(slot));
+    this.setColumns(slot, []);
+  }
+
+  /** The owner, or last owner, never served: nobody has it, as before its time, since that of the one before. */
+  rewind(slot: number, time = this.before(slot)): void {
+    const { since, before, marks } = this.lineage;
+    this.owners[slot] = NO_NODE;
+    since[slot] = time;
+    before[slot] = 0;
+    marks[slot] = 0;
+    this.setColumns(slot, []);
+  }
+
+  /** `to` goes on with what it has on its disk, which came out of the time `time`. */
+  restore(slot: number, to: number, time: number): void {
+    this.begin(slot, to, time);
+    this.setColumns(slot, []);
   }
 
   /** `to` begins with an empty slot. */
@@ -161,12 +191,12 @@ export class SlotBook {
     );
   }
 
-  /** Slots that have another owner than before, but for those whose owner is gone; with its id. */
-  newOwners(): ReadonlyMap<number, string> {
-    const owners = new Map<number, string>();
+  /** Slots that have another owner than before, but for those whose owner is gone; with its id, null: nobody has it. */
+  newOwners(): ReadonlyMap<number, string | null> {
+    const owners = new Map<number, string | null>();
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       const owner = this.owners[slot]!;
-      if (owner !== this.ownersBefore[slot]) owners.set(slot, this.nodes[owner]!.id);
+      if (owner !== this.ownersBefore[slot]) owners.set(slot, this.nodes[owner]?.id ?? null);
     }
     return owners;
   }

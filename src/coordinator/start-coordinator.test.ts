@@ -46,6 +46,7 @@ async function start(path: string, settings: Partial<CoordinatorSettings> = {}):
       concurrentMoves: 4,
       moveBytesPerSecond: 0,
       replicas: 0,
+      dataWaitMs: 0,
       ...settings,
     },
     { store: new FileStateStore(path), log: (level, message) => logs.push(`${level}: ${message}`) },

@@ -23,6 +23,7 @@ export interface CoordinatorSettings {
   readonly concurrentMoves: number;
   readonly moveBytesPerSecond: number;
   readonly replicas: number;
+  readonly dataWaitMs: number;
 }
 
 export interface CoordinatorParts {

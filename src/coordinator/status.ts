@@ -2,6 +2,7 @@
 import type { NodeStatus, Plan, Status } from '../protocol/cluster/messages.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import type { Topology } from '../topology/topology.ts';
+import { type AwaitedNode, vacantCount } from './awaited.ts';
 import type { CoordinatorState } from './coordinator-state.ts';
 import { syncedReplicas } from './failover-moves.ts';
 import type { Membership } from './membership.ts';
@@ -11,12 +12,14 @@ export interface StatusFacts {
   readonly coordinator: string;
   readonly store: string;
   readonly trouble: string | null;
+  /** How long a node is still waited for. */
+  readonly leftMs: (node: AwaitedNode) => number;
   readonly nowMs: number;
 }
 
 export function statusOf(state: CoordinatorState, membership: Membership, facts: StatusFacts): Status {
   const { topology, settings, departed } = state;
-  const { coordinator, store, trouble, nowMs } = facts;
+  const { coordinator, store, trouble, leftMs, nowMs } = facts;
   const weights = topology.nodes.reduce(
     (sum, { state: nodeState, weight }) => sum + (nodeState === 'active' ? weight : 0),
     0,
@@ -54,6 +57,10 @@ export function statusOf(state: CoordinatorState, membership: Membership, facts:
     }),
     departed: departed.filter(({ isGone }) => !isGone).map(({ id, host, port, epoch }) => ({ id, host, port, epoch })),
     returning: [...settings.returning.keys()],
+    awaited: state.awaited
+      .map((node) => ({ node, slots: vacantCount(node, topology) }))
+      .filter(({ slots }) => slots > 0)
+      .map(({ node, slots }) => ({ id: node.id, host: node.host, port: node.port, slots, leftMs: leftMs(node) })),
     unassigned: SLOT_COUNT - topology.ownedCount,
     plannedSlots: plannedSlots(topology, settings.tight),
     concurrentMoves: settings.concurrentMoves,

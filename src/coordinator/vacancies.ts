@@ -26,7 +26,7 @@ export class Vacancies {
   observe(topology: Topology, nowMs: number): readonly number[] {
     if (topology === this.topology) return this.slots;
     this.topology = topology;
-    if (topology.replicaCount === 0) {
+    if (topology.lineage === null) {
       this.clear();
       this.topology = topology;
       return this.slots;

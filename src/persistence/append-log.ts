@@ -25,7 +25,7 @@ export class AppendLog {
 
   /** Writes what a new log begins with. Throws what the disk throws. */
   begin(tail: ChangeTail): void {
-    tail.writeMapping(this.writer);
+    tail.writeHead(this.writer);
     this.writer.sync();
     this.beginningEnd = this.writer.offset;
   }

@@ -7,11 +7,13 @@ import type { ItemSnapshot } from '../store/types.ts';
 import { BLOCK_HEADER_BYTES, BLOCK_PAYLOAD_BYTES, blockBytes, sealBlock } from './block.ts';
 import {
   itemRecordBytes,
+  type NoteKind,
   RECORD_FIXED_BYTES_MAX,
   writeEnd,
   writeFlushed,
   writeItem,
   writeMapping,
+  writeNote,
   writeRemoved,
 } from './records.ts';
 
@@ -68,6 +70,12 @@ export class BlockWriter {
   mapping(namespaces: ArrayLike<number>): void {
     this.room(RECORD_FIXED_BYTES_MAX);
     this.added(writeMapping(this.buffer, this.end, namespaces));
+  }
+
+  /** `body`: a cluster's name, or a note of slots. */
+  note(kind: NoteKind, namespace: number, body: Uint8Array): void {
+    this.room(RECORD_FIXED_BYTES_MAX + body.length);
+    this.added(writeNote(this.buffer, this.end, kind, namespace, body));
   }
 
   /** The last record of a snapshot. */

@@ -2,17 +2,23 @@
  * What changed in a store, as records for a file: follows the change log, and writes the keys that it names as they are when it is their turn. A key that
  * was changed many times since the last group is written once. Where two keys change one after the other, both are written in one group or in that
  * order; a flush and SWAPDB stand in their place among the groups, so what a file says after any of its groups is each key as it was then or later.
+ *
+ * Of a node in a cluster there are notes about whole slots, too. A claim stands behind all keys that changed before it, because it says that these are all there.
  */
 import { type ChangeConsumer, type ChangeLog, ChangeReading, ChangeRecord } from '../changes/change-log.ts';
+import { assert } from '../base/assert.ts';
 import { ShoalError } from '../base/errors.ts';
 import { ChangeOperation, EVERY_NAMESPACE } from '../store/change-ring.ts';
 import { KeyHash } from '../store/hash.ts';
 import { CONTROL_HASH_SEED, CONTROL_NAMESPACES } from '../store/layout.ts';
 import { databaseOf } from '../store/namespaces.ts';
+import { decodeSlotNote } from '../store/slot-notes.ts';
 import type { Store } from '../store/store.ts';
 import { DATABASE_COUNT, ItemSnapshot, Key } from '../store/types.ts';
 import type { BlockWriter } from './block-writer.ts';
+import { type ClaimTable, Claims } from './claims.ts';
 import { GroupKeys } from './group-keys.ts';
+import { RecordKind } from './records.ts';
 
 /** Records of the change log that one group reads at most. */
 const GROUP_CHANGES_MAX: number = 64 * 1024;
@@ -24,9 +30,19 @@ const SNAPSHOT_BYTES_KEPT: number = 1024 * 1024;
 /** What a group came to. `lost`: changes were missed, and only a new copy of the whole store tells what it holds. */
 export type GroupOutcome = 'written' | 'lost';
 
+/** What is kept of a node in a cluster, beside its items. */
+export interface ClusterFiles {
+  readonly name: string;
+  /** What the node claims. */
+  readonly claims: ClaimTable;
+}
+
 export class ChangeTail {
-  /** Whether a flush was written that left some of the keys alone which it seems to mean: only a snapshot tells which. */
-  isFlushUnclear = false;
+  /** Whether a claim was written that is to last soon: slots are handed over by it. */
+  hasUrgent = false;
+  private readonly cluster: ClusterFiles | null;
+  /** As of what was written, or passed over. */
+  private readonly claims = new Claims();
   private readonly store: Store;
   private readonly consumer: ChangeConsumer;
   private readonly keys: GroupKeys;
@@ -35,12 +51,14 @@ export class ChangeTail {
   private item = new ItemSnapshot();
 
   /** `store`: this thread's access, which does not count uses. Follows all changes from here on. */
-  constructor(store: Store, log: ChangeLog) {
-    const consumer = log.open(null);
+  constructor(store: Store, log: ChangeLog, cluster: ClusterFiles | null = null) {
+    const consumer = log.open(null, 'everything');
     if (consumer === null)
       throw new ShoalError('DataSetFailed', 'the change log has as many readers as it can have: try again');
     this.store = store;
     this.consumer = consumer;
+    this.cluster = cluster;
+    if (cluster !== null) this.claims.takeAll(cluster.claims);
     const { control } = store.parts.memory;
     this.keys = new GroupKeys(new KeyHash(control[CONTROL_HASH_SEED]!, control[CONTROL_HASH_SEED + 1]!));
   }
@@ -68,7 +86,8 @@ export class ChangeTail {
   /** Passes over all that was not written: a copy of the whole store, begun after this, has it. */
   skipToEnd(): void {
     this.consumer.skipToEnd();
-    this.isFlushUnclear = false;
+    // Whoever claims something now says so in the change log, too, behind what was passed over.
+    if (this.cluster !== null) this.claims.takeAll(this.cluster.claims);
   }
 
   /** Writes what changed since the last group, or the first part of it. Throws what the disk throws; then the file is of no use any more. */
@@ -81,11 +100,20 @@ export class ChangeTail {
       if (reading === ChangeReading.none) break;
       if (record.operation === ChangeOperation.flushed) this.writeFlush(writer);
       else if (record.operation === ChangeOperation.swapped) this.writeMapping(writer);
+      else if (record.operation >= ChangeOperation.slotsCleared) this.writeNote(writer, wallMs);
       else keys.add(record.namespace, record.bytes, record.length);
     }
     this.writeKeys(writer, wallMs);
     writer.flush();
     return 'written';
+  }
+
+  /** Writes what a file begins with. */
+  writeHead(writer: BlockWriter): void {
+    this.writeMapping(writer);
+    if (this.cluster === null) return;
+    writer.note(RecordKind.cluster, 0, Buffer.from(this.cluster.name, 'utf8'));
+    for (const body of this.claims.bodies()) writer.note(RecordKind.claimed, EVERY_NAMESPACE, body);
   }
 
   /** Writes which name space each database has. */
@@ -102,11 +130,30 @@ export class ChangeTail {
   }
 
   private writeFlush(writer: BlockWriter): void {
+    // In a cluster it leaves the slots of others alone; a note says which it meant.
+    if (this.cluster !== null) return;
     const { namespace } = this.record;
     if (namespace === EVERY_NAMESPACE) this.keys.clear();
     writer.flushed(namespace);
-    // In a cluster a flush leaves the slots of others alone, and says nothing about that.
-    if (this.store.parts.slotCounters.isOn && this.store.stats().itemCount > 0) this.isFlushUnclear = true;
+  }
+
+  private writeNote(writer: BlockWriter, wallMs: number): void {
+    const { operation, namespace, bytes, length } = this.record;
+    const body = bytes.subarray(0, length);
+    const note = decodeSlotNote(bytes, 0, length);
+    assert(typeof note !== 'string', 'this node made the note');
+    if (operation === ChangeOperation.slotsFlushed) {
+      writer.note(RecordKind.emptied, namespace, body);
+    } else if (operation === ChangeOperation.slotsCleared) {
+      this.claims.take({ ...note, time: 0 });
+      writer.note(RecordKind.cleared, namespace, body);
+    } else {
+      this.writeKeys(writer, wallMs);
+      this.keys.clear();
+      this.claims.take(note);
+      writer.note(RecordKind.claimed, namespace, body);
+      this.hasUrgent = true;
+    }
   }
 
   private writeKeys(writer: BlockWriter, wallMs: number): void {

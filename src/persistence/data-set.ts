@@ -77,22 +77,26 @@ export class DataSet {
     return this.listed.itemVersionSeed;
   }
 
+  get id(): string {
+    return Buffer.from(this.listed.dataSetId).toString('hex');
+  }
+
   get manifest(): Manifest {
     return this.listed;
   }
 
   /**
    * Fills an empty store, through the disk thread's access (`diskRow`), while nobody else uses it. Throws a ShoalError, DataSetFailed, where a file is
-   * damaged, missing or longer than this node's limits allow. Once, before an engine is made.
+   * damaged, missing or longer than this node's limits allow, and where the files are not of a node in `cluster` (null: in none). Once, before an engine is made.
    */
-  recover(store: Store, wallMs: number, onProgress: RecoveryProgress): RecoveryReport {
+  recover(store: Store, wallMs: number, onProgress: RecoveryProgress, cluster: string | null = null): RecoveryReport {
     assert(this.logEnd === 0, 'a data set is recovered once');
     this.evictedBefore = store.stats().evicted;
     const recovery = new Recovery(this.files, this.listed, (progress) => {
       this.keepLock();
       onProgress(progress);
     });
-    const report = recovery.run(store, wallMs);
+    const report = recovery.run(store, wallMs, cluster);
     this.tidy();
     this.logEnd = recovery.lastLogEnd;
     this.logBytes = recovery.logBytes;

@@ -2,6 +2,7 @@
 import { unreachable } from '../base/assert.ts';
 import type { Disk } from '../io/disk.ts';
 import { EVERY_NAMESPACE } from '../store/change-ring.ts';
+import { CLAIM_TAKEN } from '../store/slot-notes.ts';
 import { DATABASE_COUNT } from '../store/types.ts';
 import { findDataFiles } from './data-files.ts';
 import { diskFailure } from './data-folder.ts';
@@ -29,6 +30,20 @@ export type DumpEntry =
   | (Place & { readonly kind: 'flushed'; readonly namespace: number | null })
   | (Place & { readonly kind: 'mapping'; readonly namespaces: readonly number[] })
   | (Place & { readonly kind: 'end'; readonly itemCount: number })
+  | (Place & { readonly kind: 'cluster'; readonly name: string })
+  /** `slots`: first and last of each range; `namespace` as of `flushed`. */
+  | (Place & {
+      readonly kind: 'cleared' | 'emptied';
+      readonly namespace: number | null;
+      readonly slots: readonly number[];
+    })
+  /** `isTaken`: as what followed that time. */
+  | (Place & {
+      readonly kind: 'claimed';
+      readonly time: number;
+      readonly isTaken: boolean;
+      readonly slots: readonly number[];
+    })
   | (Place & { readonly kind: 'damaged' } & Omit<DamagedPart, 'offset'>);
 
 /** Calls `visit` with each entry in the order in which a recovery reads them. Throws a ShoalError, DataSetFailed, where there is no data set or it cannot be read. */
@@ -67,11 +82,36 @@ function entryOf(record: RecordReader, place: Place): DumpEntry {
       const namespaces = Array.from({ length: DATABASE_COUNT }, (_unused, database) => record.namespaceOf(database));
       return { ...place, kind: 'mapping', namespaces };
     }
+    case RecordKind.cluster:
+      return { ...place, kind: 'cluster', name: keyOf(record).toString('utf8') };
+    case RecordKind.cleared:
+    case RecordKind.emptied: {
+      const of = namespace === EVERY_NAMESPACE ? null : namespace;
+      return {
+        ...place,
+        kind: kind === RecordKind.cleared ? 'cleared' : 'emptied',
+        namespace: of,
+        slots: rangesOf(record),
+      };
+    }
+    case RecordKind.claimed: {
+      const { time, flags } = record.note;
+      return { ...place, kind: 'claimed', time, isTaken: (flags & CLAIM_TAKEN) !== 0, slots: rangesOf(record) };
+    }
     case RecordKind.end:
       return { ...place, kind: 'end', itemCount: record.itemCount };
     default:
       return unreachable(kind);
   }
+}
+
+function rangesOf({ note }: RecordReader): readonly number[] {
+  const ranges: number[] = [];
+  for (const slot of note.slots) {
+    if (ranges.at(-1) === slot - 1) ranges[ranges.length - 1] = slot;
+    else ranges.push(slot, slot);
+  }
+  return ranges;
 }
 
 function keyOf({ bytes, keyStart, keyLength }: RecordReader): Buffer {

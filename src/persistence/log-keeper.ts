@@ -80,7 +80,7 @@ export class LogKeeper {
     }
     if (log.writer.isUnsynced) {
       // What does not count before its snapshot is there need not be durable before.
-      const isAlways = fsync === 'always' && log.isListed;
+      const isAlways = (fsync === 'always' || tail.hasUrgent) && log.isListed;
       if (isAlways || (fsync !== 'never' && nowMs >= this.syncDueMs)) {
         this.sync();
         this.syncDueMs = nowMs + SYNC_INTERVAL_MS;
@@ -96,6 +96,7 @@ export class LogKeeper {
     const { tail, state, onAdvance } = this.parts;
     const log = this.log!;
     log.writer.sync();
+    tail.hasUrgent = false;
     state.addToFigure(Figure.syncCount, 1);
     if (!log.isListed) return;
     state.setDurable(tail.position);

@@ -13,7 +13,7 @@ import { ShoalError } from '../base/errors.ts';
 import type { ChangeLog } from '../changes/change-log.ts';
 import { codeOf } from '../io/system-error.ts';
 import type { Store } from '../store/store.ts';
-import { ChangeTail } from './change-tail.ts';
+import { ChangeTail, type ClusterFiles } from './change-tail.ts';
 import { diskFailure } from './data-folder.ts';
 import type { DataSet } from './data-set.ts';
 import { type FsyncPolicy, LogKeeper } from './log-keeper.ts';
@@ -36,6 +36,8 @@ export interface PersistenceEngineOptions {
   readonly snapshotIntervalMs: number;
   readonly state: PersistenceState;
   readonly logLine: (level: 'info' | 'warn' | 'error', text: string) => void;
+  /** Of a node in a cluster; left out: it is in none. */
+  readonly cluster?: ClusterFiles | null;
   /** Called when `written`, `durable` or the status has changed: who waits for them is to look. */
   readonly onAdvance: () => void;
 }
@@ -73,7 +75,7 @@ export class PersistenceEngine {
     const { store, log, dataSet, state, fsync, snapshotIntervalMs: intervalMs, logLine, onAdvance } = options;
     this.options = options;
     store.countsUse = false;
-    const tail = new ChangeTail(store, log);
+    const tail = new ChangeTail(store, log, options.cluster ?? null);
     this.tail = tail;
     this.attemptBeganMs = nowMs;
     this.log = new LogKeeper({ dataSet, tail, state, fsync, onAdvance });
@@ -137,7 +139,6 @@ export class PersistenceEngine {
     dataSet.keepLock();
     if (mode === 'log') this.workOnLog(nowMs, wallMs);
     const { run } = this.snapshots;
-    if (this.tail.isFlushUnclear) this.snapshots.isNeeded = true;
     if (run !== null) {
       if (this.isHurried || run.pace.begins(nowMs)) this.workOnSnapshot(run, nowMs, wallMs);
     } else if (this.snapshots.isDue(nowMs, mode === 'log' ? this.log.bytes : 0)) {

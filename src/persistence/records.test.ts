@@ -85,7 +85,7 @@ test('a stated size is at least that of the record', () => {
 
 describe('what is no record', () => {
   test.each([
-    ['of unknown kind', '06 00 00 0000'],
+    ['of unknown kind', '0a 00 00 0000'],
     ['of kind 0', '00 00 00 0000'],
     ['with unknown flags', '01 08 00 0000 00000000'],
     ['with flags that its kind has not', '02 01 00 0000'],

@@ -7,14 +7,29 @@
  *       flushed  nothing: all keys of the name space, or of all for EVERY_NAMESPACE, are gone
  *       mapping  16 × u8: the name space of each database
  *       end      item records in the snapshot, f64: the last record of one
+ *       cluster  in place of a key the name of the cluster that the node is in: the first record of each file of such a node, but for a mapping
+ *       cleared  in place of a key a note (src/store/slot-notes.ts) of slots: all their items were given up, and what was claimed of them
+ *       emptied  a note of slots: all their items in the name space, or in all, are gone
+ *       claimed  a note of slots: what the files hold of them up to here is all that they had
  *
  * A later record about a key is right, an earlier one forgotten. Items bear the number of their name space (src/store/namespaces.ts), so SWAPDB is one
  * record. Key and expiry of a removed item need no record: it was removed whatever it was.
  */
 import { EVERY_NAMESPACE } from '../store/change-ring.ts';
+import { decodeSlotNote, type SlotNote } from '../store/slot-notes.ts';
 import { DATABASE_COUNT, type ItemSnapshot, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../store/types.ts';
 
-export const RecordKind = { item: 1, removed: 2, flushed: 3, mapping: 4, end: 5 } as const;
+export const RecordKind = {
+  item: 1,
+  removed: 2,
+  flushed: 3,
+  mapping: 4,
+  end: 5,
+  cluster: 6,
+  cleared: 7,
+  emptied: 8,
+  claimed: 9,
+} as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** The value was built by APPEND or SETRANGE. */
@@ -88,6 +103,18 @@ export function writeEnd(to: Buffer, at: number, itemCount: number): number {
   return to.writeDoubleLE(itemCount, writeHeader(to, at, RecordKind.end, 0, 0, 0));
 }
 
+/** A record of a kind that has a text or a note in place of a key; `namespace`: or EVERY_NAMESPACE. */
+export function writeNote(to: Buffer, at: number, kind: NoteKind, namespace: number, body: Uint8Array): number {
+  return copyTo(to, writeHeader(to, at, kind, 0, namespace, body.length), body, 0, body.length);
+}
+
+/** Kinds of records that only nodes in a cluster write. */
+export type NoteKind =
+  | typeof RecordKind.cluster
+  | typeof RecordKind.cleared
+  | typeof RecordKind.emptied
+  | typeof RecordKind.claimed;
+
 function writeHeader(
   to: Buffer,
   at: number,
@@ -128,6 +155,8 @@ export class RecordReader {
   used = false;
   /** Of `end`. */
   itemCount = 0;
+  /** Of `cleared`, `emptied` and `claimed`. */
+  note: SlotNote = { time: 0, flags: 0, slots: [] };
   /** Why `next` ended before the bytes did; null: it did not. A block whose checksum is right has no such place, unless another version wrote it. */
   problem: string | null = null;
   private view: DataView = new DataView(new ArrayBuffer(0));
@@ -167,6 +196,12 @@ export class RecordReader {
         return this.keyLength === 0 && (this.namespace === EVERY_NAMESPACE || this.checkNamespace())
           ? true
           : this.fail('a flush has a key');
+      case RecordKind.cluster:
+        return this.readKey();
+      case RecordKind.cleared:
+      case RecordKind.emptied:
+      case RecordKind.claimed:
+        return this.readKey() && this.readNote();
       case RecordKind.mapping:
         return this.readMapping();
       case RecordKind.end:
@@ -215,6 +250,13 @@ export class RecordReader {
     this.keyStart = this.at;
     this.at += this.keyLength;
     return this.at <= this.end || this.fail('it ends within a key');
+  }
+
+  private readNote(): boolean {
+    const note = decodeSlotNote(this.bytes, this.keyStart, this.keyLength);
+    if (typeof note === 'string') return this.fail(note);
+    this.note = note;
+    return this.namespace === EVERY_NAMESPACE || this.checkNamespace();
   }
 
   private readMapping(): boolean {

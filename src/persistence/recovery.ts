@@ -5,6 +5,7 @@
  */
 import { ShoalError } from '../base/errors.ts';
 import type { DiskFile } from '../io/disk.ts';
+import type { SlotNote } from '../store/slot-notes.ts';
 import type { Store } from '../store/store.ts';
 import { BlockReader } from './block-reader.ts';
 import { judgeDamage, stopReason } from './damage.ts';
@@ -23,6 +24,8 @@ export interface RecoveryReport {
   readonly evictedCount: number;
   /** Bytes of the files. */
   readonly bytes: number;
+  /** What the files say that a node in a cluster owned. */
+  readonly claims: readonly SlotNote[];
   /** What was cut off the last log, because it had not been written whole when the process or the power ended; null: nothing. */
   readonly cutTail: { readonly file: string; readonly offset: number; readonly bytes: number } | null;
 }
@@ -56,8 +59,8 @@ export class Recovery {
     this.onProgress = onProgress;
   }
 
-  /** Throws a ShoalError, DataSetFailed; the store is then of no use. */
-  run(store: Store, wallMs: number): RecoveryReport {
+  /** Throws a ShoalError, DataSetFailed; the store is then of no use. `cluster`: where the files' node has to be, null: in none. */
+  run(store: Store, wallMs: number, cluster: string | null): RecoveryReport {
     const evictedBefore = store.stats().evicted;
     const loader = new StoreLoader(store, wallMs);
     try {
@@ -68,16 +71,34 @@ export class Recovery {
       throw diskFailure(error, `cannot read the data folder ${this.files.path}`);
     }
     loader.finish();
-    this.keepLastLog();
     const { itemCount, evicted } = store.stats();
+    this.checkCluster(loader.cluster, cluster, itemCount);
+    this.keepLastLog();
     this.onProgress({ bytes: this.totalBytes, totalBytes: this.totalBytes, itemCount });
     return {
       itemCount,
       expiredCount: loader.expiredCount,
       evictedCount: evicted - evictedBefore,
       bytes: this.totalBytes,
+      claims: loader.claims.notes(),
       cutTail: this.cutTail,
     };
+  }
+
+  /** What nodes own is decided anew for each cluster, so data of one cannot be another's, nor that of a node by itself. */
+  private checkCluster(found: string | null, wanted: string | null, itemCount: number): void {
+    if (found === wanted || (found === null && itemCount === 0)) return;
+    const { path } = this.files;
+    const advice =
+      wanted === null
+        ? `start it with --coordinator, or ${salvageAdvice(path)} for a node by itself`
+        : 'give this node a folder of its own';
+    const whose = found === null ? 'a node by itself' : `a node in the cluster ${JSON.stringify(found)}`;
+    const who = wanted === null ? 'in no cluster' : `in the cluster ${JSON.stringify(wanted)}`;
+    throw new ShoalError(
+      'DataSetFailed',
+      `${path} holds the data of ${whose}, and this node is ${who}. Nothing was changed; ${advice}`,
+    );
   }
 
   private read(listed: ListedFile, use: (file: DiskFile) => void): void {

@@ -50,7 +50,9 @@ export function salvageDataSet(disk: Disk, from: string, to: string, options: Da
         try {
           walkFile(file, listed, {
             record(record) {
-              if (record.kind === RecordKind.end) return;
+              // The new data set is a node's by itself: what the old one owned in its cluster means nothing there.
+              const isClusters = record.kind === RecordKind.cluster || record.kind === RecordKind.claimed;
+              if (record.kind === RecordKind.end || isClusters) return;
               if (record.kind === RecordKind.item) writer.itemCount += 1;
               writer.copy(record.bytes, record.start, record.recordEnd);
               if (writer.offset - writer.syncedTo < SYNC_BYTES) return;

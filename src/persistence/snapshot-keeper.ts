@@ -75,8 +75,7 @@ export class SnapshotKeeper {
     const identity = dataSet.newFile('snapshot');
     const file = dataSet.files.createFile(identity);
     this.run = new SnapshotRun(store, { identity, file, beganMs: nowMs, beganAt: tail.position });
-    tail.isFlushUnclear = false;
-    tail.writeMapping(this.run.writer);
+    tail.writeHead(this.run.writer);
   }
 
   /** Copies a slice. True: all is copied, and so is all that changed meanwhile, if that was written. */

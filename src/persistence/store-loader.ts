@@ -3,11 +3,16 @@
  * name space of its own number, and at the end the one that the last mapping gave it. Nobody else uses the store.
  */
 import { assert, unreachable } from '../base/assert.ts';
+import { KEY_SLOT_COUNT, keySlot } from '../base/key-slot.ts';
 import { EVERY_NAMESPACE } from '../store/change-ring.ts';
+import { ANY_NAMESPACE } from '../store/iteration.ts';
 import { Queue } from '../store/layout.ts';
 import { namespaceOf, setNamespaces } from '../store/namespaces.ts';
+import { removeSelected } from '../store/slot-items.ts';
+import { SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
 import { DATABASE_COUNT, Key, WriteOptions, WriteResult } from '../store/types.ts';
+import { Claims } from './claims.ts';
 import { RecordKind, type RecordReader } from './records.ts';
 
 export class StoreLoader {
@@ -17,6 +22,12 @@ export class StoreLoader {
   endItemCount = -1;
   /** Item records since `beginFile`. */
   fileItemCount = 0;
+  /** Of the node that wrote the files; null: it was in none. */
+  cluster: string | null = null;
+  readonly claims: Claims = new Claims();
+  /** Slots whose items are still to be removed: by one walk for as many as can be. */
+  private readonly doomed = new Uint8Array(KEY_SLOT_COUNT);
+  private doomedCount = 0;
   private readonly store: Store;
   private readonly wallMs: number;
   private readonly key = new Key();
@@ -55,6 +66,9 @@ export class StoreLoader {
   /** After the last record. */
   finish(): void {
     const { memory, log } = this.store.parts;
+    this.store.enter();
+    this.removeDoomed();
+    this.store.leave();
     setNamespaces(memory, this.namespaces);
     // This thread writes nothing any more: what it has open is for the drain to see.
     for (const queue of [Queue.small, Queue.main]) log.seal(queue);
@@ -76,6 +90,20 @@ export class StoreLoader {
         for (let database = 0; database < DATABASE_COUNT; database += 1)
           this.namespaces[database] = reader.namespaceOf(database);
         return null;
+      case RecordKind.cluster:
+        this.cluster = reader.bytes.toString('utf8', reader.keyStart, reader.keyStart + reader.keyLength);
+        return null;
+      case RecordKind.claimed:
+        this.claims.take(reader.note);
+        return null;
+      case RecordKind.cleared:
+        this.claims.take({ ...reader.note, time: 0 });
+        this.doom(reader.note.slots);
+        return null;
+      case RecordKind.emptied:
+        if (reader.namespace === EVERY_NAMESPACE) this.doom(reader.note.slots);
+        else this.remove(reader.namespace, new SlotSet(reader.note.slots));
+        return null;
       case RecordKind.end:
         this.endItemCount = reader.itemCount;
         return null;
@@ -89,6 +117,8 @@ export class StoreLoader {
     this.fileItemCount += 1;
     if (reader.keyLength > store.keyBytesMax)
       return `it holds a key of ${reader.keyLength} bytes, and this node takes ${store.keyBytesMax} at most: give it more memory`;
+    if (this.doomedCount > 0 && this.doomed[keySlot(reader.bytes, reader.keyStart, reader.keyLength)] === 1)
+      this.removeDoomed();
     const key = this.keyOf(reader);
     if (reader.expiresAtMs !== 0 && reader.expiresAtMs <= wallMs) {
       this.expiredCount += 1;
@@ -104,6 +134,31 @@ export class StoreLoader {
     return outcome === WriteResult.stored
       ? null
       : `its items take more than the ${store.stats().memoryBytes} bytes of memory that this node has and may not evict from: give it more`;
+  }
+
+  private doom(slots: readonly number[]): void {
+    for (const slot of slots) {
+      if (this.doomed[slot] === 0) this.doomedCount += 1;
+      this.doomed[slot] = 1;
+    }
+  }
+
+  private removeDoomed(): void {
+    if (this.doomedCount === 0) return;
+    const slots: number[] = [];
+    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) if (this.doomed[slot] === 1) slots.push(slot);
+    this.doomed.fill(0);
+    this.doomedCount = 0;
+    this.remove(ANY_NAMESPACE, new SlotSet(slots));
+  }
+
+  private remove(namespace: number, slots: SlotSet): void {
+    const { parts } = this.store;
+    if (parts.slotCounters.isOn && parts.slotCounters.itemCountOf(slots.slots) === 0) return;
+    for (let cursor = 0; ; ) {
+      cursor = removeSelected(parts, cursor, { namespace, slots });
+      if (cursor === 0) return;
+    }
   }
 
   private keyOf(reader: RecordReader): Key {

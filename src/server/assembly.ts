@@ -135,6 +135,7 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
     askToStop: parts.askToStop ?? null,
   };
   store.visibleSlots = cluster;
+  store.notesFlushedSlots = cluster !== null && persistence !== null;
   const context = new MutableContext(store, limits, services, environment.random01);
   const { clock, timers, random01, log } = environment;
   const { ackReplicas } = options.cluster;

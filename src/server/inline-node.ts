@@ -11,7 +11,7 @@ import type { ClusterMembership } from './cluster/cluster-membership.ts';
 import { TICK_INTERVAL_MS } from './connection-sweep.ts';
 import type { DiskThread } from './persistence/disk-thread.ts';
 import { runtimeText, type NodeStart, type RunningNode } from './running-node.ts';
-import { InlineJanitor, startKeeping, startStoreHost } from './store-host.ts';
+import { InlineJanitor, startKeeping, startStoreHost, versionSeed } from './store-host.ts';
 import { announceProgress } from './threads/progress.ts';
 import { SharedState } from './threads/shared-state.ts';
 import { SoleThread } from './threads/sole-thread.ts';
@@ -49,7 +49,7 @@ export async function startInlineNode(
   let membership: ClusterMembership | null = null;
   const assembly: Assembly = assembleDataThread({
     ...start,
-    itemVersionSeed: disk?.itemVersionSeed ?? start.itemVersionSeed,
+    itemVersionSeed: versionSeed(start, disk),
     persistence: disk?.state ?? null,
     store: Store.attach(host.handle, 0),
     shared,
@@ -85,6 +85,7 @@ export async function startInlineNode(
         slots,
         replicas,
         copies,
+        disk,
         onReplicasAdvanced: () => announceProgress(shared, 1, () => thread.mailArrived()),
         onNews: (news) => {
           thread.control.clusterNews(news);

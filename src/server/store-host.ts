@@ -80,10 +80,19 @@ export async function startKeeping(
       // A port that is still to be found would tell nobody anything.
       address: options.port === 0 ? options.host : addressText(options.host, options.port),
     },
+    cluster: options.cluster.coordinators === '' ? null : options.cluster.name,
     log: environment.log,
     onLoading,
     onAdvance,
   });
+}
+
+/** What versions of items are keyed with: a data set has a key of its own, but nodes of a cluster must agree. */
+export function versionSeed(
+  { options, itemVersionSeed }: NodeStart,
+  disk: DiskThread | null,
+): readonly [number, number] {
+  return disk === null || options.cluster.coordinators !== '' ? itemVersionSeed : disk.itemVersionSeed;
 }
 
 /** Steps of an inline janitor in one tick: what it may take from the requests of 100 ms. */

@@ -57,6 +57,15 @@ export const ChangeOperation = {
   flushed: 5,
   /** Two databases exchanged their contents. The record has no key. */
   swapped: 6,
+  // What follows is for who keeps the store on disk, and nobody else reads it.
+  /** The key came from another node with its slot, or went by that node's word: that is no change of this node's. */
+  received: 7,
+  /** All items of some slots were given up. In place of a key there is a note (slot-notes.ts), as in what follows. */
+  slotsCleared: 8,
+  /** What `flushed` concerns of the slots that this node serves, in a cluster. */
+  slotsFlushed: 9,
+  /** This node is the owner of some slots now, and has all that is in them. */
+  slotsClaimed: 10,
 } as const;
 export type ChangeOperation = (typeof ChangeOperation)[keyof typeof ChangeOperation];
 
@@ -111,6 +120,12 @@ export class ChangeRing {
   changedAll(operation: ChangeOperation, namespace: number): void {
     if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;
     this.append(operation, namespace, NO_BYTES, 0, 0);
+  }
+
+  /** Notes something about whole slots, for who keeps the store on disk; `body`: `encodeSlotNote`. */
+  changedSlots(operation: ChangeOperation, namespace: number, body: Uint8Array): void {
+    if (Atomics.load(this.control, CONTROL_CHANGE_CONSUMERS) === 0) return;
+    this.append(operation, namespace, body, 0, body.length);
   }
 
   /** Whether those who write to `slot` are to wait a while: a move of it cannot keep up with them. */

@@ -64,8 +64,12 @@ export class ItemAccounts {
     this.memory.count(COUNTER_EXPIRED, 1);
   }
 
-  /** The found item goes without a word: it was another node's. */
-  givenUp(index: BucketIndex): void {
+  /** The found item goes without a word: it was another node's. `received`: but for a word to who keeps the store on disk. */
+  givenUp(index: BucketIndex, note: 'silent' | 'received' = 'silent'): void {
+    if (note === 'received') {
+      const { item } = index;
+      this.changes.changed(ChangeOperation.received, item.namespace, item.bytes, item.keyStart, item.keyLength);
+    }
     this.removed(index);
     index.bumpVersion();
   }

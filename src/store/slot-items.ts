@@ -53,9 +53,14 @@ export function scanSlots(
 
 /**
  * Removes the items of `selection` in bucket `cursor`; returns the next bucket, 0 at the end. No record of it goes to the change log: these
- * items were given away, or were never ours. Nobody may add such items meanwhile.
+ * items were given away, or were never ours. `received`: but one for who keeps the store on disk. Nobody may add such items meanwhile.
  */
-export function removeSelected(parts: StoreParts, cursor: number, selection: KeySelection): number {
+export function removeSelected(
+  parts: StoreParts,
+  cursor: number,
+  selection: KeySelection,
+  note: 'silent' | 'received' = 'silent',
+): number {
   const { index, accounts } = parts;
   if (cursor >= index.bucketCount) return 0;
   lastSeen ^= lookAhead(parts, cursor);
@@ -64,7 +69,7 @@ export function removeSelected(parts: StoreParts, cursor: number, selection: Key
     for (index.startSlots(); index.nextSlot(); ) {
       index.viewSlot();
       if (!isSelected(index.item, selection)) continue;
-      accounts.givenUp(index);
+      accounts.givenUp(index, note);
     }
     index.unlock();
   }

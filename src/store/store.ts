@@ -294,6 +294,8 @@ export class Store extends WholeStore implements StoreApi {
   private written(operation: ChangeOperation, key: Key): void {
     this.parts.index.bumpVersion();
     this.parts.watches.written(this.parts.hash);
-    if (this.recordsWrites) this.parts.changes.changed(operation, key.namespace, key.bytes, key.start, key.length);
+    if (this.recordsWrites === null) return;
+    const noted = this.recordsWrites === 'changes' ? operation : ChangeOperation.received;
+    this.parts.changes.changed(noted, key.namespace, key.bytes, key.start, key.length);
   }
 }

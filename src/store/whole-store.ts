@@ -1,4 +1,5 @@
 /** What one thread's access to the store does with all of it or a part, a database or hash slots; `Store` adds the operations on one key. */
+import { KEY_SLOT_COUNT } from '../base/key-slot.ts';
 import type { StoreStats, WatchHandle } from './api.ts';
 import { ChangeOperation, EVERY_NAMESPACE } from './change-ring.ts';
 import { flushKeys, flushStore } from './flush.ts';
@@ -12,6 +13,7 @@ import { Lookup } from './lookup.ts';
 import type { StoreHandle } from './memory.ts';
 import { countOf, namespaceOf, swapNamespaces } from './namespaces.ts';
 import { hiddenItemCount, keysOfSlot } from './slot-items.ts';
+import { encodeSlotNote } from './slot-notes.ts';
 import type { SlotFilter } from './slot-set.ts';
 import { readStats, resetStats, storeKeyBytesMax, storeValueBytesMax } from './stats.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -25,10 +27,12 @@ export abstract class WholeStore {
   readonly valueBytesMax: number;
   countsUse = true;
   /**
-   * Whether writes by this thread go to the change log. Those of a copy that comes from another node do not: nobody here follows its slots yet, and
-   * its items are no changes of this node's.
+   * As what writes by this thread go to the change log; null: not at all. Those of a copy that comes from another node are no changes of this node's: but for
+   * who keeps the store on disk (`received`) nobody is to hear of them.
    */
-  recordsWrites = true;
+  recordsWrites: 'changes' | 'received' | null = 'changes';
+  /** Whether a flush is noted slot by slot, too: for who keeps the store of a node in a cluster on disk. */
+  notesFlushedSlots = false;
   visibleSlots: SlotFilter | null = null;
   protected readonly writer: ItemWriter;
   protected readonly lookup: Lookup;
@@ -91,6 +95,7 @@ export abstract class WholeStore {
     const hidesItems = visibleSlots !== null && hiddenItemCount(parts, visibleSlots) > 0;
     if (isAll && !hidesItems) flushStore(parts);
     else flushKeys(parts, namespace, hidesItems ? visibleSlots : null, nowMs);
+    if (this.notesFlushedSlots) this.noteFlushedSlots(namespace);
     parts.changes.changedAll(ChangeOperation.flushed, namespace);
   }
 
@@ -143,6 +148,15 @@ export abstract class WholeStore {
 
   resetStats(): void {
     resetStats(this.parts.memory);
+  }
+
+  private noteFlushedSlots(namespace: number): void {
+    const { visibleSlots, parts } = this;
+    const slots: number[] = [];
+    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1)
+      if (visibleSlots === null || visibleSlots.has(slot)) slots.push(slot);
+    const body = encodeSlotNote({ time: 0, flags: 0, slots });
+    parts.changes.changedSlots(ChangeOperation.slotsFlushed, namespace, body);
   }
 
   /** The keys of `database` that are shown. One object for all calls. */

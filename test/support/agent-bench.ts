@@ -4,6 +4,7 @@
  */
 import { ClusterAgent } from '../../src/cluster/agent.ts';
 import { AGENT_TICK_MS, type AgentEffect, type AgentEvent } from '../../src/cluster/agent-types.ts';
+import type { NodeDisk } from '../../src/cluster/disk-duties.ts';
 import type { MoveReport } from '../../src/cluster/mover.ts';
 import { SlotTable } from '../../src/cluster/slot-table.ts';
 import type {
@@ -80,6 +81,8 @@ export class AgentBench {
   onPeer: AnswerOf<PeerRequest, PeerAnswer> = () => null;
   /** False: the test reports them itself. */
   purgesAtOnce = true;
+  /** False: the test says itself that claims are on disk. */
+  claimsAtOnce = true;
   /** False: the test reports itself that all is there of what is taken over. */
   completesAtOnce = true;
   readonly heartbeats: Heartbeat[] = [];
@@ -87,7 +90,9 @@ export class AgentBench {
   private watches: { readonly requestId: number; readonly epoch: number }[] = [];
   private nextTicket = 1;
 
-  constructor(options: { coordinators?: readonly string[]; self?: string; mayRestart?: boolean } = {}) {
+  constructor(
+    options: { coordinators?: readonly string[]; self?: string; mayRestart?: boolean; disk?: NodeDisk } = {},
+  ) {
     const { state: _state, ...node } = nodeOf(options.self ?? 'a');
     this.agent = new ClusterAgent({
       cluster: CLUSTER,
@@ -95,6 +100,7 @@ export class AgentBench {
       node,
       mayRestart: options.mayRestart ?? true,
       random01: () => 0.5,
+      disk: options.disk,
     });
   }
 
@@ -187,6 +193,7 @@ export class AgentBench {
     if (effect.type === 'slots') this.table.apply(effect.image);
     else if (effect.type === 'serveUntil') this.table.setServeUntil(effect.untilMs, effect.right);
     else if (effect.type === 'purge' && this.purgesAtOnce) this.later({ type: 'purged', purgeId: effect.purgeId }, 0);
+    else if (effect.type === 'claim' && this.claimsAtOnce) this.later({ type: 'claimed', claimId: effect.claimId }, 0);
     else if (effect.type === 'takeOver' && this.completesAtOnce)
       this.report({ id: effect.moveId, role: 'target', state: 'complete' });
     else if (effect.type === 'askCoordinator') this.askCoordinator(effect.requestId, effect.to, effect.request);

@@ -77,7 +77,7 @@ export class BenchCopies {
 
   told(): ReplicationTold | null {
     const { topology } = this;
-    if (topology.replicaCount === 0) return null;
+    if (topology.lineage === null) return null;
     const groups = new Map<string, { copy: Copy; slots: number[] }>();
     for (const [slot, copy] of [...this.copies].toSorted(([left], [right]) => left - right)) {
       if (!copy.isWhole) continue;

@@ -27,6 +27,7 @@ export interface TestClusterOptions {
   readonly slotsPerMove?: number;
   readonly moveBytesPerSecond?: number;
   readonly replicas?: number;
+  readonly dataWaitMs?: number;
 }
 
 export class TestCluster implements AsyncDisposable {
@@ -146,7 +147,7 @@ function startTestCoordinator(
   directory: string,
   port: number,
 ): Promise<RunningCoordinator> {
-  const { password = '', slotsPerMove = 256, moveBytesPerSecond = 0, replicas = 0 } = options;
+  const { password = '', slotsPerMove = 256, moveBytesPerSecond = 0, replicas = 0, dataWaitMs = 0 } = options;
   return startCoordinator(
     {
       cluster: TEST_CLUSTER,
@@ -159,6 +160,7 @@ function startTestCoordinator(
       concurrentMoves: 4,
       moveBytesPerSecond,
       replicas,
+      dataWaitMs,
     },
     {
       store: openStateStore(`file:${directory}`),

@@ -19,6 +19,7 @@ import type {
 } from '../../src/protocol/cluster/messages.ts';
 import { type SlotMove, Topology } from '../../src/topology/topology.ts';
 import { BenchCopies } from './bench-copies.ts';
+import type { BenchDisk } from './bench-disk.ts';
 
 export const LEASE_MS = 2000;
 export const CLUSTER = 'bench';
@@ -86,6 +87,8 @@ export interface BenchNode {
   copies: BenchCopies;
   /** What it copies is whole with its next heartbeat. */
   syncs: boolean;
+  /** Null: it keeps no data. */
+  disk: BenchDisk | null;
   nextMs: number;
   answer: CoordinatorAnswer | null;
 }
@@ -118,6 +121,7 @@ export class CoordinatorBench {
       concurrentMoves: 4,
       moveBytesPerSecond: 0,
       replicas: 0,
+      dataWaitMs: 60_000,
       electedUntilMs: () => this.electedUntilMs,
       ...options,
     });
@@ -163,6 +167,7 @@ export class CoordinatorBench {
       id,
       copies: new BenchCopies(id),
       syncs: true,
+      disk: null,
       host: '10.0.0.1',
       port: 7000 + number,
       zone: '',
@@ -229,6 +234,12 @@ export class CoordinatorBench {
     }
     for (const move of [...node.handed, ...node.takes]) node.copies.take(move);
     if (node.syncs) node.copies.sync();
+    const { disk } = node;
+    if (epoch > 0) disk?.apply(this.topologyOf(epoch), id);
+    for (const move of [...node.handed, ...node.takes]) {
+      const moved = this.topology.moves.find((one) => one.id === move);
+      if (moved !== undefined) disk?.take(moved, this.topology);
+    }
     const replication = node.copies.told();
     node.answer = this.ask({
       type: 'heartbeat',
@@ -241,8 +252,10 @@ export class CoordinatorBench {
       moves,
       handed: node.handed,
       figures: { items: node.items, bytes: 0, memoryBytes: 0 },
+      ...(disk === null ? {} : { disk: disk.told(epoch) }),
     });
     if (node.answer?.type === 'lease' && node.answer.restart === true) node.leaving = true;
+    if (node.answer?.type === 'lease' && node.answer.isDiskUseless === true) disk?.dropStored();
     return node.answer;
   }
 

@@ -53,6 +53,7 @@ export class HeartbeatCluster implements AsyncDisposable {
         concurrentMoves: 4,
         moveBytesPerSecond: 0,
         replicas: 0,
+        dataWaitMs: 0,
       },
       { store: new FileStateStore(path), log: () => undefined },
     );

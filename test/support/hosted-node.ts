@@ -74,6 +74,7 @@ export class HostedCoordinator implements AsyncDisposable {
         concurrentMoves: 4,
         moveBytesPerSecond: 0,
         replicas: 0,
+        dataWaitMs: 0,
       },
       { store: openStateStore(`file:${this.directory}`), log: () => {} },
     );

@@ -3,6 +3,7 @@ import { ProcessEnded, type SimulatedDisk } from '../../sim/disk.ts';
 import { ChangeLog } from '../../src/changes/change-log.ts';
 import type { ShoalError } from '../../src/base/errors.ts';
 import type { Disk } from '../../src/io/disk.ts';
+import { ClaimTable } from '../../src/persistence/claims.ts';
 import type { DataHolder } from '../../src/persistence/data-lock.ts';
 import { DataSet } from '../../src/persistence/data-set.ts';
 import { PersistenceEngine, type PersistenceEngineOptions } from '../../src/persistence/persistence-engine.ts';
@@ -21,6 +22,8 @@ export interface KeptStoreOptions
   readonly wallMs?: number;
   readonly store?: Partial<StoreConfig>;
   readonly folder?: string;
+  /** Of the node; left out: it is in none. */
+  readonly cluster?: string;
 }
 
 let holders = 0;
@@ -58,6 +61,8 @@ export class KeptStore {
   readonly state: PersistenceState = PersistenceState.create();
   readonly engine: PersistenceEngine;
   readonly report: RecoveryReport;
+  /** Of a node in a cluster. */
+  readonly claims: ClaimTable | null;
   /** What it had to say. */
   readonly lines: string[] = [];
 
@@ -77,11 +82,13 @@ export class KeptStore {
     this.log = new ChangeLog(store.handle);
     const diskStore = Store.attach(store.handle, diskRow(store.handle));
     try {
-      this.report = this.dataSet.recover(diskStore, this.wallMs, () => undefined);
+      this.report = this.dataSet.recover(diskStore, this.wallMs, () => undefined, options.cluster ?? null);
     } catch (error) {
       this.dataSet.close();
       throw error;
     }
+    this.claims = options.cluster === undefined ? null : ClaimTable.create();
+    for (const note of this.report.claims) this.claims?.set(note);
     this.engine = new PersistenceEngine(
       {
         store: diskStore,
@@ -91,6 +98,7 @@ export class KeptStore {
         fsync: options.fsync ?? 'always',
         snapshotIntervalMs: options.snapshotIntervalMs ?? Number.POSITIVE_INFINITY,
         state: this.state,
+        cluster: this.claims === null ? null : { name: options.cluster!, claims: this.claims },
         logLine: (level, text) => void this.lines.push(`${level}: ${text}`),
         onAdvance: () => undefined,
       },

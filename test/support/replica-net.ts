@@ -97,6 +97,7 @@ export class NetNode {
         moveChanged: (report) => void this.moveReports.push(report),
         replicasChanged: (report) => void this.reports.push(report),
         purged: (purgeId) => void this.purged.push(purgeId),
+        claimed: () => {},
         dropped: () => void (this.dropped += 1),
       },
     });

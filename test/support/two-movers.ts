@@ -113,6 +113,7 @@ export class TwoMovers {
         moveChanged: (report) => this.leftReported(report),
         replicasChanged: () => {},
         purged: (id) => void this.purged.push(id),
+        claimed: () => {},
         dropped: () => void (this.dropped += 1),
       },
     });
@@ -127,6 +128,7 @@ export class TwoMovers {
         moveChanged: (report) => this.rightReported(report),
         replicasChanged: () => {},
         purged: (id) => void this.purged.push(id),
+        claimed: () => {},
         dropped: () => void (this.dropped += 1),
       },
     });

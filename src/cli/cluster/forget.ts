@@ -39,8 +39,12 @@ export const cancelCommand: CommandModule = {
 };
 
 /** The removed node that `text` names by the first digits of its id or by its address. Throws `InvalidArgument` where that is none, or several. */
-function departedNamed(text: string, { departed }: Status): Status['departed'][number] {
-  const found = departed.filter(({ id, host, port }) => id.startsWith(text) || `${host}:${port}` === text);
+function departedNamed(
+  text: string,
+  { departed, awaited = [] }: Status,
+): Pick<Status['departed'][number], 'id' | 'host' | 'port'> {
+  const all = new Map([...departed, ...awaited].map((node) => [node.id, node]));
+  const found = [...all.values()].filter(({ id, host, port }) => id.startsWith(text) || `${host}:${port}` === text);
   if (found.length === 1) return found[0]!;
   const which = found.length === 0 ? 'no node that is waited for' : 'more than one node that is waited for';
   throw new ShoalError(
@@ -54,6 +58,7 @@ function forgetHelp(): string {
     [
       'Say that the process of a removed node has ended. Nodes that are cut off together may serve each other on, and a coordinator',
       'cannot tell that from a crash; so new nodes wait until it knows. Only say so where it is true: two nodes could serve the same slots.',
+      'The data that such a node kept on its disk is given up: what nobody else has of its slots begins empty.',
     ],
     'cluster forget NODE [options]',
     [OPERATOR_HELP, ['Examples', '  shoal cluster forget 3f2a', '  shoal cluster forget 10.0.0.7:7600']],

@@ -55,6 +55,12 @@ export function statusText(status: Status): string {
   if (moves.length > 0) {
     lines.push(...table([['move', 'from', 'to', 'slots', 'items', 'done', 'bytes', 'behind'], ...moves.map(moveLine)]));
   }
+  for (const { id, host, port, slots, leftMs } of status.awaited ?? []) {
+    const how = leftMs === 0 ? 'is coming back' : `is waited for, ${Math.ceil(leftMs / 1000)} s more`;
+    lines.push(
+      `${shortNodeId(id)} (${host}:${port}) has ${slots} slots on its disk and ${how}; see shoal cluster forget --help`,
+    );
+  }
   if (departed.length > 0) {
     const names = departed.map(({ id, host, port }) => `${shortNodeId(id)} (${host}:${port})`);
     lines.push(

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ShoalError } from '../../base/errors.ts';
 import type { CommandContext, CommandModule } from '../command.ts';
 import { type CommandOptionTable, optionHelp, readCommandOptions } from '../command-options.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -77,6 +78,18 @@ const OPTIONS = {
     summary: 'Where the coordinator keeps its state. Without it, a folder that goes when the cluster is stopped.',
     reason: 'Nothing of a cluster to try something out should stay.',
   },
+  dataDir: {
+    flag: 'data-dir',
+    kind: 'text',
+    group: 'Options',
+    placeholder: 'DIR',
+    default: '',
+    empty: true,
+    secret: false,
+    summary:
+      'Where all keep their data: each node in DIR/node-1 and so on, the coordinator in DIR/coordinator unless --dir says otherwise. The same command has it again.',
+    reason: 'Nothing of a cluster to try something out should stay.',
+  },
 } as const satisfies CommandOptionTable;
 
 export const upCommand: CommandModule = { run: up, help };
@@ -89,7 +102,11 @@ async function up(args: readonly string[], context: CommandContext): Promise<num
     return ExitCode.ok;
   }
   const stopAsked = new Promise<null>((resolve) => onStopSignal(context, () => resolve(null)));
-  const temporary = values.dir === '' ? mkdtempSync(join(tmpdir(), 'shoal-cluster-')) : null;
+  if (values.dataDir !== '' && values.port === 0) {
+    throw new ShoalError('InvalidOption', 'nodes that keep their data need the same ports each time; --port is 0');
+  }
+  const stateDir = values.dir === '' && values.dataDir !== '' ? join(values.dataDir, 'coordinator') : values.dir;
+  const temporary = stateDir === '' ? mkdtempSync(join(tmpdir(), 'shoal-cluster-')) : null;
   const children: ShoalChild[] = [];
   const start = (name: string, childArgs: readonly string[]): ShoalChild => {
     const width = `node ${values.nodes}`.length;
@@ -100,7 +117,7 @@ async function up(args: readonly string[], context: CommandContext): Promise<num
     return child;
   };
   try {
-    const started = startAll(values, values.dir === '' ? temporary! : values.dir, start, context);
+    const started = startAll(values, temporary ?? stateDir, start, context);
     const outcome = await Promise.race([started, stopAsked]);
     if (outcome === null) return ExitCode.ok;
     for (;;) {
@@ -150,6 +167,7 @@ async function startAll(
     Array.from({ length: values.nodes }, async (_, index) => {
       const port = values.port === 0 ? 0 : values.port + index;
       const memory = values.memory === '' ? [] : ['--memory', values.memory];
+      const data = values.dataDir === '' ? [] : ['--data-dir', join(values.dataDir, `node-${index + 1}`)];
       const startAt = (at: number | string): ShoalChild =>
         start(`node ${index + 1}`, [
           'serve',
@@ -162,6 +180,7 @@ async function startAll(
           '--leave',
           'at-once',
           ...memory,
+          ...data,
         ]);
       const node = startAt(port);
       const [, nodePort] = await node.printed(READY);
@@ -189,7 +208,8 @@ async function allServed(address: string, nodeCount: number, context: CommandCon
   try {
     for (;;) {
       const status = await connection.status();
-      const active = status.nodes.filter((node) => node.state === 'active').length;
+      // A coordinator that has just begun does not know yet which nodes of before are gone.
+      const active = status.nodes.filter((node) => node.state === 'active' && node.silentMs >= 0).length;
       if (active >= nodeCount && status.unassigned === 0 && status.moves.length === 0) return;
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
@@ -214,6 +234,7 @@ function help(): string {
     'Examples',
     '  shoal cluster up',
     '  shoal cluster up --nodes 5 --port 7700 --memory 1gb',
+    '  shoal cluster up --data-dir /var/lib/shoal',
     '',
     'Ctrl-C, SIGTERM or SIGINT stops all of it.',
     '',

@@ -58,6 +58,13 @@ export function jsonOf(record: DumpEntry): string {
       return JSON.stringify({ ...place, namespaces: record.namespaces });
     case 'end':
       return JSON.stringify({ ...place, items: record.itemCount });
+    case 'cluster':
+      return JSON.stringify({ ...place, name: record.name });
+    case 'cleared':
+    case 'emptied':
+      return JSON.stringify({ ...place, namespace: record.namespace, slots: record.slots });
+    case 'claimed':
+      return JSON.stringify({ ...place, time: record.time, isTaken: record.isTaken, slots: record.slots });
     case 'damaged':
       return JSON.stringify({ ...place, bytes: record.bytes, reason: record.reason });
     default:
@@ -83,11 +90,25 @@ export function textOf(record: DumpEntry): string {
       return `${place} mapping ${record.namespaces.join(' ')}`;
     case 'end':
       return `${place} end, ${record.itemCount} items`;
+    case 'cluster':
+      return `${place} cluster ${record.name}`;
+    case 'cleared':
+    case 'emptied':
+      return `${place} ${record.kind} ${record.namespace === null ? 'all' : record.namespace} of slots ${rangesText(record.slots)}`;
+    case 'claimed':
+      return `${place} claimed ${record.isTaken ? 'after' : 'as of'} epoch ${record.time}: slots ${rangesText(record.slots)}`;
     case 'damaged':
       return `${place} damaged, ${record.bytes} bytes: ${record.reason}`;
     default:
       return unreachable(record);
   }
+}
+
+function rangesText(bounds: readonly number[]): string {
+  const ranges: string[] = [];
+  for (let at = 0; at < bounds.length; at += 2)
+    ranges.push(bounds[at] === bounds[at + 1] ? String(bounds[at]) : `${bounds[at]}-${bounds[at + 1]}`);
+  return ranges.join(' ');
 }
 
 function jsonBytes(bytes: Buffer): string | { readonly base64: string } {

@@ -4,11 +4,13 @@
 import { unreachable } from '../../base/assert.ts';
 import { JsonFields, MessageFault } from './json-fields.ts';
 import {
+  type AwaitedStatus,
   CLUSTER_NAME_LENGTH_MAX,
   CLUSTER_PROTOCOL,
   CONTROL_BYTES_MAX,
   type CoordinatorAnswer,
   type CoordinatorRequest,
+  type DiskTold,
   type MoveProgress,
   type NodeDescription,
   type NodeFigures,
@@ -36,6 +38,7 @@ const POSITION_MAX = 0xffff_ffff;
 const SLOT_MAX = 16_383;
 const MOVES_MAX = 16_384;
 const COUNT_MAX: number = Number.MAX_SAFE_INTEGER;
+const DATA_SET_ID = /^[0-9a-f]{32}$/;
 const NODE_ID = /^[0-9a-f]{40}$/;
 
 /** What a coordinator of `cluster` is asked; a refusal where that is no request, or another's. */
@@ -109,6 +112,7 @@ function readCoordinatorRequest(type: string, fields: JsonFields, cluster: strin
         figures: readFigures(fields.object('figures')),
         ...(fields.has('restarts') ? { restarts: fields.flag('restarts') } : {}),
         ...(fields.has('replication') ? { replication: readReplication(fields.object('replication')) } : {}),
+        ...(fields.has('disk') ? { disk: readDisk(fields.object('disk')) } : {}),
       };
     case 'watch':
       return {
@@ -196,6 +200,7 @@ function readCoordinatorAnswer(fields: JsonFields): CoordinatorAnswer {
         coordinator: fields.text('coordinator', TEXT_LENGTH_MAX),
         mayGo: fields.flag('mayGo'),
         moveBytesPerSecond: fields.count('moveBytesPerSecond', 0, COUNT_MAX),
+        ...(fields.has('isDiskUseless') ? { isDiskUseless: fields.flag('isDiskUseless') } : {}),
         ...(fields.has('cancel') ? { cancel: fields.counts('cancel', MOVES_MAX, 0, COUNT_MAX) } : {}),
         ...(fields.has('restart') ? { restart: fields.flag('restart') } : {}),
       };
@@ -264,6 +269,7 @@ function readStatus(fields: JsonFields): Status {
       epoch: node.count('epoch', 0, EPOCH_MAX),
     })),
     returning: fields.has('returning') ? fields.texts('returning', MOVES_MAX, TEXT_LENGTH_MAX) : [],
+    ...(fields.has('awaited') ? { awaited: fields.list('awaited', MOVES_MAX, readAwaited) } : {}),
     unassigned: fields.count('unassigned', 0, MOVES_MAX),
     plannedSlots: fields.count('plannedSlots', 0, MOVES_MAX),
     concurrentMoves: fields.count('concurrentMoves', 0, MOVES_MAX),
@@ -284,6 +290,28 @@ function readReplication(fields: JsonFields): ReplicationTold {
     })),
     vacant: fields.ranges('vacant', SLOT_MAX),
     streams: fields.list('streams', MOVES_MAX, readStream),
+  };
+}
+
+function readAwaited(fields: JsonFields): AwaitedStatus {
+  return {
+    id: readNodeId(fields, 'id'),
+    host: readHost(fields),
+    port: fields.count('port', 1, PORT_MAX),
+    slots: fields.count('slots', 0, MOVES_MAX),
+    leftMs: fields.count('leftMs', 0, COUNT_MAX),
+  };
+}
+
+function readDisk(fields: JsonFields): DiskTold {
+  return {
+    dataSet: fields.matching('dataSet', DATA_SET_ID, 'the 32 hexadecimal digits of a data set'),
+    epoch: fields.count('epoch', 0, EPOCH_MAX),
+    copies: fields.list('copies', MOVES_MAX, (copy) => ({
+      time: copy.count('time', 1, EPOCH_MAX),
+      isTaken: copy.flag('isTaken'),
+      slots: copy.ranges('slots', SLOT_MAX),
+    })),
   };
 }
 
@@ -329,6 +357,7 @@ function readProgress(fields: JsonFields): MoveProgress {
     itemsTotal: fields.count('itemsTotal', 0, COUNT_MAX),
     lag: fields.count('lag', 0, COUNT_MAX),
     error: fields.textOrNull('error', TEXT_LENGTH_MAX),
+    ...(fields.has('isHanding') ? { isHanding: fields.flag('isHanding') } : {}),
   };
 }
 

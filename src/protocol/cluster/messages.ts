@@ -50,6 +50,8 @@ export interface MoveProgress {
   /** Changes that are still to be sent. */
   readonly lag: number;
   readonly error: string | null;
+  /** Of the source: the target was asked to take over, and has not answered; absent: it was not. */
+  readonly isHanding?: boolean;
 }
 
 /** What a node has of slots that it does not own, from one source. */
@@ -86,6 +88,25 @@ export interface ReplicationTold {
   readonly streams: readonly StreamTold[];
 }
 
+/** Slots that a node found on its disk when it joined, all of one time. */
+export interface StoredTold {
+  /** The epoch in which the node that wrote the disk became their owner. */
+  readonly time: number;
+  /** It became so after the owner of that time, by a move that this coordinator may not know to be over. */
+  readonly isTaken: boolean;
+  /** First and last of each range, ascending. */
+  readonly slots: readonly number[];
+}
+
+/** What a node that keeps its data tells of its disk. */
+export interface DiskTold {
+  /** The id of the data set, 32 hexadecimal digits: who has it now is the node that had it before. */
+  readonly dataSet: string;
+  /** All that the node serves by the topology of this epoch is claimed on its disk. */
+  readonly epoch: number;
+  readonly copies: readonly StoredTold[];
+}
+
 export interface NodeFigures {
   readonly items: number;
   readonly bytes: number;
@@ -112,6 +133,8 @@ export interface Heartbeat extends Addressed {
   readonly restarts?: boolean;
   /** Absent: the node neither is a replica nor has any. */
   readonly replication?: ReplicationTold;
+  /** Absent: the node keeps no data. */
+  readonly disk?: DiskTold;
 }
 
 export interface Watch extends Addressed {
@@ -188,6 +211,8 @@ export interface Lease {
   readonly mayGo: boolean;
   /** Bytes a second that a source of a move may send; 0: as many as it can. */
   readonly moveBytesPerSecond: number;
+  /** Whatever the node tells of its disk, nobody waits for it: it may go; absent: not known. */
+  readonly isDiskUseless?: boolean;
   /** Ids of moves from this node that it is to give up, if it has not handed them over; absent: none. */
   readonly cancel?: readonly number[];
   /** The node owns and copies nothing, and is to leave and start again; absent: it is not, or not any more. */
@@ -257,6 +282,8 @@ export interface Status {
   readonly departed: readonly DepartedStatus[];
   /** `host:port` of nodes that have left to start again, and are not back. */
   readonly returning: readonly string[];
+  /** Nodes that were removed and whose data on disk is waited for; absent: a coordinator of an earlier version. */
+  readonly awaited?: readonly AwaitedStatus[];
   /** Slots that nobody owns. */
   readonly unassigned: number;
   /** Slots that are to be moved, those of running moves included. */
@@ -276,6 +303,16 @@ export interface DepartedStatus {
   readonly port: number;
   /** Of the first topology without it. */
   readonly epoch: number;
+}
+
+/** A node that is gone and may come back with the only copy of some slots. */
+export interface AwaitedStatus {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly slots: number;
+  /** It is waited for so long; 0: it is back, and not ready yet. */
+  readonly leftMs: number;
 }
 
 /** What `rebalance` would do or has begun: slots by source and target. */

@@ -3,15 +3,18 @@ import { createHmac } from 'node:crypto';
 import { ChangeLog } from '../../changes/change-log.ts';
 import { type ClusterHost, startClusterHost } from '../../cluster/cluster-host.ts';
 import type { CopyTable } from '../../cluster/copy-table.ts';
+import { DiskNotes } from '../../cluster/disk-notes.ts';
 import type { ReplicaTable } from '../../cluster/replica-table.ts';
 import type { SlotTable } from '../../cluster/slot-table.ts';
 import { StoreMover } from '../../cluster/store-mover.ts';
 import type { NodeOptions } from '../../config/node-options.ts';
+import { effectiveMode } from '../../config/persistence-options.ts';
 import { reachableHost, splitAddress } from '../../io/address.ts';
 import { currentRuntime, newTransport } from '../../io/select-transport.ts';
 import { controlRow, type StoreHandle } from '../../store/memory.ts';
 import { Store } from '../../store/store.ts';
 import type { NodeEnvironment } from '../environment.ts';
+import type { DiskThread } from '../persistence/disk-thread.ts';
 import { NamedHosts } from './named-hosts.ts';
 import type { ClusterNews } from './thread-cluster.ts';
 
@@ -37,6 +40,8 @@ export interface MembershipParts {
   readonly replicas: ReplicaTable;
   /** What this node copies, which data threads read. */
   readonly copies: CopyTable;
+  /** Of a node that keeps its data. */
+  readonly disk: DiskThread | null;
   /** For all data threads: what waits for replicas is to be looked at again. */
   readonly onReplicasAdvanced: () => void;
   /** For all data threads. */
@@ -58,7 +63,7 @@ export interface ClusterMembership {
 
 /** Rejects with a ShoalError where an option is wrong or the port for other nodes cannot be listened on. */
 export async function joinCluster(parts: MembershipParts): Promise<ClusterMembership> {
-  const { options, environment, store: handle, slots, onNews, onSlotsChanged } = parts;
+  const { options, environment, store: handle, slots, disk, onNews, onSlotsChanged } = parts;
   const { cluster } = options;
   const store = Store.attach(handle, controlRow(handle));
   const hosts = new NamedHosts(onNews, environment.timers);
@@ -75,6 +80,7 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
       zone: cluster.zone,
       weight: cluster.weight,
       mayRestart: parts.isProcess,
+      ...(disk === null ? {} : { disk: { dataSet: disk.dataSetId, claims: disk.loaded.claims } }),
     },
     {
       transport: newTransport(currentRuntime()),
@@ -94,6 +100,7 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
           onReplicasAdvanced: parts.onReplicasAdvanced,
           copies: parts.copies,
           servesAll: () => slots.mayAnswer(environment.clock.monotonicMs()) && slots.pausedCount === 0,
+          ...(disk === null ? {} : { disk: diskNotes(disk, store, options) }),
           random01: environment.random01,
         }),
       figures: () => {
@@ -125,6 +132,11 @@ export async function joinCluster(parts: MembershipParts): Promise<ClusterMember
     }),
     stop,
   };
+}
+
+function diskNotes({ claims, state }: DiskThread, store: Store, { persistence }: NodeOptions): DiskNotes {
+  const mode = effectiveMode(persistence) === 'log' ? 'log' : 'snapshot';
+  return new DiskNotes({ store, claims, progress: state, mode });
 }
 
 /**

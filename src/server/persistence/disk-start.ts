@@ -15,6 +15,8 @@ export interface DiskStart {
   readonly threadCount: number;
   /** How data threads hear that something has moved: each by its mail, or the one that started this thread by a report. */
   readonly wakesBy: 'mail' | 'report';
+  /** Of a node in a cluster: its name, and the memory of the `ClaimTable`; null: it is in none. */
+  readonly cluster: { readonly name: string; readonly claims: SharedArrayBuffer } | null;
   /** For a data set that is made now. */
   readonly itemVersionSeed: readonly [number, number];
   /** Where the node serves, for people. */
@@ -37,8 +39,8 @@ export type DiskReport =
   | ({ readonly kind: 'loading' } & LoadingProgress)
   /** What is on disk is in memory. */
   | { readonly kind: 'loaded'; readonly loaded: Loaded }
-  /** From now on each change is followed. `itemVersionSeed`: that of the data set. */
-  | { readonly kind: 'ready'; readonly itemVersionSeed: readonly [number, number] }
+  /** From now on each change is followed. What follows is the data set's. */
+  | { readonly kind: 'ready'; readonly itemVersionSeed: readonly [number, number]; readonly dataSetId: string }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   | { readonly kind: 'advanced' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, ShoalError } from '../../base/errors.ts';
+import { ClaimTable } from '../../persistence/claims.ts';
 import { type LastWill, PersistenceState, PersistenceStatus } from '../../persistence/persistence-state.ts';
 import type { Log } from '../environment.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
@@ -17,13 +18,18 @@ export interface DiskThread {
   readonly state: PersistenceState;
   /** Of the data set. */
   readonly itemVersionSeed: readonly [number, number];
+  readonly dataSetId: string;
+  /** Of a node in a cluster, where it says what is its own. */
+  readonly claims: ClaimTable;
   readonly loaded: Loaded;
   /** Has what is left written, and ends the thread. Rejects with a ShoalError, when it has ended, where not all is kept. */
   stop(last: LastWill): Promise<void>;
 }
 
 export interface DiskThreadParts {
-  readonly start: Omit<DiskStart, 'state' | 'wakesBy'>;
+  readonly start: Omit<DiskStart, 'state' | 'wakesBy' | 'cluster'>;
+  /** That the node is in; null: none. */
+  readonly cluster: string | null;
   readonly log: Log;
   readonly onLoading: (progress: LoadingProgress) => void;
   /** What is waited for has moved: for the one data thread that has no mail; null where they have. */
@@ -31,13 +37,19 @@ export interface DiskThreadParts {
 }
 
 /** Resolves once all that is in the data folder is loaded. Rejects with a ShoalError, DataSetFailed, where the folder cannot be used. */
-export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThreadParts): Promise<DiskThread> {
+export function startDiskThread({ start, cluster, log, onLoading, onAdvance }: DiskThreadParts): Promise<DiskThread> {
   const state = PersistenceState.create();
   state.setStatus(PersistenceStatus.loading);
+  const claims = ClaimTable.create();
   // The compiled module stands beside this one under the ending that this one has.
   const file = import.meta.url.endsWith('.ts') ? './disk-worker.ts' : './disk-worker.js';
   const worker = new Worker(new URL(file, import.meta.url), {
-    workerData: { ...start, state: state.memory, wakesBy: onAdvance === null ? 'mail' : 'report' } satisfies DiskStart,
+    workerData: {
+      ...start,
+      state: state.memory,
+      wakesBy: onAdvance === null ? 'mail' : 'report',
+      cluster: cluster === null ? null : { name: cluster, claims: claims.memory },
+    } satisfies DiskStart,
     // Flags that the process was started with are for its own program.
     execArgv: [],
   });
@@ -75,10 +87,12 @@ export function startDiskThread({ start, log, onLoading, onAdvance }: DiskThread
           loaded = report.loaded;
           sayWhatWasLoaded(loaded, start.options.dataDir, log);
           break;
-        case 'ready':
+        case 'ready': {
           worker.unref();
-          resolve({ state, itemVersionSeed: report.itemVersionSeed, loaded: loaded!, stop });
+          const { itemVersionSeed, dataSetId } = report;
+          resolve({ state, itemVersionSeed, dataSetId, claims, loaded: loaded!, stop });
           break;
+        }
         case 'refused':
           reject(new ShoalError(report.code as ErrorCode, report.message));
           break;

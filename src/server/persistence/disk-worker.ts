@@ -8,6 +8,7 @@ import { ChangeLog } from '../../changes/change-log.ts';
 import { effectiveMode } from '../../config/persistence-options.ts';
 import { SYSTEM_DISK } from '../../io/disk.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
+import { ClaimTable } from '../../persistence/claims.ts';
 import { DataSet } from '../../persistence/data-set.ts';
 import { PersistenceEngine } from '../../persistence/persistence-engine.ts';
 import { Figure, PersistenceState } from '../../persistence/persistence-state.ts';
@@ -16,12 +17,14 @@ import { Store } from '../../store/store.ts';
 import { wakeThread } from '../threads/mailbox.ts';
 import { announceProgress } from '../threads/progress.ts';
 import { SharedState } from '../threads/shared-state.ts';
-import type { DiskReport, DiskStart } from './disk-start.ts';
+import type { DiskReport, DiskStart, LoadingProgress } from './disk-start.ts';
 
 const start = workerData as DiskStart;
 const { options, threadCount } = start;
 const mode = effectiveMode(options) === 'log' ? 'log' : 'snapshot';
 const state = PersistenceState.attach(start.state);
+const cluster =
+  start.cluster === null ? null : { name: start.cluster.name, claims: ClaimTable.attach(start.cluster.claims) };
 const shared = new SharedState(start.shared);
 const wake =
   start.wakesBy === 'mail'
@@ -51,7 +54,9 @@ function openDataSet(): DataSet | null {
       onWait: (message) => report({ kind: 'log', level: 'warn', message }),
     });
     const beganAtMs = performance.now();
-    const recovery = opened.recover(store, Date.now(), (progress) => report({ kind: 'loading', ...progress }));
+    const tell = (progress: LoadingProgress): void => report({ kind: 'loading', ...progress });
+    const recovery = opened.recover(store, Date.now(), tell, cluster?.name ?? null);
+    for (const note of recovery.claims) cluster?.claims.set(note);
     state.setFigure(Figure.loadedItems, recovery.itemCount);
     report({ kind: 'loaded', loaded: { ...recovery, durationMs: performance.now() - beganAtMs } });
     return opened;
@@ -73,6 +78,7 @@ function keep(opened: DataSet): ShoalError | null {
       mode,
       fsync: options.fsync,
       snapshotIntervalMs: snapshotIntervalMs(),
+      cluster,
       state,
       logLine: (level, message) => report({ kind: 'log', level, message }),
       onAdvance: () => announceProgress(shared, threadCount, wake),
@@ -81,7 +87,7 @@ function keep(opened: DataSet): ShoalError | null {
     Date.now(),
   );
   // The engine follows from here on: now others may write.
-  report({ kind: 'ready', itemVersionSeed: opened.itemVersionSeed });
+  report({ kind: 'ready', itemVersionSeed: opened.itemVersionSeed, dataSetId: opened.id });
   while (!state.isStopping) {
     state.beginStep();
     const wakeAtMs = engine.step(performance.now(), Date.now());

@@ -13,7 +13,7 @@ import type { ClusterMembership } from '../cluster/cluster-membership.ts';
 import { runtimeText, type NodeStart, type RunningNode } from '../running-node.ts';
 import type { Loaded } from '../persistence/disk-start.ts';
 import type { DiskThread } from '../persistence/disk-thread.ts';
-import { startKeeping, startStoreHost, type StoreHost } from '../store-host.ts';
+import { startKeeping, startStoreHost, type StoreHost, versionSeed } from '../store-host.ts';
 import type { Mail } from './mail.ts';
 import { connectAll, Mailbox, wakeThread } from './mailbox.ts';
 import type { OwnThreads } from './placement.ts';
@@ -133,7 +133,7 @@ class ControlThread implements RunningNode {
       transport,
       options,
       identity,
-      itemVersionSeed: this.disk?.itemVersionSeed ?? this.start.itemVersionSeed,
+      itemVersionSeed: versionSeed(this.start, this.disk),
       persistence: this.disk?.state.memory ?? null,
       store: this.store,
       slots: this.slots?.memory ?? null,
@@ -168,6 +168,7 @@ class ControlThread implements RunningNode {
       slots,
       replicas,
       copies,
+      disk: this.disk,
       onReplicasAdvanced: () => this.announceProgress(),
       onNews: (news) => this.postToAll({ kind: 'cluster', news }),
       onSlotsChanged: () => this.postToAll({ kind: 'slots' }),
