@@ -278,6 +278,9 @@ export class SimNode implements Server {
       case 'setPace':
         mover.setPace(effect.bytesPerSecond);
         return;
+      case 'claim':
+        mover.claim(effect.claimId, effect.notes);
+        return;
       case 'reply':
         this.reply(effect.ticket, effect.answer);
         return;
