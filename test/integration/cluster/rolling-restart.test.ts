@@ -29,7 +29,8 @@ interface UpCluster {
 
 async function up(replicas: number): Promise<UpCluster> {
   const flags = ['--nodes', String(NODE_COUNT), '--port', '0', '--coordinator-port', '0', '--memory', '64mb'];
-  const environment = { SHOAL_THREADS: '1', SHOAL_LEASE: '1s' };
+  // A node that a busy machine holds up is not to be taken for dead, which loses what no replica has yet.
+  const environment = { SHOAL_THREADS: '1', SHOAL_LEASE: '5s' };
   const process = new ShoalProcess(['cluster', 'up', ...flags, '--replicas', String(replicas)], { environment });
   // Not killed: it would leave its children behind.
   cleanUp.push(async () => {
