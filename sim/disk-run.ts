@@ -86,6 +86,14 @@ export function runDisk(seed: number, bug: DiskBug | null): DiskRunResult {
   }
 }
 
+/** Of a process that runs. */
+interface LivingParts {
+  readonly engine: PersistenceEngine;
+  readonly history: KeptHistory;
+  readonly state: PersistenceState;
+  readonly log: ChangeLog;
+}
+
 class DiskRun {
   life = 0;
   private readonly seed: number;
@@ -272,13 +280,18 @@ class DiskRun {
   }
 
   /** A disk that is well takes everything in the end, and nothing stays that is not needed. */
-  private catchUp(parts: {
-    readonly engine: PersistenceEngine;
-    readonly history: KeptHistory;
-    readonly state: PersistenceState;
-    readonly log: ChangeLog;
-  }): void {
-    const { engine, history, state, log } = parts;
+  private catchUp(parts: LivingParts): void {
+    const leftOver = (): readonly string[] =>
+      this.disk.paths().filter((path) => isAsideName(path.slice(FOLDER.length + 1)));
+    this.settle(parts);
+    if (leftOver().length === 0) return;
+    // What could not be removed is removed before the next snapshot.
+    parts.state.requestSave();
+    this.settle(parts);
+    if (leftOver().length > 0) throw new DiskRunFailure('leftOver', leftOver().join());
+  }
+
+  private settle({ engine, history, state, log }: LivingParts): void {
     const isDone = (): boolean => {
       if (state.status !== PersistenceStatus.ok || state.isSaving || state.isSaveWanted) return false;
       if (this.mode === 'snapshot') return true;
@@ -289,8 +302,6 @@ class DiskRun {
       const nextMs = this.step(engine, history);
       this.pass(Math.max(0, nextMs - this.nowMs));
     }
-    const leftOver = this.disk.paths().filter((path) => isAsideName(path.slice(FOLDER.length + 1)));
-    if (leftOver.length > 0) throw new DiskRunFailure('leftOver', leftOver.join());
   }
 
   private trouble(): void {
