@@ -276,14 +276,11 @@ export class SimNode implements Server {
         mover.copyFrom(this.id, effect.sources, effect.kept);
         return;
       case 'setPace':
-        mover.setPace(effect.bytesPerSecond);
-        return;
+        return mover.setPace(effect.bytesPerSecond);
       case 'claim':
-        mover.claim(effect.claimId, effect.notes);
-        return;
+        return mover.claim(effect.claimId, effect.notes);
       case 'reply':
-        this.reply(effect.ticket, effect.answer);
-        return;
+        return this.reply(effect.ticket, effect.answer);
       case 'askCoordinator':
         this.ask(effect.requestId, effect.to, effect.request, decodeCoordinatorAnswer);
         return;
