@@ -315,6 +315,21 @@ test('another process at the address of a node is not taken for it', async () =>
   await run(client.close());
 });
 
+test('where others are at the addresses of all nodes, what is sent waits for the topology that has them', async () => {
+  const { network, cluster, nodes, client, run } = start(2);
+  const key = keyOf(1, 2);
+  await run(client.set(key, 1));
+  for (const node of nodes) node.kill();
+  const others = nodes.map((_, index) => cluster.start(`n${index}`));
+  await network.pass(1000);
+  expect(client.nodes.map(({ state }) => state)).toEqual(['down', 'down']);
+  const call = client.get(key);
+  await network.pass(500);
+  cluster.share(others);
+  expect(await run(call)).toBe(1);
+  await run(client.close());
+});
+
 test('nodes that are taken into a cluster while the client runs are used as one', async () => {
   const { network, nodes, client, run } = start(2, { nodes: ['n0:7600', 'n1:7600'] });
   for (const node of nodes) node.isInCluster = false;

@@ -57,6 +57,8 @@ export class NodePool implements ConnectionOwner {
   expectedId: string | null = null;
   /** Since when it is `down`. */
   downSinceMs = 0;
+  /** Another node answers at the address: what is known of the cluster is old. */
+  isReplaced = false;
   private readonly options: PoolOptions;
   private readonly owner: PoolOwner;
   private readonly runtime: ClientRuntime;
@@ -183,7 +185,8 @@ export class NodePool implements ConnectionOwner {
 
   onReady(connection: Connection): void {
     const greeting = connection.greeting!;
-    if (this.expectedId !== null && greeting.nodeId !== this.expectedId) {
+    this.isReplaced = this.expectedId !== null && greeting.nodeId !== this.expectedId;
+    if (this.isReplaced) {
       connection.end(this.error('ConnectFailed', `another node answers at ${this.node}`));
       return;
     }

@@ -7,7 +7,7 @@
  *
  * Until it is decided requests wait at their node of the ring; as soon as a node says that it is in a cluster, whenever that is, they wait for the topology
  * instead. In a cluster a request ends with an answer, or at its deadline: it waits while its slot is on its way, and for
- * TAKEOVER_MS_MAX while the node that had it is down and others are not.
+ * TAKEOVER_MS_MAX while the node that had it is down and others are not, or another one is in its place.
  *
  * The timer runs only while requests are pending, and then keeps the process alive: a promise that nobody settles does not
  * exist. Deadlines are met to within DEADLINE_STEP_MS.
@@ -299,7 +299,7 @@ export class Router implements PoolOwner, PendingCounter {
   private isTakenOver(pool: NodePool): boolean {
     if (this.mode !== 'cluster') return false;
     if (this.parts.runtime.nowMs() - pool.downSinceMs > TAKEOVER_MS_MAX) return false;
-    return this.all.some((member) => member.pool.state === 'up');
+    return pool.isReplaced || this.all.some((member) => member.pool.state === 'up');
   }
 
   private count(request: Request): void {
