@@ -4,6 +4,7 @@
  */
 import { afterEach, expect, test } from 'bun:test';
 import { RUNTIME_TIME } from '../src/io/real-time.ts';
+import { CachingReader } from './support/caching-reader.ts';
 import { type NodeOverrides, startNode } from './support/node.ts';
 import type { RunningNode } from '../src/server/running-node.ts';
 import { RespClient } from './support/resp-client.ts';
@@ -17,60 +18,22 @@ const WRITERS = 6;
 const KEYS_PER_WRITER = 20;
 const PIPELINE = 8;
 
-const opened: RespClient[] = [];
+let opened = new DisposableStack();
 afterEach(() => {
-  for (const client of opened.splice(0)) client.close();
+  opened.dispose();
+  opened = new DisposableStack();
 });
 
 async function connect(port: number): Promise<RespClient> {
-  const client = await RespClient.connect(port);
-  opened.push(client);
-  return client;
+  return opened.use(await RespClient.connect(port));
+}
+
+async function openReader(port: number, options: readonly string[]): Promise<CachingReader> {
+  return opened.use(await CachingReader.open(port, options));
 }
 
 function numberOf(reply: string): number {
   return reply.startsWith('_') ? 0 : Number(reply.split('\r\n')[1]);
-}
-
-/** A client that keeps what it reads until it is told. */
-class CachingReader {
-  readonly cache = new Map<string, number>();
-  toldCount = 0;
-  hitCount = 0;
-  private readonly client: RespClient;
-
-  private constructor(client: RespClient) {
-    this.client = client;
-  }
-
-  static async open(port: number, options: readonly string[]): Promise<CachingReader> {
-    const client = await connect(port);
-    await client.call('HELLO', '3');
-    expect(await client.call('CLIENT', 'TRACKING', 'ON', ...options)).toBe('+OK\r\n');
-    return new CachingReader(client);
-  }
-
-  /** Sends a command and takes what comes before its reply. */
-  async call(...words: readonly string[]): Promise<string> {
-    this.client.send(...words);
-    for (;;) {
-      const reply = await this.client.read();
-      if (!reply.startsWith('>')) return reply;
-      this.toldCount += 1;
-      const [, , , , ...rest] = reply.split('\r\n');
-      if (reply.endsWith('_\r\n')) this.cache.clear();
-      else for (let index = 1; index < rest.length; index += 2) this.cache.delete(rest[index]!);
-    }
-  }
-
-  async get(key: string): Promise<void> {
-    if (this.cache.has(key)) {
-      this.hitCount += 1;
-      return;
-    }
-    const value = numberOf(await this.call('GET', key));
-    this.cache.set(key, value);
-  }
 }
 
 function keysOf(writer: number): readonly string[] {
@@ -109,7 +72,8 @@ async function read(reader: CachingReader, number: number, acknowledged: Map<str
     for (let count = 0; count < 10; count += 1) await reader.get(random.pick(keys));
     const known = new Map(acknowledged);
     await reader.call('PING');
-    for (const [key, value] of reader.cache) {
+    for (const [key, reply] of reader.cache) {
+      const value = numberOf(reply);
       if (value < (known.get(key) ?? 0))
         throw new Error(`${key} is held as ${value}, and was ${known.get(key)} before`);
     }
@@ -119,7 +83,7 @@ async function read(reader: CachingReader, number: number, acknowledged: Map<str
 async function stress(node: RunningNode, options: readonly string[]): Promise<readonly CachingReader[]> {
   const acknowledged = new Map<string, number>();
   const readers = await Promise.all(
-    Array.from({ length: READERS }, (_, number) => CachingReader.open(node.port, number % 2 === 0 ? [] : options)),
+    Array.from({ length: READERS }, (_, number) => openReader(node.port, number % 2 === 0 ? [] : options)),
   );
   const writers = await Promise.all(Array.from({ length: WRITERS }, () => connect(node.port)));
   const endMs = RUNTIME_TIME.monotonicMs() + RUN_MS;
@@ -131,8 +95,8 @@ async function stress(node: RunningNode, options: readonly string[]): Promise<re
   const checker = await connect(node.port);
   for (const reader of readers) {
     await reader.call('PING');
-    for (const [key, value] of reader.cache)
-      expect([key, value]).toEqual([key, numberOf(await checker.call('GET', key))]);
+    for (const [key, reply] of reader.cache)
+      expect([key, numberOf(reply)]).toEqual([key, numberOf(await checker.call('GET', key))]);
   }
   return readers;
 }

@@ -9,7 +9,7 @@
  * a write is on disk is told so of the claim, too. Only a move waits, whose source deletes what it had.
  */
 import type { DiskTold } from '../protocol/cluster/messages.ts';
-import { CLAIM_TAKEN, type SlotNote } from '../store/slot-notes.ts';
+import { CLAIM_TAKEN, type SlotNote, SlotNoteList } from '../store/slot-notes.ts';
 import { slotRanges } from '../topology/slot-ranges.ts';
 import { SLOT_COUNT } from '../topology/slots.ts';
 import type { SlotMove, Topology } from '../topology/topology.ts';
@@ -69,33 +69,24 @@ export class DiskDuties {
 
   /** Claims what `image` serves and was not claimed. `withheldCount`: slots of this node's that it does not serve yet. */
   claimServed(topology: Topology, { words, selfIndex }: SlotImage, withheldCount: number): void {
-    const notes = new Map<string, { time: number; flags: number; slots: number[] }>();
+    const list = new SlotNoteList();
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if ((words[slot]! & OWNED) === 0) continue;
       const time = topology.sinceOf(slot);
       const flags = topology.ownerIndex(slot) === selfIndex ? 0 : CLAIM_TAKEN;
       if (time === 0 || (this.times[slot] === time && this.flags[slot] === flags)) continue;
-      const note = notes.get(`${time} ${flags}`);
-      if (note === undefined) notes.set(`${time} ${flags}`, { time, flags, slots: [slot] });
-      else note.slots.push(slot);
+      list.add(slot, time, flags);
     }
-    if (notes.size > 0) this.claim([...notes.values()], withheldCount === 0 ? topology.epoch : 0);
+    const { notes } = list;
+    if (notes.length > 0) this.claim(notes, withheldCount === 0 ? topology.epoch : 0);
     else if (withheldCount === 0 && this.waiting.size === 0) this.claimedEpoch = topology.epoch;
   }
 
   /** Claims the slots of a move to this node, all of which are here. Returns the id under which `claimed` says that it is on disk. */
   takeOver({ slots }: SlotMove, topology: Topology): number {
-    const notes = new Map<number, number[]>();
-    for (const slot of slots) {
-      const time = topology.sinceOf(slot);
-      const some = notes.get(time);
-      if (some === undefined) notes.set(time, [slot]);
-      else some.push(slot);
-    }
-    return this.claim(
-      [...notes].map(([time, some]) => ({ time, flags: CLAIM_TAKEN, slots: some })),
-      0,
-    );
+    const list = new SlotNoteList();
+    for (const slot of slots) list.add(slot, topology.sinceOf(slot), CLAIM_TAKEN);
+    return this.claim(list.notes, 0);
   }
 
   /** The source goes on with the slots of a move that were claimed. */
@@ -115,24 +106,17 @@ export class DiskDuties {
 
   /** What the coordinator hears. */
   told(): DiskTold {
-    const copies = new Map<string, { time: number; isTaken: boolean; slots: number[] }>();
+    const list = new SlotNoteList();
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.copies.stateOf(slot) !== CopyState.stored || this.times[slot] === 0) continue;
-      const time = this.times[slot]!;
-      const isTaken = this.flags[slot] === CLAIM_TAKEN;
-      const copy = copies.get(`${time} ${isTaken}`);
-      if (copy === undefined) copies.set(`${time} ${isTaken}`, { time, isTaken, slots: [slot] });
-      else copy.slots.push(slot);
+      list.add(slot, this.times[slot]!, this.flags[slot]!);
     }
-    return {
-      dataSet: this.dataSet,
-      epoch: this.claimedEpoch,
-      copies: [...copies.values()].map(({ time, isTaken, slots }) => ({
-        time,
-        isTaken,
-        slots: slotRanges(slots).flat(),
-      })),
-    };
+    const copies = list.notes.map(({ time, flags, slots }) => ({
+      time,
+      isTaken: flags === CLAIM_TAKEN,
+      slots: slotRanges(slots).flat(),
+    }));
+    return { dataSet: this.dataSet, epoch: this.claimedEpoch, copies };
   }
 
   private claim(notes: readonly SlotNote[], epoch: number): number {

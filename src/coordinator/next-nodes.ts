@@ -38,7 +38,7 @@ export function nextNodes(
       return false;
     }
     const isLeaving = membership.lastOf(node.id)?.heartbeat.leaving === true;
-    if (isLeaving && isIdle(node.id, topology) && !isReplica(node.id, topology)) {
+    if (isLeaving && isEmpty(node.id, topology)) {
       reasons.push(settings.restarting.has(node.id) ? `${at} has left, to start again` : `${at} has left`);
       return false;
     }
@@ -71,8 +71,13 @@ export function isIdle(id: string, topology: Topology): boolean {
   return topology.slotCountOf(id) === 0 && !topology.moves.some(({ from, to }) => from === id || to === id);
 }
 
+/** Whether nothing would be lost with the node. */
+export function isEmpty(id: string, topology: Topology): boolean {
+  return isIdle(id, topology) && !isReplica(id, topology);
+}
+
 /** Whether the node copies any slot. */
-export function isReplica(id: string, topology: Topology): boolean {
+function isReplica(id: string, topology: Topology): boolean {
   if (topology.replicaCount === 0) return false;
   const index = topology.indexOf(id);
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) if (topology.columnOf(slot, index) >= 0) return true;

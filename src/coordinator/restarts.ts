@@ -5,7 +5,7 @@
 import type { ClusterNode, Topology } from '../topology/topology.ts';
 import { type ClusterSettings, type CoordinatorState, type Return, WEIGHTS_MAX } from './coordinator-state.ts';
 import type { Membership } from './membership.ts';
-import { addressOf, isIdle, isReplica } from './next-nodes.ts';
+import { addressOf, isEmpty } from './next-nodes.ts';
 
 /** Why node `id` cannot start again without a loss, for people; null where it can. */
 export function whyNoRestart(
@@ -67,10 +67,6 @@ export function settingsAfter(
 function returnOf(id: string, { drained, failedOver }: ClusterSettings): Return {
   if (drained.has(id)) return 'drained';
   return failedOver.has(id) ? 'failedOver' : 'active';
-}
-
-function isEmpty(id: string, topology: Topology): boolean {
-  return isIdle(id, topology) && !isReplica(id, topology);
 }
 
 function keep<T>(set: ReadonlySet<T>, wanted: ReadonlySet<T>): Set<T> {

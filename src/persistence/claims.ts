@@ -10,7 +10,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { KEY_SLOT_COUNT } from '../base/key-slot.ts';
-import { encodeSlotNote, type SlotNote } from '../store/slot-notes.ts';
+import { encodeSlotNote, type SlotNote, SlotNoteList } from '../store/slot-notes.ts';
 
 export interface Claim {
   readonly time: number;
@@ -80,16 +80,10 @@ export class Claims {
 
   /** All claims, as few notes as can be. */
   notes(): readonly SlotNote[] {
-    const groups = new Map<string, { time: number; flags: number; slots: number[] }>();
-    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1) {
-      const time = this.times[slot]!;
-      if (time === 0) continue;
-      const flags = this.flags[slot]!;
-      const group = groups.get(`${time} ${flags}`);
-      if (group === undefined) groups.set(`${time} ${flags}`, { time, flags, slots: [slot] });
-      else group.slots.push(slot);
-    }
-    return [...groups.values()];
+    const list = new SlotNoteList();
+    for (let slot = 0; slot < KEY_SLOT_COUNT; slot += 1)
+      if (this.times[slot] !== 0) list.add(slot, this.times[slot]!, this.flags[slot]!);
+    return list.notes;
   }
 
   bodies(): readonly Buffer[] {

@@ -25,6 +25,22 @@ export interface SlotNote {
   readonly slots: readonly number[];
 }
 
+/** Collects what is to be noted of slots, which are added in ascending order, in as few notes as can be. */
+export class SlotNoteList {
+  private readonly byContent = new Map<number, { time: number; flags: number; slots: number[] }>();
+
+  add(slot: number, time: number, flags: number): void {
+    const content = time * (CLAIM_TAKEN + 1) + flags;
+    const note = this.byContent.get(content);
+    if (note === undefined) this.byContent.set(content, { time, flags, slots: [slot] });
+    else note.slots.push(slot);
+  }
+
+  get notes(): readonly SlotNote[] {
+    return [...this.byContent.values()];
+  }
+}
+
 /** The body of a note. `slots`: in any order, each once. */
 export function encodeSlotNote({ time, flags, slots }: SlotNote): Buffer {
   const ranges: number[] = [];

@@ -48,6 +48,12 @@ class Writer {
   }
 }
 
+async function nothingIsLost(writer: Writer, cluster: ProcessCluster): Promise<void> {
+  await writer.stop();
+  await using later = await connect(cluster);
+  expect(await writer.lost(later)).toEqual([]);
+}
+
 async function confirmedOften(writer: Writer): Promise<void> {
   while (writer.confirmed.size < KEYS.length || Math.min(...writer.confirmed.values()) < 2)
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -65,9 +71,7 @@ test(
     await cluster.until(({ nodes, awaited }) => nodes.length === 2 && awaited?.length === 1);
     await cluster.startAgain(killed);
     await cluster.settled();
-    await writer.stop();
-    await using later = await connect(cluster);
-    expect(await writer.lost(later)).toEqual([]);
+    await nothingIsLost(writer, cluster);
   },
   TIMEOUT_MS,
 );
@@ -80,9 +84,7 @@ test.each([0, 1])(
     const writer = new Writer(client);
     await confirmedOften(writer);
     await cluster.cutPower();
-    await writer.stop();
-    await using later = await connect(cluster);
-    expect(await writer.lost(later)).toEqual([]);
+    await nothingIsLost(writer, cluster);
   },
   TIMEOUT_MS,
 );
@@ -102,9 +104,7 @@ test.each(['source', 'target'] as const)(
     await cluster.until((status) => status.nodes.length === 2);
     await cluster.startAgain(killed);
     await cluster.settled();
-    await writer.stop();
-    await using later = await connect(cluster);
-    expect(await writer.lost(later)).toEqual([]);
+    await nothingIsLost(writer, cluster);
   },
   TIMEOUT_MS,
 );
@@ -119,9 +119,7 @@ test(
     await cluster.addNode();
     await cluster.until(({ moves }) => moves.length > 0);
     await cluster.cutPower();
-    await writer.stop();
-    await using later = await connect(cluster);
-    expect(await writer.lost(later)).toEqual([]);
+    await nothingIsLost(writer, cluster);
   },
   TIMEOUT_MS,
 );

@@ -1,57 +1,19 @@
 /** Clients that cache, of a real cluster whose slots move: what a client holds at rest is what the cluster has, and it is told by the node that it has read from. */
 import { expect, test } from 'bun:test';
 import { seededRandom } from '../../../src/base/random.ts';
+import { CachingReader } from '../../support/caching-reader.ts';
 import { TestCluster } from '../../support/cluster.ts';
 import { RespClient } from '../../support/resp-client.ts';
 
 const KEYS = Array.from({ length: 300 }, (_, number) => `key:${number}`);
 const TEST_MS_MAX = 60_000;
 
-/** A client of one node, which keeps what that node has told it. */
-class NodeReader implements Disposable {
-  readonly cache = new Map<string, string>();
-  toldCount = 0;
-  readonly client: RespClient;
-
-  private constructor(client: RespClient) {
-    this.client = client;
-  }
-
-  static async open(port: number): Promise<NodeReader> {
-    const client = await RespClient.connect(port);
-    await client.call('HELLO', '3');
-    expect(await client.call('CLIENT', 'TRACKING', 'ON')).toBe('+OK\r\n');
-    return new NodeReader(client);
-  }
-
-  async call(...words: readonly string[]): Promise<string> {
-    this.client.send(...words);
-    for (;;) {
-      const reply = await this.client.read();
-      if (!reply.startsWith('>')) return reply;
-      this.toldCount += 1;
-      if (reply.endsWith('_\r\n')) this.cache.clear();
-      else this.cache.delete(reply.split('\r\n')[5]!);
-    }
-  }
-
-  async get(key: string): Promise<void> {
-    if (this.cache.has(key)) return;
-    const reply = await this.call('GET', key);
-    if (reply.startsWith('$')) this.cache.set(key, reply);
-  }
-
-  [Symbol.dispose](): void {
-    this.client.close();
-  }
-}
-
 test(
   'a cluster grows and shrinks while clients of every node cache and others write',
   async () => {
     await using cluster = await TestCluster.start({ nodes: 2, slotsPerMove: 1024 });
     using readers = new DisposableStack();
-    const open = async (port: number): Promise<NodeReader> => readers.use(await NodeReader.open(port));
+    const open = async (port: number): Promise<CachingReader> => readers.use(await CachingReader.open(port));
     const all = await Promise.all(cluster.ports.map(open));
     using writer = await RespClient.connect(cluster.ports[0]!);
     for (const key of KEYS) expect(await writer.call('SET', key, '0')).toBe('+OK\r\n');
@@ -63,7 +25,7 @@ test(
         expect(await writer.call('SET', key, String(value))).toBe('+OK\r\n');
       }
     };
-    const read = async (reader: NodeReader): Promise<void> => {
+    const read = async (reader: CachingReader): Promise<void> => {
       while (!run.isOver) await reader.get(KEYS[Math.floor(random() * KEYS.length)]!);
     };
     const running = [write(), ...all.map(read)];
