@@ -174,6 +174,16 @@ export class RecordReader {
     this.problem = null;
   }
 
+  /** Begins where `other` stands: its next record will be the first. */
+  beginAt(other: RecordReader): void {
+    this.begin(other.bytes, other.at, other.end);
+  }
+
+  /** Whether the record is about one key. */
+  get hasKey(): boolean {
+    return this.kind === RecordKind.item || this.kind === RecordKind.removed;
+  }
+
   /** Goes to the next record; false at the end, or where there is a `problem`. */
   next(): boolean {
     const { view, at } = this;

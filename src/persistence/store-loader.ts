@@ -6,14 +6,15 @@ import { assert, unreachable } from '../base/assert.ts';
 import { KEY_SLOT_COUNT, keySlot } from '../base/key-slot.ts';
 import { EVERY_NAMESPACE } from '../store/change-ring.ts';
 import { ANY_NAMESPACE } from '../store/iteration.ts';
+import { BATCH_FIRST, BATCH_PLACES } from '../store/keys-ahead.ts';
 import { Queue } from '../store/layout.ts';
 import { namespaceOf, setNamespaces } from '../store/namespaces.ts';
 import { removeSelected } from '../store/slot-items.ts';
 import { SlotSet } from '../store/slot-set.ts';
 import type { Store } from '../store/store.ts';
-import { DATABASE_COUNT, Key, WriteOptions, WriteResult } from '../store/types.ts';
+import { DATABASE_COUNT, Key, NO_PLACE, WriteOptions, WriteResult } from '../store/types.ts';
 import { Claims } from './claims.ts';
-import { RecordKind, type RecordReader } from './records.ts';
+import { RecordKind, RecordReader } from './records.ts';
 
 export class StoreLoader {
   /** Item records whose time was over. */
@@ -31,6 +32,8 @@ export class StoreLoader {
   private readonly store: Store;
   private readonly wallMs: number;
   private readonly key = new Key();
+  /** Goes some records before the reader. */
+  private readonly ahead = new RecordReader();
   private readonly options = new WriteOptions();
   private readonly namespaces = Uint8Array.from({ length: DATABASE_COUNT }, (_unused, database) => database);
 
@@ -53,14 +56,17 @@ export class StoreLoader {
     const { store } = this;
     store.enter();
     try {
-      while (reader.next()) {
-        const problem = this.applyOne(reader);
-        if (problem !== null) return problem;
+      for (;;) {
+        const noted = this.noteKeys(reader);
+        for (let index = 0; index < Math.max(1, noted); index += 1) {
+          if (!reader.next()) return reader.problem;
+          const problem = this.applyOne(reader, noted === 0 ? NO_PLACE : BATCH_FIRST + index);
+          if (problem !== null) return problem;
+        }
       }
     } finally {
       store.leave();
     }
-    return reader.problem;
   }
 
   /** After the last record. */
@@ -74,12 +80,28 @@ export class StoreLoader {
     for (const queue of [Queue.small, Queue.main]) log.seal(queue);
   }
 
-  private applyOne(reader: RecordReader): string | null {
+  /** Has the places of the next records' keys fetched, all at once: else each waits for memory by itself. Returns how many; 0: the next record has no key. */
+  private noteKeys(reader: RecordReader): number {
+    const { ahead, store } = this;
+    const { keysAhead } = store;
+    ahead.beginAt(reader);
+    keysAhead.begin(BATCH_FIRST);
+    let count = 0;
+    while (count < BATCH_PLACES && ahead.next() && ahead.hasKey && ahead.keyLength <= store.keyBytesMax) {
+      keysAhead.note(ahead.bytes, ahead.keyStart, ahead.keyLength, ahead.namespace, false);
+      count += 1;
+    }
+    keysAhead.fetch(BATCH_FIRST);
+    return count;
+  }
+
+  /** `place`: where `noteKeys` has noted the record's key. */
+  private applyOne(reader: RecordReader, place: number): string | null {
     switch (reader.kind) {
       case RecordKind.item:
-        return this.item(reader);
+        return this.item(reader, place);
       case RecordKind.removed:
-        if (reader.keyLength <= this.store.keyBytesMax) this.store.delete(this.keyOf(reader), null, this.wallMs);
+        if (reader.keyLength <= this.store.keyBytesMax) this.store.delete(this.keyOf(reader, place), null, this.wallMs);
         return null;
       case RecordKind.flushed:
         this.store.beginExclusive();
@@ -112,14 +134,14 @@ export class StoreLoader {
     }
   }
 
-  private item(reader: RecordReader): string | null {
+  private item(reader: RecordReader, place: number): string | null {
     const { store, options, wallMs } = this;
     this.fileItemCount += 1;
     if (reader.keyLength > store.keyBytesMax)
       return `it holds a key of ${reader.keyLength} bytes, and this node takes ${store.keyBytesMax} at most: give it more memory`;
     if (this.doomedCount > 0 && this.doomed[keySlot(reader.bytes, reader.keyStart, reader.keyLength)] === 1)
       this.removeDoomed();
-    const key = this.keyOf(reader);
+    const key = this.keyOf(reader, place);
     if (reader.expiresAtMs !== 0 && reader.expiresAtMs <= wallMs) {
       this.expiredCount += 1;
       store.delete(key, null, wallMs);
@@ -161,7 +183,9 @@ export class StoreLoader {
     }
   }
 
-  private keyOf(reader: RecordReader): Key {
-    return this.key.assign(reader.bytes, reader.keyStart, reader.keyLength, reader.namespace);
+  private keyOf(reader: RecordReader, place: number): Key {
+    const key = this.key.assign(reader.bytes, reader.keyStart, reader.keyLength, reader.namespace);
+    key.place = place;
+    return key;
   }
 }
