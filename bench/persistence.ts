@@ -120,7 +120,6 @@ interface StartOptions {
   readonly persistence: Setting['persistence'];
   readonly folder: string;
   readonly memoryBytes: number;
-  /** Undefined: all. */
   readonly core: string | undefined;
   readonly threads?: number;
   readonly ioThreads?: number;
@@ -208,7 +207,7 @@ interface Restart {
   readonly backMs: readonly number[];
 }
 
-/** Not pinned: whoever can use several cores to be back sooner may. */
+/** On all cores: whoever can use several to be back sooner may. */
 function startAgain(
   name: Name,
   mode: ServerPersistence['mode'],
@@ -216,7 +215,9 @@ function startAgain(
   dataset: Dataset,
 ): Promise<RunningServer> {
   const persistence = { mode, fsync: 'everysec' } as const;
-  return start(name, { persistence, folder, memoryBytes: dataset.memoryBytes, core: undefined });
+  // Named, because a process that is pinned nowhere inherits where this one is.
+  const core = coreList(place(availableParallelism(), availableParallelism()).serverCores);
+  return start(name, { persistence, folder, memoryBytes: dataset.memoryBytes, core });
 }
 
 /** Starts the server again and waits until it tells that it has all items. */
