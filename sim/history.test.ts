@@ -103,6 +103,21 @@ describe('with replicas', () => {
   });
 });
 
+test('what nobody reads any more does not multiply what is to be checked', () => {
+  const overlapping = Array.from({ length: 14 }, (_, round) => {
+    const [first, second, third] = [3 * round + 1, 3 * round + 2, 3 * round + 3];
+    const during = `${10 * round}-${10 * round + 5}`;
+    return [
+      `w${first} ${during}`,
+      `w${second} ${during}`,
+      `w${third} ${during}`,
+      `r${third} ${10 * round + 6}-${10 * round + 7}`,
+    ];
+  }).flat();
+  expect(replicatedHistory('v 0', ...overlapping, 'r1 200-201').check()).toBeNull();
+  expect(replicatedHistory('v 0', ...overlapping, 'r1 200-201', 'r42 202-203').check()?.operation.value).toBe(42);
+});
+
 test('keys have nothing to do with each other, and the problem that shows first is told', () => {
   const history = new History();
   for (const [key, atMs] of [

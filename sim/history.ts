@@ -151,8 +151,7 @@ interface Past {
  * to (or, for a read, when its value is the current one), which leaves nothing out: later is always possible while nothing forces it.
  */
 export function firstUnexplained(all: readonly Operation[], nodeDeaths: readonly Death[] = []): Operation | null {
-  const hasReverts = all.some(({ kind }) => kind === 'revert');
-  const deaths: Deaths = { hasReverts, all: nodeDeaths };
+  const deaths = deathsAround(all, nodeDeaths);
   const operations = all.filter((operation) => counts(operation, all));
   const calls = operations.map((operation) => ({ timeMs: operation.calledAtMs, isAnswer: false, operation }));
   const answers = operations
@@ -196,7 +195,7 @@ function afterAnswer(
   const numbers = new Map([...open].map((operation, index) => [operation, index]));
   const queue = [...possible];
   for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
-    const name = `${one.value}:${pastName(one.past)}:${[...one.done]
+    const name = `${one.value}:${pastName(one.past, answered.answeredAtMs, deaths)}:${[...one.done]
       .map((operation) => numbers.get(operation)!)
       .toSorted((left, right) => left - right)
       .join()}`;
@@ -228,7 +227,7 @@ function afterAnswer(
       queue.push(withReads(after(one, operation, deaths), new Set(one.done).add(operation), open));
     }
   }
-  return undominated(reached);
+  return undominated(reached, answered.answeredAtMs, deaths);
 }
 
 type State = Omit<Possibility, 'done'>;
@@ -239,9 +238,27 @@ export interface Death {
   readonly areCopiesEnough: boolean;
 }
 
+/** What is to be known of a key's whole history. */
 interface Deaths {
   readonly hasReverts: boolean;
   readonly all: readonly Death[];
+  /** When a value was last read. */
+  readonly lastReadAtMs: ReadonlyMap<number, number>;
+  /** Writes that nothing goes back behind, ever. */
+  readonly alwaysSafe: ReadonlySet<Operation>;
+}
+
+function deathsAround(operations: readonly Operation[], all: readonly Death[]): Deaths {
+  const hasReverts = operations.some(({ kind }) => kind === 'revert');
+  const lastReadAtMs = new Map<number, number>();
+  const alwaysSafe = new Set<Operation>();
+  for (const operation of operations) {
+    const { kind, value, answeredAtMs } = operation;
+    if (kind === 'read' && answeredAtMs !== NEVER)
+      lastReadAtMs.set(value, Math.max(answeredAtMs, lastReadAtMs.get(value) ?? 0));
+    if (kind === 'write' && isSafe(operation, NEVER, all)) alwaysSafe.add(operation);
+  }
+  return { hasReverts, all, lastReadAtMs, alwaysSafe };
 }
 
 /** The state once `operation`, a write or an erase, has taken effect. */
@@ -260,21 +277,27 @@ function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
     at = at.past
   ) {
     if (at.writer.value === read.value) return { value: read.value, writer: at.writer, past: at.past };
-    if (isSafe(at.writer, read.answeredAtMs, deaths)) return null;
+    if (isSafe(at.writer, read.answeredAtMs, deaths.all)) return null;
   }
   return read.value === ABSENT ? { value: ABSENT, writer: null, past: null } : null;
 }
 
 /** Whether some copy of what `write` wrote must be there still at `nowMs`. */
-function isSafe({ copies, calledAtMs }: Operation, nowMs: number, { all }: Deaths): boolean {
+function isSafe({ copies, calledAtMs }: Operation, nowMs: number, all: readonly Death[]): boolean {
   if (copies === 0) return false;
   const deaths = all.filter(({ atMs, untilMs }) => untilMs >= calledAtMs && atMs <= nowMs);
   return deaths.length <= copies && deaths.every(({ areCopiesEnough }) => areCopiesEnough);
 }
 
-function pastName(past: Past | null): string {
+/** Equal for pasts that explain the same of what is answered from `nowMs` on: a value that nobody reads any more is only of use where it ends them. */
+function pastName(past: Past | null, nowMs: number, { lastReadAtMs, alwaysSafe }: Deaths): string {
   let name = '';
-  for (let at = past; at !== null; at = at.past) name += `${at.writer.value},`;
+  for (let at = past; at !== null; at = at.past) {
+    const { writer } = at;
+    const isRead = (lastReadAtMs.get(writer.value) ?? 0) >= nowMs;
+    if (isRead || writer.copies > 0) name += `${isRead || !alwaysSafe.has(writer) ? writer.value : ''},`;
+    if (alwaysSafe.has(writer)) return `${name}!`;
+  }
   return name;
 }
 
@@ -294,9 +317,20 @@ function withReads(state: State, before: ReadonlySet<Operation>, open: ReadonlyS
  * Without what is worse than another one of the same value: what has done less that may be left undone, and no less that must be done, can do
  * all that the other can.
  */
-function undominated(all: readonly Possibility[]): readonly Possibility[] {
-  const kept: Possibility[] = [];
+function undominated(all: readonly Possibility[], nowMs: number, deaths: Deaths): readonly Possibility[] {
+  const groups = new Map<string, Possibility[]>();
   for (const one of all) {
+    const name = `${one.value}:${pastName(one.past, nowMs, deaths)}`;
+    const alike = groups.get(name);
+    if (alike === undefined) groups.set(name, [one]);
+    else alike.push(one);
+  }
+  return [...groups.values()].flatMap(undominatedOf);
+}
+
+function undominatedOf(alike: readonly Possibility[]): readonly Possibility[] {
+  const kept: Possibility[] = [];
+  for (const one of alike) {
     if (kept.some((other) => dominates(other, one))) continue;
     for (let index = kept.length - 1; index >= 0; index -= 1) {
       if (dominates(one, kept[index]!)) kept.splice(index, 1);
@@ -306,8 +340,8 @@ function undominated(all: readonly Possibility[]): readonly Possibility[] {
   return kept;
 }
 
+/** Of two of the same value, whose pasts are as good. */
 function dominates(better: Possibility, worse: Possibility): boolean {
-  if (better.value !== worse.value || pastName(better.past) !== pastName(worse.past)) return false;
   for (const operation of better.done) {
     if (isOptional(operation) && !worse.done.has(operation)) return false;
   }
