@@ -151,7 +151,7 @@ interface Past {
  * to (or, for a read, when its value is the current one), which leaves nothing out: later is always possible while nothing forces it.
  */
 export function firstUnexplained(all: readonly Operation[], nodeDeaths: readonly Death[] = []): Operation | null {
-  const deaths = deathsAround(all, nodeDeaths);
+  const facts = factsOf(all, nodeDeaths);
   const operations = all.filter((operation) => counts(operation, all));
   const calls = operations.map((operation) => ({ timeMs: operation.calledAtMs, isAnswer: false, operation }));
   const answers = operations
@@ -168,7 +168,7 @@ export function firstUnexplained(all: readonly Operation[], nodeDeaths: readonly
       if (operation.kind === 'read') possible = possible.map((one) => withReads(one, one.done, open));
       continue;
     }
-    possible = afterAnswer(possible, operation, open, deaths);
+    possible = afterAnswer(possible, operation, open, facts);
     if (possible.length === 0) return operation;
     open.delete(operation);
   }
@@ -188,14 +188,14 @@ function afterAnswer(
   possible: readonly Possibility[],
   answered: Operation,
   open: ReadonlySet<Operation>,
-  deaths: Deaths,
+  facts: Facts,
 ): readonly Possibility[] {
   const reached: Possibility[] = [];
   const seen = new Set<string>();
   const numbers = new Map([...open].map((operation, index) => [operation, index]));
   const queue = [...possible];
   for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
-    const name = `${one.value}:${pastName(one.past, answered.answeredAtMs, deaths)}:${[...one.done]
+    const name = `${one.value}:${pastName(one.past, answered.answeredAtMs, facts)}:${[...one.done]
       .map((operation) => numbers.get(operation)!)
       .toSorted((left, right) => left - right)
       .join()}`;
@@ -215,7 +215,7 @@ function afterAnswer(
         // To go back is of use only for a read that saw it; until then later is as good, and more is left to go back to.
         if (reverted || answered.kind !== 'read') continue;
         reverted = true;
-        const back = goneBack(one, answered, deaths);
+        const back = goneBack(one, answered, facts);
         if (back !== null) queue.push(withReads(back, new Set(one.done).add(operation), open));
         continue;
       }
@@ -224,10 +224,10 @@ function afterAnswer(
         if (erased || one.value === ABSENT) continue;
         erased = true;
       }
-      queue.push(withReads(after(one, operation, deaths), new Set(one.done).add(operation), open));
+      queue.push(withReads(after(one, operation, facts), new Set(one.done).add(operation), open));
     }
   }
-  return undominated(reached, answered.answeredAtMs, deaths);
+  return undominated(reached, answered.answeredAtMs, facts);
 }
 
 type State = Omit<Possibility, 'done'>;
@@ -239,16 +239,16 @@ export interface Death {
 }
 
 /** What is to be known of a key's whole history. */
-interface Deaths {
+interface Facts {
   readonly hasReverts: boolean;
-  readonly all: readonly Death[];
+  readonly deaths: readonly Death[];
   /** When a value was last read. */
   readonly lastReadAtMs: ReadonlyMap<number, number>;
   /** Writes that nothing goes back behind, ever. */
   readonly alwaysSafe: ReadonlySet<Operation>;
 }
 
-function deathsAround(operations: readonly Operation[], all: readonly Death[]): Deaths {
+function factsOf(operations: readonly Operation[], deaths: readonly Death[]): Facts {
   const hasReverts = operations.some(({ kind }) => kind === 'revert');
   const lastReadAtMs = new Map<number, number>();
   const alwaysSafe = new Set<Operation>();
@@ -256,20 +256,20 @@ function deathsAround(operations: readonly Operation[], all: readonly Death[]): 
     const { kind, value, answeredAtMs } = operation;
     if (kind === 'read' && answeredAtMs !== NEVER)
       lastReadAtMs.set(value, Math.max(answeredAtMs, lastReadAtMs.get(value) ?? 0));
-    if (kind === 'write' && isSafe(operation, NEVER, all)) alwaysSafe.add(operation);
+    if (kind === 'write' && isSafe(operation, NEVER, deaths)) alwaysSafe.add(operation);
   }
-  return { hasReverts, all, lastReadAtMs, alwaysSafe };
+  return { hasReverts, deaths, lastReadAtMs, alwaysSafe };
 }
 
 /** The state once `operation`, a write or an erase, has taken effect. */
-function after({ writer, past }: State, operation: Operation, { hasReverts }: Deaths): State {
+function after({ writer, past }: State, operation: Operation, { hasReverts }: Facts): State {
   if (operation.kind === 'erase') return { value: ABSENT, writer: null, past: null };
   const before = writer === null || !hasReverts ? past : { writer, past };
   return { value: operation.value, writer: operation, past: hasReverts ? before : null };
 }
 
 /** The state in which a revert has brought back what `read` saw; null where it cannot have. */
-function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
+function goneBack(one: State, read: Operation, facts: Facts): State | null {
   if (one.value === read.value) return null;
   for (
     let at: Past | null = one.writer === null ? one.past : { writer: one.writer, past: one.past };
@@ -277,7 +277,7 @@ function goneBack(one: State, read: Operation, deaths: Deaths): State | null {
     at = at.past
   ) {
     if (at.writer.value === read.value) return { value: read.value, writer: at.writer, past: at.past };
-    if (isSafe(at.writer, read.answeredAtMs, deaths.all)) return null;
+    if (isSafe(at.writer, read.answeredAtMs, facts.deaths)) return null;
   }
   return read.value === ABSENT ? { value: ABSENT, writer: null, past: null } : null;
 }
@@ -290,7 +290,7 @@ function isSafe({ copies, calledAtMs }: Operation, nowMs: number, all: readonly 
 }
 
 /** Equal for pasts that explain the same of what is answered from `nowMs` on: a value that nobody reads any more is only of use where it ends them. */
-function pastName(past: Past | null, nowMs: number, { lastReadAtMs, alwaysSafe }: Deaths): string {
+function pastName(past: Past | null, nowMs: number, { lastReadAtMs, alwaysSafe }: Facts): string {
   let name = '';
   for (let at = past; at !== null; at = at.past) {
     const { writer } = at;
@@ -317,10 +317,10 @@ function withReads(state: State, before: ReadonlySet<Operation>, open: ReadonlyS
  * Without what is worse than another one of the same value: what has done less that may be left undone, and no less that must be done, can do
  * all that the other can.
  */
-function undominated(all: readonly Possibility[], nowMs: number, deaths: Deaths): readonly Possibility[] {
+function undominated(all: readonly Possibility[], nowMs: number, facts: Facts): readonly Possibility[] {
   const groups = new Map<string, Possibility[]>();
   for (const one of all) {
-    const name = `${one.value}:${pastName(one.past, nowMs, deaths)}`;
+    const name = `${one.value}:${pastName(one.past, nowMs, facts)}`;
     const alike = groups.get(name);
     if (alike === undefined) groups.set(name, [one]);
     else alike.push(one);
