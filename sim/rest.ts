@@ -1,12 +1,13 @@
 /**
- * When a cluster is at rest, and what must be so then: every node that runs is in the topology and nobody else is, all have applied it and may serve, all
+ * When a cluster is at rest, and what must be so then: every node that runs is in the topology and nobody else is, all have applied it and a fresh lease, all
  * slots are owned within bounds, no move is left; each table says what the topology says and nothing more, and no store holds a key of a
  * slot that is not its own. Replicas are as many as can be, and all of them have what the owner has.
  */
-import { OWNED, OWNER_MASK, REPLICA, SYNCED } from '../src/cluster/slot-table.ts';
+import { OWNED, OWNER_MASK, REPLICA, ServingRight, SYNCED } from '../src/cluster/slot-table.ts';
 import { planOwners } from '../src/topology/planner.ts';
 import { SLOT_COUNT } from '../src/topology/slots.ts';
 import type { Topology } from '../src/topology/topology.ts';
+import { LEASE_MS } from './coordinator.ts';
 import { SimulationFailure } from './failure.ts';
 import type { SimNode } from './node.ts';
 import type { World } from './world.ts';
@@ -70,7 +71,11 @@ function whyNodeIsNotAtRest(node: SimNode, topology: Topology): string | null {
   if (node.isLeaving) return 'has not left';
   if (node.slots.epoch !== epoch) return `has epoch ${node.slots.epoch}, not ${epoch}`;
   if (node.slots.ownedCount !== topology.slotCountOf(node.id)) return 'holds some of its slots back';
-  return node.mayAnswer() ? null : 'may not serve';
+  if (!node.mayAnswer()) return 'may not serve';
+  const leaseLeftMs = node.slots.serveUntilMs - node.process.monotonicMs;
+  // Of what is over it may still be dying: what it asked before was lost, and it waits for the answer.
+  if (node.slots.right !== ServingRight.lease || leaseLeftMs < LEASE_MS / 2) return 'has no fresh lease';
+  return null;
 }
 
 /** Throws `notAtRest`. */
