@@ -283,10 +283,10 @@ function goneBack(one: State, read: Operation, facts: Facts): State | null {
 }
 
 /** Whether some copy of what `write` wrote must be there still at `nowMs`. */
-function isSafe({ copies, calledAtMs }: Operation, nowMs: number, all: readonly Death[]): boolean {
+function isSafe({ copies, calledAtMs }: Operation, nowMs: number, deaths: readonly Death[]): boolean {
   if (copies === 0) return false;
-  const deaths = all.filter(({ atMs, untilMs }) => untilMs >= calledAtMs && atMs <= nowMs);
-  return deaths.length <= copies && deaths.every(({ areCopiesEnough }) => areCopiesEnough);
+  const since = deaths.filter(({ atMs, untilMs }) => untilMs >= calledAtMs && atMs <= nowMs);
+  return since.length <= copies && since.every(({ areCopiesEnough }) => areCopiesEnough);
 }
 
 /** Equal for pasts that explain the same of what is answered from `nowMs` on: a value that nobody reads any more is only of use where it ends them. */
@@ -294,9 +294,10 @@ function pastName(past: Past | null, nowMs: number, { lastReadAtMs, alwaysSafe }
   let name = '';
   for (let at = past; at !== null; at = at.past) {
     const { writer } = at;
+    const isEnd = alwaysSafe.has(writer);
     const isRead = (lastReadAtMs.get(writer.value) ?? 0) >= nowMs;
-    if (isRead || writer.copies > 0) name += `${isRead || !alwaysSafe.has(writer) ? writer.value : ''},`;
-    if (alwaysSafe.has(writer)) return `${name}!`;
+    if (isRead || (writer.copies > 0 && !isEnd)) name += `${writer.value},`;
+    if (isEnd) return `${name}!`;
   }
   return name;
 }
