@@ -215,9 +215,7 @@ function startAgain(
   dataset: Dataset,
 ): Promise<RunningServer> {
   const persistence = { mode, fsync: 'everysec' } as const;
-  // Named, because a process that is pinned nowhere inherits where this one is.
-  const core = coreList(place(availableParallelism(), availableParallelism()).serverCores);
-  return start(name, { persistence, folder, memoryBytes: dataset.memoryBytes, core });
+  return start(name, { persistence, folder, memoryBytes: dataset.memoryBytes, core: undefined });
 }
 
 /** Starts the server again and waits until it tells that it has all items. */

@@ -9,6 +9,7 @@ import { createServer, connect, type AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { unreachable } from '../../src/base/assert.ts';
+import { coreList } from './placement.ts';
 import { listeningProcess, processTree } from './process-figures.ts';
 import type { WireProtocol } from './wire.ts';
 
@@ -80,9 +81,14 @@ const MEMCACHED_CONNECTIONS_MAX = 8_192;
 export const SERVER_CORE = cpus().length >= 2 ? 0 : undefined;
 export const GENERATOR_CORE = cpus().length >= 2 ? 1 : undefined;
 
+/** Once this process is pinned, for a server that is pinned to no core: it would inherit the generator's. */
+let allCores: string | undefined;
+
 /** Pins this process, all its threads, to the generator's core. */
 export function pinGenerator(): void {
-  if (GENERATOR_CORE !== undefined) spawnSync('taskset', ['-a', '-cp', String(GENERATOR_CORE), String(process.pid)]);
+  if (GENERATOR_CORE === undefined) return;
+  spawnSync('taskset', ['-a', '-cp', String(GENERATOR_CORE), String(process.pid)]);
+  allCores = coreList(cpus().map((_, core) => core));
 }
 
 const running = new Set<ChildProcess>();
@@ -97,7 +103,7 @@ export async function startServer(name: ServerName, options: ServerOptions): Pro
 
 /** Starts it and waits until it listens. Rejects where it does not, with what it printed. */
 export async function startCommand(command: ServerCommand): Promise<RunningServer> {
-  const { name, port, protocol, words, core } = command;
+  const { name, port, protocol, words, core = allCores } = command;
   const pinned = core === undefined ? words : ['taskset', '-c', String(core), ...words];
   const child = spawn(pinned[0] as string, pinned.slice(1), {
     cwd: PROJECT_ROOT,
