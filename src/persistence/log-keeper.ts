@@ -73,8 +73,9 @@ export class LogKeeper {
   /** Appends what has changed, and syncs what is due. `lost`: changes were missed. */
   step(nowMs: number, wallMs: number): 'ok' | 'lost' {
     const log = this.log!;
-    const { tail, fsync } = this.parts;
-    if (tail.hasMore) {
+    const { tail, fsync, onAdvance } = this.parts;
+    const hasAppended = tail.hasMore;
+    if (hasAppended) {
       if (this.append(log, wallMs) === 'lost') return 'lost';
       this.markDueMs = nowMs + MARK_AFTER_MS;
     }
@@ -84,7 +85,7 @@ export class LogKeeper {
       if (isAlways || (fsync !== 'never' && nowMs >= this.syncDueMs)) {
         this.sync();
         this.syncDueMs = nowMs + SYNC_INTERVAL_MS;
-      }
+      } else if (hasAppended && log.isListed) onAdvance();
     } else if (nowMs >= this.markDueMs && !log.isMarked) {
       log.writer.mark();
     }
@@ -163,7 +164,7 @@ export class LogKeeper {
   }
 
   private append(log: AppendLog, wallMs: number): 'ok' | 'lost' {
-    const { tail, state, onAdvance } = this.parts;
+    const { tail, state } = this.parts;
     const { recordCount } = log.writer;
     if (tail.writeGroup(log.writer, wallMs) === 'lost') return 'lost';
     state.addToFigure(Figure.groupCount, 1);
@@ -171,7 +172,6 @@ export class LogKeeper {
     state.setFigure(Figure.logBytes, this.bytes);
     if (!log.isListed) return 'ok';
     state.setWritten(tail.position);
-    onAdvance();
     return 'ok';
   }
 

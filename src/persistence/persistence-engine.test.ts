@@ -127,9 +127,9 @@ describe('the log', () => {
     expect(new KeptStore(disk).contents(['first', 'second'])).toEqual({ first: 'value', second: 'value' });
   });
 
-  test('is compacted when it is longer than 64 MiB, and than the last snapshot', () => {
+  test('is compacted when it is longer than 256 MiB, and than the last snapshot', () => {
     const { disk, kept } = start({ fsync: 'never', store: { memoryBytes: 16 * 2 ** 20 } });
-    const value = 'v'.repeat(1_000_000);
+    const value = 'v'.repeat(4_000_000);
     for (let count = 0; count < 60; count += 1) {
       kept.set('key', value);
       kept.settle();

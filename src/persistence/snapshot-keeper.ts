@@ -21,8 +21,8 @@ export interface SnapshotKeeperParts {
   readonly logLine: (level: 'info' | 'warn' | 'error', text: string) => void;
 }
 
-/** The logs are compacted, by a snapshot, when they are longer than this and than the last snapshot. */
-const COMPACTION_BYTES_MIN: number = 64 * 1024 * 1024;
+/** The logs are compacted, by a snapshot, when they are longer than this, which is loaded in a second or two, and than the last snapshot. */
+const COMPACTION_BYTES_MIN: number = 256 * 1024 * 1024;
 
 export class SnapshotKeeper {
   run: SnapshotRun | null = null;

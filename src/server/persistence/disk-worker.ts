@@ -8,6 +8,7 @@ import { ChangeLog } from '../../changes/change-log.ts';
 import { effectiveMode } from '../../config/persistence-options.ts';
 import { SYSTEM_DISK } from '../../io/disk.ts';
 import { wakeReactor } from '../../io/epoll/reactor.ts';
+import { yieldProcessors } from '../../io/thread-priority.ts';
 import { ClaimTable } from '../../persistence/claims.ts';
 import { DataSet } from '../../persistence/data-set.ts';
 import { PersistenceEngine } from '../../persistence/persistence-engine.ts';
@@ -86,6 +87,8 @@ function keep(opened: DataSet): ShoalError | null {
     performance.now(),
     Date.now(),
   );
+  // Where all processors are busy, more changes share a group and its sync; where one is free, it is used at once.
+  yieldProcessors();
   // The engine follows from here on: now others may write.
   report({ kind: 'ready', itemVersionSeed: opened.itemVersionSeed, dataSetId: opened.id });
   while (!state.isStopping) {
