@@ -73,6 +73,11 @@ export class ChangeTail {
     return this.consumer.lag > 0;
   }
 
+  /** Changes that are still to be written. */
+  get lag(): number {
+    return this.consumer.lag;
+  }
+
   /** Whether all changes before `sequence` were written or passed over. */
   hasPassed(sequence: number): boolean {
     return this.consumer.hasRead(sequence);

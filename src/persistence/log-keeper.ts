@@ -17,7 +17,7 @@ export interface LogKeeperParts {
   readonly tail: ChangeTail;
   readonly state: PersistenceState;
   readonly fsync: FsyncPolicy;
-  /** Called when `written` or `durable` has changed. */
+  /** Called when `durable` has changed. */
   readonly onAdvance: () => void;
 }
 
@@ -73,9 +73,8 @@ export class LogKeeper {
   /** Appends what has changed, and syncs what is due. `lost`: changes were missed. */
   step(nowMs: number, wallMs: number): 'ok' | 'lost' {
     const log = this.log!;
-    const { tail, fsync, onAdvance } = this.parts;
-    const hasAppended = tail.hasMore;
-    if (hasAppended) {
+    const { tail, fsync } = this.parts;
+    if (tail.hasMore) {
       if (this.append(log, wallMs) === 'lost') return 'lost';
       this.markDueMs = nowMs + MARK_AFTER_MS;
     }
@@ -85,7 +84,7 @@ export class LogKeeper {
       if (isAlways || (fsync !== 'never' && nowMs >= this.syncDueMs)) {
         this.sync();
         this.syncDueMs = nowMs + SYNC_INTERVAL_MS;
-      } else if (hasAppended && log.isListed) onAdvance();
+      }
     } else if (nowMs >= this.markDueMs && !log.isMarked) {
       log.writer.mark();
     }

@@ -38,7 +38,7 @@ export interface PersistenceEngineOptions {
   readonly logLine: (level: 'info' | 'warn' | 'error', text: string) => void;
   /** Of a node in a cluster; left out: it is in none. */
   readonly cluster?: ClusterFiles | null;
-  /** Called when `written`, `durable` or the status has changed: who waits for them is to look. */
+  /** Called when `durable` or the status has changed, and `followed` while writers are held: who waits is to look. */
   readonly onAdvance: () => void;
 }
 
@@ -52,7 +52,7 @@ const RETRY_FACTOR = 4;
 const SNAPSHOT_RETRY_MS = 30_000;
 /** At the end there is no later: what fails is tried again at once. */
 const STOP_ATTEMPTS = 2;
-/** Writers are held above this share of the change log, until it is below the other. */
+/** Writers are held at this share of the change log, until it is below the other. */
 const HOLD_SHARE = 0.5;
 const RELEASE_SHARE = 0.25;
 
@@ -82,6 +82,7 @@ export class PersistenceEngine {
     this.snapshots = new SnapshotKeeper({ store, log, dataSet, tail, state, intervalMs, logLine }, nowMs, wallMs);
     state.setWritten(tail.position);
     state.setDurable(tail.position);
+    state.setFollowed(tail.position);
     state.setStatus(PersistenceStatus.ok);
   }
 
@@ -144,11 +145,14 @@ export class PersistenceEngine {
     } else if (this.snapshots.isDue(nowMs, mode === 'log' ? this.log.bytes : 0)) {
       this.beginSnapshot(nowMs, wallMs);
     }
+    this.holdWriters();
   }
 
   /** Somebody waits for the end, or what is written from now on counts for nothing until the snapshot is whole. */
   private get isHurried(): boolean {
-    return this.isEnding || this.failure !== '' || (this.options.mode === 'log' && !this.log.isListed);
+    return (
+      this.isEnding || this.isHolding || this.failure !== '' || (this.options.mode === 'log' && !this.log.isListed)
+    );
   }
 
   private workOnLog(nowMs: number, wallMs: number): void {
@@ -161,7 +165,6 @@ export class PersistenceEngine {
       this.toldLost();
       this.rebuild(nowMs, wallMs);
     }
-    this.holdWriters();
   }
 
   /** A new log beside the folder's state, and a snapshot of all: together they will be it. */
@@ -234,13 +237,18 @@ export class PersistenceEngine {
     this.endLog(nowMs, wallMs);
   }
 
+  /** Keeps those that write as far ahead as half the change log is long: each of their replies waits until what is further behind was read. */
   private holdWriters(): void {
-    const share = this.tail.lagShare;
-    const isHolding = this.isHolding ? share > RELEASE_SHARE : share > HOLD_SHARE;
-    if (isHolding === this.isHolding) return;
-    this.isHolding = isHolding;
-    this.options.state.setHolding(isHolding);
-    this.options.onAdvance();
+    const { state, mode, onAdvance } = this.options;
+    const { tail } = this;
+    state.setFollowed(tail.position);
+    const follows = mode === 'log' || this.snapshots.run !== null;
+    const share = follows ? tail.lagShare : 0;
+    const wasHolding = this.isHolding;
+    this.isHolding = share > (wasHolding ? RELEASE_SHARE : HOLD_SHARE);
+    if (!this.isHolding && !wasHolding) return;
+    state.setAheadMax(this.isHolding ? Math.ceil((tail.lag * HOLD_SHARE) / share) : 0);
+    onAdvance();
   }
 
   private toldLost(): void {
@@ -258,7 +266,7 @@ export class PersistenceEngine {
     this.snapshots.isNeeded = true;
     if (this.isHolding) {
       this.isHolding = false;
-      state.setHolding(false);
+      state.setAheadMax(0);
     }
     const { message } = diskFailure(error, `cannot write to ${dataSet.folder}`);
     // Which call it was, of which file, changes from one attempt to the next.

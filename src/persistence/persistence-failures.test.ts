@@ -131,10 +131,29 @@ describe('writers that are faster than the disk', () => {
     for (let step = 0; step < 4; step += 1) {
       kept.engine.step(kept.nowMs, kept.wallMs);
       held.push(kept.state.isHolding);
+      // A change has the room of its length: about 19,000 fit into half of this log.
+      expect(kept.state.hasRoom(kept.state.followed + 16_000)).toBeTrue();
+      expect(kept.state.hasRoom(kept.state.followed + 20_000)).toBe(!kept.state.isHolding);
     }
     // 8192 keys a step.
     expect(held).toEqual([true, true, false, false]);
     expect(kept.state.figure(Figure.lostCount)).toBe(0);
+  });
+
+  test('are held during a snapshot, too, where there is no log', () => {
+    const { kept } = start({ mode: 'snapshot', store: { changeLogBytes: 2 ** 19 } });
+    for (let count = 0; count < 30_000; count += 1) kept.set(`k:${count}`, '');
+    kept.engine.step(kept.nowMs, kept.wallMs);
+    // The whole log would be behind, were it followed.
+    expect(kept.state.isHolding).toBeFalse();
+    kept.state.requestSave();
+    kept.engine.step(kept.nowMs, kept.wallMs);
+    for (let count = 0; count < 30_000; count += 1) kept.set(`k:${count}`, 'again');
+    kept.engine.step(kept.nowMs, kept.wallMs);
+    expect(kept.state.isHolding).toBeTrue();
+    kept.settle();
+    expect(kept.state.lastSave).toBe('done');
+    expect(kept.state.isHolding).toBeFalse();
   });
 
   test('and pass it by a whole change log: all is written anew, and nothing is lost', () => {

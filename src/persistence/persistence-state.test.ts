@@ -18,7 +18,7 @@ test('what one thread writes, the others read', () => {
   const { disk, data } = bothSides();
   disk.setStatus(PersistenceStatus.failing);
   disk.setFailure('the disk is full');
-  disk.setHolding(true);
+  disk.setAheadMax(100);
   disk.setFigure(Figure.logBytes, 2 ** 40);
   disk.addToFigure(Figure.logBytes, 5);
   expect(data.status).toBe(PersistenceStatus.failing);
@@ -34,6 +34,16 @@ test('sequences are compared as they go round', () => {
   disk.setDurable(0x8000_0001 | 0);
   expect(data.isDurable(0x7fff_fff0)).toBeTrue();
   expect(data.isDurable(0x8000_0002 | 0)).toBeFalse();
+});
+
+test('there is room up to so many changes ahead of what was read, and anywhere while nobody is held', () => {
+  const { disk, data } = bothSides();
+  disk.setFollowed(0x7fff_fffe);
+  expect(data.hasRoom(0x8000_0100 | 0)).toBeTrue();
+  disk.setAheadMax(10);
+  expect([data.hasRoom(0x8000_0008 | 0), data.hasRoom(0x8000_0009 | 0)]).toEqual([true, false]);
+  disk.setFollowed(0x7fff_ffff);
+  expect(data.hasRoom(0x8000_0009 | 0)).toBeTrue();
 });
 
 test('a snapshot answers the tickets from before it began', () => {

@@ -6,7 +6,7 @@
  *     0        written      all changes before this sequence of the change log were handed to the system   disk
  *     1        durable      all changes before this sequence survive a loss of power                        disk
  *     2        status       see PersistenceStatus                                                           disk
- *     3        holding      1: the disk is far behind; replies to writes are to wait for `written`          disk
+ *     3        ahead max    how many changes may be ahead of `followed` before replies wait; 0: any number  disk
  *     4        failure      version of the failure's text: odd while the text is being changed              disk
  *     5        bytes of the failure's text                                                                  disk
  *     6        last save    0: none yet, 1: it succeeded, 2: it failed                                      disk
@@ -15,12 +15,13 @@
  *     9        done         all tickets up to this one have a snapshot                                      disk
  *     10       failed       the last ticket whose snapshot failed                                           disk
  *     11       stop         1: the disk thread is to end, 2: and needs not save before                      any
+ *     12       followed     all changes before this sequence were read by the disk thread, or passed over   disk
  *     16       wake         0: the disk thread sleeps, or is about to; 1: it has been woken                 any
  *     32 …     Float64, see Figure: a cache line after the words that are waited for
  *     then     the failure's text, UTF-8
  *
- * `written` and `durable` are what the change log calls a sequence: 32 bits that go round, so they are compared by their signed difference.
- * Both stand still while a fault lasts. Doubles are plain memory, aligned, which 64-bit machines read and write whole; they are for people.
+ * `written`, `durable` and `followed` are what the change log calls a sequence: 32 bits that go round, so they are compared by their signed difference.
+ * The first two stand still while a fault lasts. Doubles are plain memory, aligned, which 64-bit machines read and write whole; they are for people.
  */
 import { assert } from '../base/assert.ts';
 
@@ -77,7 +78,7 @@ export type LastWill = 'save' | 'discard';
 const AT_WRITTEN = 0;
 const AT_DURABLE = 1;
 const AT_STATUS = 2;
-const AT_HOLDING = 3;
+const AT_AHEAD_MAX = 3;
 const AT_FAILURE_VERSION = 4;
 const AT_FAILURE_BYTES = 5;
 const AT_LAST_SAVE = 6;
@@ -86,6 +87,7 @@ const AT_WANTED = 8;
 const AT_DONE = 9;
 const AT_FAILED = 10;
 const AT_STOP = 11;
+const AT_FOLLOWED = 12;
 const STOP_SAVE = 1;
 const STOP_DISCARD = 2;
 const AT_WAKE = 16;
@@ -152,9 +154,20 @@ export class PersistenceState {
     return ((this.durable - sequence) | 0) >= 0;
   }
 
-  /** Whether the disk is so far behind that replies to writes are to wait a while for `written`. */
+  /** All changes before this sequence were read by the disk thread, or passed over. */
+  get followed(): number {
+    return Atomics.load(this.words, AT_FOLLOWED);
+  }
+
+  /** Whether the disk is so far behind that replies to writes wait for room. */
   get isHolding(): boolean {
-    return Atomics.load(this.words, AT_HOLDING) === 1;
+    return Atomics.load(this.words, AT_AHEAD_MAX) !== 0;
+  }
+
+  /** Whether the changes before `sequence` are near enough to what the disk thread has read. */
+  hasRoom(sequence: number): boolean {
+    const aheadMax = Atomics.load(this.words, AT_AHEAD_MAX);
+    return aheadMax === 0 || ((sequence - this.followed) | 0) <= aheadMax;
   }
 
   /** Why `status` is failing, a sentence; empty where it is not. */
@@ -235,8 +248,13 @@ export class PersistenceState {
     Atomics.store(this.words, AT_DURABLE, sequence);
   }
 
-  setHolding(holding: boolean): void {
-    Atomics.store(this.words, AT_HOLDING, holding ? 1 : 0);
+  setFollowed(sequence: number): void {
+    Atomics.store(this.words, AT_FOLLOWED, sequence);
+  }
+
+  /** `aheadMax`: changes; 0: writers are not held. */
+  setAheadMax(aheadMax: number): void {
+    Atomics.store(this.words, AT_AHEAD_MAX, aheadMax);
   }
 
   /** `text`: empty for none. */

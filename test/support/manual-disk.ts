@@ -26,6 +26,18 @@ export class ManualDisk {
     return this.consumer.end;
   }
 
+  /** Replies wait while they are more than `aheadMax` changes ahead of what is read from now on. */
+  hold(aheadMax: number): void {
+    this.state.setFollowed(this.end);
+    this.state.setAheadMax(aheadMax);
+  }
+
+  /** All changes before `end` were read. */
+  follow(end = this.end): void {
+    this.state.setFollowed(end);
+    this.announce();
+  }
+
   /** The system has all changes before `end`. */
   write(end = this.end): void {
     this.state.setWritten(end);

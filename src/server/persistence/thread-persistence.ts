@@ -2,7 +2,7 @@
  * What a data thread knows of the disk: whether writes are refused now, and what the replies to a batch with writes wait for.
  *
  *     log, fsync always       until what the batch wrote survives a loss of power
- *     log, far behind         until the disk has been handed what the batch wrote, so that writers do not run away from it; they read no more meanwhile
+ *     far behind              until there is room for what the batch wrote, so that writers do not run away from the disk; they read no more meanwhile
  *     everything else         nothing
  *
  * Reads do not wait: a client may see what another has written before that is told that it is safe. The disk's positions are the change log's
@@ -28,7 +28,7 @@ export class ThreadPersistence implements BatchRule {
   mark = 0;
   private readonly changes: ChangeRing;
   private readonly gate: NodeGate;
-  private readonly written: ReplyWait;
+  private readonly room: ReplyWait;
   private readonly answersLate: boolean;
 
   /** `changes`: this thread's side of the change log. */
@@ -39,7 +39,7 @@ export class ThreadPersistence implements BatchRule {
     this.changes = changes;
     this.gate = gate;
     this.durable = new DurableWait(state, options.onFailure === 'refuse-writes');
-    this.written = new WrittenWait(state);
+    this.room = new RoomWait(state);
     this.answersLate = this.mode === 'log' && options.fsync === 'always';
   }
 
@@ -58,7 +58,7 @@ export class ThreadPersistence implements BatchRule {
       this.state.wake();
       return this.durable;
     }
-    return this.mode === 'log' && this.state.isHolding && !this.isFailing ? this.written : null;
+    return this.state.hasRoom(requestedEnd) || this.isFailing ? null : this.room;
   }
 
   /** The position that the session's writes so far need, those of the batch that runs included; null: it has written nothing. */
@@ -96,7 +96,7 @@ class DurableWait implements ReplyWait {
   }
 }
 
-class WrittenWait implements ReplyWait {
+class RoomWait implements ReplyWait {
   readonly holdsRequests = true;
   private readonly state: PersistenceState;
   private seen = 0;
@@ -107,12 +107,12 @@ class WrittenWait implements ReplyWait {
   }
 
   look(mark: number, sinceMs: number, monotonicMs: number): WaitState {
-    const { written, status } = this.state;
-    if (written !== this.seen) {
-      this.seen = written;
+    const { followed, status } = this.state;
+    if (followed !== this.seen) {
+      this.seen = followed;
       this.movedAtMs = monotonicMs;
     }
-    if (this.state.isWritten(mark) || status === PersistenceStatus.failing) return WaitState.over;
+    if (this.state.hasRoom(mark) || status === PersistenceStatus.failing) return WaitState.over;
     return monotonicMs - Math.max(sinceMs, this.movedAtMs) > STUCK_MS_MAX ? WaitState.over : WaitState.waiting;
   }
 }

@@ -242,26 +242,33 @@ describe('with another fsync', () => {
     expect((await KeptThread.start({ mode: 'snapshot' })).open().exchange(SET)).toBe('+OK\r\n');
   });
 
-  test('who writes while the disk is far behind waits until it has that, and sends no more meanwhile', async () => {
-    const node = await KeptThread.start({ fsync: 'everysec' });
-    node.disk.state.setHolding(true);
-    const connection = node.open();
-    expect(connection.exchange(SET)).toBe('');
-    expect(connection.paused).toBe(true);
-    expect(node.open().exchange(frame('GET', 'k'))).toBe('$1\r\nv\r\n');
-    node.disk.write();
-    expect(connection.take()).toBe('+OK\r\n');
-    expect(connection.paused).toBe(false);
-  });
+  test.each(['log', 'snapshot'] as const)(
+    '%s: who writes while the disk is far behind waits until there is room for that, and sends no more meanwhile',
+    async (mode) => {
+      const node = await KeptThread.start({ mode, fsync: 'everysec' });
+      node.disk.hold(2);
+      const connection = node.open();
+      expect(connection.exchange(SET)).toBe('+OK\r\n');
+      expect(connection.exchange(SET)).toBe('+OK\r\n');
+      const { end } = node.disk;
+      expect(connection.exchange(SET)).toBe('');
+      expect(connection.paused).toBe(true);
+      expect(node.open().exchange(frame('GET', 'k'))).toBe('$1\r\nv\r\n');
+      node.disk.follow(end - 1);
+      expect(connection.take()).toBe('+OK\r\n');
+      expect(connection.paused).toBe(false);
+    },
+  );
 
   test('a disk that does not move at all holds nobody up for longer than a second', async () => {
     const node = await KeptThread.start({ fsync: 'everysec' });
-    node.disk.state.setHolding(true);
+    node.disk.hold(1);
+    node.open().receive(SET);
     node.open().receive(SET);
     const connection = node.open();
     connection.receive(SET);
     node.environment.advance(900);
-    node.disk.write(node.disk.end - 1);
+    node.disk.follow(node.disk.end - 2);
     node.environment.advance(900);
     expect(connection.take()).toBe('');
     node.environment.advance(200);
