@@ -3,7 +3,7 @@
  *
  *     settings   nothing kept; a snapshot being written all the time; the log with an fsync every second, and with one before each answer. On one core each: SETs and a
  *                70/30 mix over 50 connections, and SETs in pipelines of 32. On all cores, which the generator shares, SETs and the mix over 200 connections: Shoal with
- *                a data thread for each core, redis-server with the number of io-threads that made it fastest
+ *                a data thread for each core, redis-server with the number of io-threads that makes it fastest with these settings
  *     restarts   so many items, a stop in order, and the time from the start of the process until it tells that it has all of them
  *
  *   bun bench/persistence.ts [--only NAME] [--rounds 5] [--seconds 3] [--restarts 3] [--items 1000000] [--folder DIR] [--json FILE]
@@ -137,22 +137,11 @@ interface Stage {
   readonly threads: number;
   readonly placement: Placement;
   readonly generators: Generators;
-  readonly ioThreads: number;
 }
 
-async function stageOf(loads: readonly LoadKind[], threads: number): Promise<Stage> {
+function stageOf(loads: readonly LoadKind[], threads: number): Stage {
   const placement = place(availableParallelism(), threads);
-  const generators = new Generators(placement.generatorCores);
-  const dataset = datasetOf(SETTINGS[0]!.keyCount);
-  const workload = workloadOf(SETTINGS[0]!, loads[0]!, dataset);
-  const options = {
-    memoryBytes: dataset.memoryBytes,
-    atLimit: 'evict',
-    core: coreList(placement.serverCores),
-  } as const;
-  const trial = { threads, workload, generators, onProgress: progress };
-  const ioThreads = threads === 1 ? 1 : await bestIoThreads(trial, options);
-  return { loads, threads, placement, generators, ioThreads };
+  return { loads, threads, placement, generators: new Generators(placement.generatorCores) };
 }
 
 /** Has one snapshot after the other written until `turnEnds`, and waits for the last one. */
@@ -170,15 +159,25 @@ async function writeSnapshots(server: RunningServer, turnEnds: Promise<unknown>)
 }
 
 async function measureSetting(setting: Setting, folder: string, stage: Stage): Promise<readonly Row[]> {
-  const { loads, threads, placement, generators, ioThreads } = stage;
+  const { loads, threads, placement, generators } = stage;
   const dataset = datasetOf(setting.keyCount);
+  const { persistence } = setting;
+  const { memoryBytes } = dataset;
+  const core = coreList(placement.serverCores);
+  const beside = setting.snapshots ? { beside: writeSnapshots } : {};
+  const trial = {
+    threads,
+    workload: workloadOf(setting, loads[0]!, dataset),
+    generators,
+    onProgress: progress,
+    ...beside,
+  };
+  const kept = persistence && { persistence: { ...persistence, folder: join(folder, 'redis') } };
+  const ioThreads = threads === 1 ? 1 : await bestIoThreads(trial, { memoryBytes, atLimit: 'evict', core, ...kept });
   const contestants: Contestant[] = [];
   const rows: Row[] = [];
   try {
     for (const name of SERVERS) {
-      const { persistence } = setting;
-      const { memoryBytes } = dataset;
-      const core = coreList(placement.serverCores);
       const server = await start(name, { persistence, folder, memoryBytes, core, threads, ioThreads });
       contestants.push({ name, protocol: 'resp', server });
     }
@@ -190,7 +189,7 @@ async function measureSetting(setting: Setting, folder: string, stage: Stage): P
         settings: threads > 1 ? { redis: `io-threads ${ioThreads}` } : {},
         sharedCores: placement.shared,
         onProgress: progress,
-        ...(setting.snapshots ? { beside: writeSnapshots } : {}),
+        ...beside,
       });
       rows.push(...summarize(measured));
     }
@@ -286,8 +285,8 @@ const stages: Stage[] = [];
 const rows: Row[] = [];
 const restarts: Restart[] = [];
 try {
-  stages.push(await stageOf(ONE_CORE, 1));
-  if (availableParallelism() > 1 && only !== RESTARTS) stages.push(await stageOf(ALL_CORES, availableParallelism()));
+  stages.push(stageOf(ONE_CORE, 1));
+  if (availableParallelism() > 1 && only !== RESTARTS) stages.push(stageOf(ALL_CORES, availableParallelism()));
   for (const setting of SETTINGS) {
     if (only !== undefined && only !== setting.name) continue;
     for (const stage of stages) rows.push(...(await inFolder((folder) => measureSetting(setting, folder, stage))));
