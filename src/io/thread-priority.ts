@@ -8,8 +8,12 @@ import { getPriority, setPriority } from 'node:os';
 const NICER_BY = 10;
 const NICE_MAX = 19;
 
-/** From here on the calling thread runs where the processors have nothing better to do, and seldom else. */
+/** From here on the calling thread runs where the processors have nothing better to do, and seldom else; unless the system does not let it. */
 export function yieldProcessors(): void {
   if (process.platform !== 'linux') return;
-  setPriority(Math.min(NICE_MAX, getPriority() + NICER_BY));
+  try {
+    setPriority(Math.min(NICE_MAX, getPriority() + NICER_BY));
+  } catch {
+    // It gets in the way of others, which is no reason not to run.
+  }
 }
