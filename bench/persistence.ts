@@ -26,7 +26,13 @@ import { infoNumber, itemCount, QueryClient, withClient } from './lib/query-clie
 import { printTable, progress, rounded, writeJson } from './lib/report.ts';
 import type { Contestant } from './lib/roster.ts';
 import { type Row, summarize } from './lib/rows.ts';
-import { pinGenerator, type RunningServer, type ServerPersistence, startServer } from './lib/servers.ts';
+import {
+  pinGenerator,
+  type RunningServer,
+  type ServerOptions,
+  type ServerPersistence,
+  startServer,
+} from './lib/servers.ts';
 import { median, spread } from './lib/statistics.ts';
 import { engineOptions, measureWorkload, rotated } from './lib/turns.ts';
 import type { Dataset, Workload } from './lib/workloads.ts';
@@ -126,10 +132,14 @@ interface StartOptions {
   readonly ioThreads?: number;
 }
 
-/** Starts one server with a folder of its own below `folder`. */
-function start(name: Name, { persistence, folder, ...options }: StartOptions): Promise<RunningServer> {
+/** With a folder of its own below `folder`. */
+function optionsOf(name: Name, { persistence, folder, ...options }: StartOptions): ServerOptions {
   const kept = persistence === null ? {} : { persistence: { ...persistence, folder: join(folder, name) } };
-  return startServer(name, { atLimit: 'evict', ...options, ...kept });
+  return { atLimit: 'evict', ...options, ...kept };
+}
+
+function start(name: Name, options: StartOptions): Promise<RunningServer> {
+  return startServer(name, optionsOf(name, options));
 }
 
 /** Which loads are measured on which cores. */
@@ -173,13 +183,13 @@ async function measureSetting(setting: Setting, folder: string, stage: Stage): P
     onProgress: progress,
     ...beside,
   };
-  const kept = persistence && { persistence: { ...persistence, folder: join(folder, 'redis') } };
-  const ioThreads = threads === 1 ? 1 : await bestIoThreads(trial, { memoryBytes, atLimit: 'evict', core, ...kept });
+  const options = { persistence, folder, memoryBytes, core };
+  const ioThreads = threads === 1 ? 1 : await bestIoThreads(trial, optionsOf('redis', options));
   const contestants: Contestant[] = [];
   const rows: Row[] = [];
   try {
     for (const name of SERVERS) {
-      const server = await start(name, { persistence, folder, memoryBytes, core, threads, ioThreads });
+      const server = await start(name, { ...options, threads, ioThreads });
       contestants.push({ name, protocol: 'resp', server });
     }
     for (const load of loads) {

@@ -70,7 +70,7 @@ export class ChangeTail {
 
   /** Whether there is something to write. */
   get hasMore(): boolean {
-    return this.consumer.lag > 0;
+    return this.lag > 0;
   }
 
   /** Changes that are still to be written. */

@@ -67,7 +67,6 @@ export class PersistenceEngine {
   private retryAtMs = Number.NEGATIVE_INFINITY;
   private attemptBeganMs: number;
   private busyUntilMs = Number.NEGATIVE_INFINITY;
-  private isHolding = false;
   private isEnding = false;
 
   /** From here on each change is followed: make it after the recovery and before anybody is served. `nowMs`: as for `step`. */
@@ -148,10 +147,13 @@ export class PersistenceEngine {
     this.holdWriters();
   }
 
-  /** Somebody waits for the end, or what is written from now on counts for nothing until the snapshot is whole. */
+  /** Somebody waits for the end or for room, or what is written from now on counts for nothing until the snapshot is whole. */
   private get isHurried(): boolean {
     return (
-      this.isEnding || this.isHolding || this.failure !== '' || (this.options.mode === 'log' && !this.log.isListed)
+      this.isEnding ||
+      this.options.state.isHolding ||
+      this.failure !== '' ||
+      (this.options.mode === 'log' && !this.log.isListed)
     );
   }
 
@@ -244,10 +246,10 @@ export class PersistenceEngine {
     state.setFollowed(tail.position);
     const follows = mode === 'log' || this.snapshots.run !== null;
     const share = follows ? tail.lagShare : 0;
-    const wasHolding = this.isHolding;
-    this.isHolding = share > (wasHolding ? RELEASE_SHARE : HOLD_SHARE);
-    if (!this.isHolding && !wasHolding) return;
-    state.setAheadMax(this.isHolding ? Math.ceil((tail.lag * HOLD_SHARE) / share) : 0);
+    const wasHolding = state.isHolding;
+    const isHolding = share > (wasHolding ? RELEASE_SHARE : HOLD_SHARE);
+    if (!isHolding && !wasHolding) return;
+    state.setAheadMax(isHolding ? Math.ceil((tail.lag * HOLD_SHARE) / share) : 0);
     onAdvance();
   }
 
@@ -264,10 +266,7 @@ export class PersistenceEngine {
     this.retryAtMs = this.retryMs(nowMs);
     this.snapshots.failed(Number.NEGATIVE_INFINITY);
     this.snapshots.isNeeded = true;
-    if (this.isHolding) {
-      this.isHolding = false;
-      state.setAheadMax(0);
-    }
+    state.setAheadMax(0);
     const { message } = diskFailure(error, `cannot write to ${dataSet.folder}`);
     // Which call it was, of which file, changes from one attempt to the next.
     const kind = codeOf(error) === '' ? message : codeOf(error);
