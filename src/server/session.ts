@@ -71,8 +71,8 @@ export class Session {
   closed = false;
 
   name = '';
-  libraryName = '';
-  libraryVersion = '';
+  libName = '';
+  libVersion = '';
   database = 0;
   /** Of RESP; 3 where the session speaks the Shoal protocol, whose calls are answered in it. */
   protocol: 2 | 3 = 2;

@@ -98,8 +98,8 @@ function setinfoCommand(context: ExecutionContext, command: Command, reply: Repl
     reply.error(`ERR ${attribute} cannot be longer than ${WORD_BYTES_MAX} bytes`);
     return;
   }
-  if (isName) context.session.libraryName = command.text(3);
-  else context.session.libraryVersion = command.text(3);
+  if (isName) context.session.libName = command.text(3);
+  else context.session.libVersion = command.text(3);
   reply.ok();
 }
 
