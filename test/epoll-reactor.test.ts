@@ -15,7 +15,7 @@ import { TcpPeer } from './support/tcp-peer.ts';
 const ignore = (): void => undefined;
 const ECHO: ConnectionHandler = {
   onOpen: ignore,
-  onData: (connection, bytes, length) => void connection.write(bytes, 0, length),
+  onData: (connection, bytes, start, end) => void connection.write(bytes, start, end),
   onDrain: ignore,
   onClose: ignore,
 };
@@ -152,8 +152,8 @@ describe.skipIf(!EpollReactor.isAvailable())('the epoll reactor', () => {
       ...ECHO,
       onOpen: (connection) => void connections.push(connection),
       // The first of two that are ready closes the other, whose event is in the same turn.
-      onData(connection, bytes, length) {
-        received.push(Buffer.from(bytes.subarray(0, length)).toString());
+      onData(connection, bytes, start, end) {
+        received.push(Buffer.from(bytes.subarray(start, end)).toString());
         for (const other of connections) if (other !== connection) other.destroy();
       },
     };
@@ -179,10 +179,10 @@ describe.skipIf(!EpollReactor.isAvailable())('the epoll reactor', () => {
       onOpen(connection) {
         connection.receiveBuffer = own;
       },
-      onData(connection, bytes, length) {
-        got.push([bytes === own, Buffer.from(bytes.subarray(0, length)).toString()]);
+      onData(connection, bytes, start, end) {
+        got.push([bytes === own, Buffer.from(bytes.subarray(start, end)).toString()]);
         if (got.length === 2) connection.receiveBuffer = null;
-        connection.write(bytes, 0, length);
+        connection.write(bytes, start, end);
       },
     };
     const listener = await new EpollTransport(pumped.reactor).listen(LOOPBACK, handler);

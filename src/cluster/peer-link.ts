@@ -180,17 +180,17 @@ export class PeerLink implements ConnectHandler {
     this.lose(error.message);
   }
 
-  onData(connection: Connection, bytes: Uint8Array, length: number): void {
+  onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void {
     if (connection !== this.connection) return;
     const { received } = this;
     if (received.length > 0) {
-      received.append(bytes, length);
+      received.append(bytes, start, end);
       const taken = this.take(received.bytes, received.start, received.end);
       if (this.connection === connection) received.consume(taken);
     } else {
-      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, length);
-      const taken = this.take(buffer, 0, length);
-      if (this.connection === connection && taken < length) received.append(buffer.subarray(taken), length - taken);
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, end);
+      const taken = this.take(buffer, start, end);
+      if (this.connection === connection) received.append(buffer, start + taken, end);
     }
     this.usedAtMs = this.options.monotonicMs();
     this.options.onSettled(this);

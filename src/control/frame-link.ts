@@ -109,7 +109,7 @@ export class FrameLink {
     socket.on('close', () => fail('the connection was closed'));
     socket.on('data', (chunk) => {
       if (this.socket !== socket) return;
-      this.received.append(chunk, chunk.length);
+      this.received.append(chunk, 0, chunk.length);
       try {
         while (this.socket === socket && this.received.length > 0) {
           const taken = this.takeReply(() => clearTimeout(timer));

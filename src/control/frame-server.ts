@@ -85,10 +85,10 @@ export class FrameServer implements ConnectionHandler {
     if (this.connectionCount > CONNECTIONS_MAX) connection.destroy();
   }
 
-  onData(connection: Connection, bytes: Uint8Array, length: number): void {
+  onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void {
     const peer = connection.context as Peer;
     const { received } = peer;
-    received.append(bytes, length);
+    received.append(bytes, start, end);
     while (received.length > 0 && !peer.isGone) {
       this.decoder.greeted = peer.isGreeted;
       const taken = this.decoder.decode(received.bytes, received.start, received.end, this.operation);

@@ -11,9 +11,10 @@ export class ReceivedBytes {
     return this.end - this.start;
   }
 
-  append(source: Uint8Array, length: number): void {
+  append(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
     if (this.bytes.length - this.end < length) this.makeRoom(length);
-    this.bytes.set(source.subarray(0, length), this.end);
+    this.bytes.set(source.subarray(start, end), this.end);
     this.end += length;
   }
 

@@ -86,7 +86,7 @@ function socketHandler(group: ConnectionGroup): SocketHandler<BunConnection> {
       connection.opened();
     },
     data(socket, bytes) {
-      socket.data.received(bytes, bytes.length);
+      socket.data.received(bytes, 0, bytes.length);
       if (bytes.length >= DETACHED_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
     },
     drain(socket) {

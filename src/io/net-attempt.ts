@@ -64,7 +64,7 @@ export class NetAttempt implements ConnectAttempt {
     const connection = new NodeConnection(this.group, socket);
     socket.off('error', this.onError);
     this.connection = connection;
-    if (!HAS_HANDLES) socket.on('data', (bytes: Buffer) => connection.received(bytes, bytes.length));
+    if (!HAS_HANDLES) socket.on('data', (bytes: Buffer) => connection.received(bytes, 0, bytes.length));
     connection.opened();
   }
 
@@ -74,7 +74,7 @@ export class NetAttempt implements ConnectAttempt {
       onread: {
         buffer: new Uint8Array(RECEIVE_BUFFER_BYTES),
         callback: (length, bytes) => {
-          this.connection?.received(bytes, length);
+          this.connection?.received(bytes, 0, length);
           return true;
         },
       },

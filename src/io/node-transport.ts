@@ -51,7 +51,7 @@ function acceptIntoOneBuffer(group: ConnectionGroup): (accepted: Socket) => void
       onread: {
         buffer: receiveBuffer,
         callback(length, bytes) {
-          connection?.received(bytes, length);
+          connection?.received(bytes, 0, length);
           return true;
         },
       },
@@ -66,7 +66,7 @@ function acceptIntoOneBuffer(group: ConnectionGroup): (accepted: Socket) => void
 function acceptByEvents(group: ConnectionGroup): (accepted: Socket) => void {
   return (accepted) => {
     const connection = new NodeConnection(group, accepted);
-    accepted.on('data', (bytes: Buffer) => connection.received(bytes, bytes.length));
+    accepted.on('data', (bytes: Buffer) => connection.received(bytes, 0, bytes.length));
     connection.opened();
   };
 }

@@ -142,10 +142,10 @@ export abstract class StreamConnection implements Connection {
     }
   }
 
-  received(bytes: Uint8Array, length: number): void {
+  received(bytes: Uint8Array, start: number, end: number): void {
     if (this.state !== OPEN) return;
     try {
-      this.group.handler.onData(this, bytes, length);
+      this.group.handler.onData(this, bytes, start, end);
     } catch (thrown) {
       this.fail(thrown);
     }

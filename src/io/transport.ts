@@ -50,8 +50,8 @@ export interface Connection {
 
 export interface ConnectionHandler {
   onOpen(connection: Connection): void;
-  /** `bytes[0..length)` arrived; they are valid until this call returns. */
-  onData(connection: Connection, bytes: Uint8Array, length: number): void;
+  /** `bytes[start..end)` arrived; they are valid until this call returns. */
+  onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void;
   /** The connection takes bytes again. */
   onDrain(connection: Connection): void;
   /**

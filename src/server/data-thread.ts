@@ -110,11 +110,12 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     clients.add(session);
   }
 
-  onData(connection: Connection, bytes: Uint8Array, length: number): void {
+  onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void {
     const session = connection.context as Session | null;
     if (session === null || session.closing || session.closed) return;
     const { traffic } = this.context.node;
-    if (session.receivedBytes === 0 && bytes[0] === REQUEST_MAGIC) session.speakShoal(this.shoal);
+    const length = end - start;
+    if (session.receivedBytes === 0 && bytes[start] === REQUEST_MAGIC) session.speakShoal(this.shoal);
     session.receivedBytes += length;
     traffic.receivedBytes += length;
     traffic.readCount += 1;
@@ -122,11 +123,11 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     try {
       if (session.input.length === 0 && session.holds === 0) {
         session.batchBytes = length;
-        const end = this.process(session, bytes, 0, length);
+        const processed = this.process(session, bytes, start, end);
         session.batchBytes = 0;
-        if (end < length) session.input.append(bytes, end, length);
+        if (processed < end) session.input.append(bytes, processed, end);
       } else {
-        session.input.append(bytes, 0, length);
+        session.input.append(bytes, start, end);
         this.processInput(session);
       }
       if (refusesInput(session, this.context.limits, traffic, this.environment.log))

@@ -158,8 +158,8 @@ export const byteCases: readonly ContractCase[] = [
       let paused: Connection | null = null;
       const parts: Uint8Array[] = [];
       const { handler, listener } = await fixture.listen({
-        onData(connection, bytes, length) {
-          parts.push(Uint8Array.from(bytes.subarray(0, length)));
+        onData(connection, bytes, start, end) {
+          parts.push(Uint8Array.from(bytes.subarray(start, end)));
           if (paused !== null) return;
           paused = connection;
           connection.pause();
@@ -198,8 +198,8 @@ export const byteCases: readonly ContractCase[] = [
     async run(fixture) {
       const parts: Uint8Array[] = [];
       const { handler, listener } = await fixture.listen({
-        onData(connection, bytes, length) {
-          parts.push(Uint8Array.from(bytes.subarray(0, length)));
+        onData(connection, bytes, start, end) {
+          parts.push(Uint8Array.from(bytes.subarray(start, end)));
           connection.pause();
           setImmediate(() => connection.resume());
         },

@@ -49,11 +49,11 @@ function throwingCase(callback: 'onOpen' | 'onData' | 'onDrain'): ContractCase {
       let armed = false;
       const { handler, listener } = await fixture.listen({
         ...echoBehaviour(),
-        onData(connection, bytes, length) {
+        onData(connection, bytes, start, end) {
           const behaviour = armed ? throwing : echoBehaviour();
           if (armed && callback === 'onDrain') connection.context = undefined;
           if (armed && callback === 'onData') throw boom;
-          behaviour.onData?.(connection, bytes, length);
+          behaviour.onData?.(connection, bytes, start, end);
         },
         onOpen(connection) {
           if (armed && callback === 'onOpen') throw boom;
@@ -343,8 +343,8 @@ export const closingCases: readonly ContractCase[] = [
     name: 'opens and closes 1,000 connections, closed by either side',
     async run(fixture) {
       const { handler, listener } = await fixture.listen({
-        onData(connection, bytes) {
-          if (bytes[0] === 0x65) connection.end();
+        onData(connection, bytes, start) {
+          if (bytes[start] === 0x65) connection.end();
           else connection.destroy();
         },
       });

@@ -66,7 +66,7 @@ const linuxCases: readonly ContractCase[] = [
     async run(fixture) {
       const refusing = await freePort(fixture);
       const { handler: accepting, listener } = await fixture.listen({
-        onData: (connection, bytes) => (bytes[0] === 0x65 ? connection.end() : connection.destroy()),
+        onData: (connection, bytes, start) => (bytes[start] === 0x65 ? connection.end() : connection.destroy()),
       });
       await using silent = await SilentPort.open();
       const before = descriptorCount();
@@ -129,7 +129,7 @@ export const connectingCases: readonly ContractCase[] = [
       const arrivedThere: Uint8Array[] = [];
       const arrivedHere: Uint8Array[] = [];
       const keep = (parts: Uint8Array[]): Behaviour => ({
-        onData: (_connection, bytes, length) => void parts.push(Uint8Array.from(bytes.subarray(0, length))),
+        onData: (_connection, bytes, start, end) => void parts.push(Uint8Array.from(bytes.subarray(start, end))),
       });
       const { handler: accepting, listener } = await fixture.listen({
         ...sendOnOpen(back, 100 * KIB),
@@ -153,7 +153,7 @@ export const connectingCases: readonly ContractCase[] = [
           reader = connection;
           connection.pause();
         },
-        onData: (_connection, bytes, length) => void parts.push(Uint8Array.from(bytes.subarray(0, length))),
+        onData: (_connection, bytes, start, end) => void parts.push(Uint8Array.from(bytes.subarray(start, end))),
       });
       let sender: Sender | null = null;
       const { handler } = fixture.dial(
@@ -227,8 +227,8 @@ export const connectingCases: readonly ContractCase[] = [
     name: 'closes in order after end, from either side',
     async run(fixture) {
       const { handler: accepting, listener } = await fixture.listen({
-        onData(connection, bytes) {
-          if (bytes[0] === 0x65) connection.end();
+        onData(connection, bytes, start) {
+          if (bytes[start] === 0x65) connection.end();
         },
       });
       const ending = fixture.dial(listener.port, {

@@ -96,7 +96,7 @@ export class FakeConnection implements Connection {
   /** Hands bytes to the node as one received chunk. The buffer is overwritten afterwards, as a transport's is. */
   receive(text: string): this {
     const bytes = Buffer.from(text, 'latin1');
-    this.handler.onData(this, bytes, bytes.length);
+    this.handler.onData(this, bytes, 0, bytes.length);
     bytes.fill(0x21);
     return this;
   }

@@ -17,7 +17,7 @@ const listener = await transport.listen(
   { host: '127.0.0.1', port: 0 },
   {
     onOpen: ignore,
-    onData: (connection, bytes, length) => void connection.write(bytes, 0, length),
+    onData: (connection, bytes, start, end) => void connection.write(bytes, start, end),
     onDrain: ignore,
     onClose: ignore,
   },

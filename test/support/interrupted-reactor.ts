@@ -13,9 +13,9 @@ const listener = await new EpollTransport(reactor).listen(
   { host: '127.0.0.1', port: 0 },
   {
     onOpen: () => void (seen.events += 1),
-    onData(connection, bytes, length) {
+    onData(connection, bytes, start, end) {
       seen.events += 1;
-      connection.write(bytes, 0, length);
+      connection.write(bytes, start, end);
     },
     onDrain: ignore,
     onClose() {

@@ -111,7 +111,7 @@ export class ScriptedConnection implements Connection {
   receive(bytes: Uint8Array): void {
     const buffer = new Uint8Array(bytes.length + 8);
     buffer.set(bytes);
-    this.handler.onData(this, buffer, bytes.length);
+    this.handler.onData(this, buffer, 0, bytes.length);
     buffer.fill(0xee);
   }
 

@@ -80,7 +80,7 @@ export class SocketlessThread {
   /** Hands `requests`, at most 256 KiB, to the thread as one chunk: copied to where each chunk arrives, as a socket's bytes are. */
   receive(connection: SinkConnection, requests: Buffer): void {
     requests.copy(this.received, 0, 0, requests.length);
-    this.handler.onData(connection, this.received, requests.length);
+    this.handler.onData(connection, this.received, 0, requests.length);
   }
 
   /** As `receive`, and a copy of what was answered, as latin1 text. */

@@ -40,11 +40,12 @@ export class RecordingHandler implements ConnectHandler {
     this.record(() => this.behaviour.onOpen?.(connection));
   }
 
-  onData(connection: Connection, bytes: Uint8Array, length: number): void {
+  onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void {
     this.check('onData', connection);
-    if (length <= 0 || length > bytes.length) this.violations.push(`onData with ${length} of ${bytes.length} bytes`);
-    this.receivedBytes += length;
-    this.record(() => this.behaviour.onData?.(connection, bytes, length));
+    if (start < 0 || start >= end || end > bytes.length)
+      this.violations.push(`onData with ${start} to ${end} of ${bytes.length} bytes`);
+    this.receivedBytes += end - start;
+    this.record(() => this.behaviour.onData?.(connection, bytes, start, end));
   }
 
   onDrain(connection: Connection): void {
@@ -176,9 +177,9 @@ export function echoBehaviour(): Behaviour {
     onOpen(connection) {
       connection.context = new Sender(connection);
     },
-    onData(connection, bytes, length) {
+    onData(connection, bytes, start, end) {
       const sender = connection.context as Sender;
-      sender.send(Uint8Array.from(bytes.subarray(0, length)));
+      sender.send(Uint8Array.from(bytes.subarray(start, end)));
       if (sender.pendingBytes > ECHO_PENDING_BYTES_MAX) connection.pause();
     },
     onDrain(connection) {

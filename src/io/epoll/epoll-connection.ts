@@ -90,7 +90,7 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
     const buffer = receiveBuffer ?? this.reactor.receiveBuffer;
     const length = this.libc.recv(this.descriptor, addressOf(buffer), buffer.length, MSG_DONTWAIT);
     if (length > 0) {
-      this.received(buffer, length);
+      this.received(buffer, 0, length);
     } else if (length === 0) {
       this.inputEnded = true;
       this.want(this.interest & ~EPOLLIN);
