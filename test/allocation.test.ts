@@ -12,7 +12,7 @@ import { type SinkConnection, SocketlessThread } from './support/socketless-thre
 /** Of each kind and batch size: several million together. */
 const REQUESTS = 100_000;
 /** Enough for the compiler to be done with a kind of request. */
-const WARM_REQUESTS = 40_000;
+const WARM_REQUESTS = 60_000;
 /** Three blocks of the heap. One object of the smallest size, 16 bytes, for every 32 requests takes more. */
 const GROWTH_BYTES_MAX = 3 * 16_384;
 const DEPTHS = [1, 32];

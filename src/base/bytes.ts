@@ -31,3 +31,21 @@ export function equalBytes(
 export function lowerCase(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
+
+const copy = Buffer.prototype.copy;
+const SHORT_COPY_BYTES = 32;
+
+/** Copies `length` bytes. For a few a loop costs less than the call of `copy`. */
+export function copyBytes(
+  source: Uint8Array,
+  sourceStart: number,
+  target: Uint8Array,
+  targetStart: number,
+  length: number,
+): void {
+  if (length > SHORT_COPY_BYTES) {
+    copy.call(source, target, targetStart, sourceStart, sourceStart + length);
+    return;
+  }
+  for (let offset = 0; offset < length; offset += 1) target[targetStart + offset] = source[sourceStart + offset]!;
+}

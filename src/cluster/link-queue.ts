@@ -8,7 +8,7 @@
  * or behind `handedOver` has not, and is undone by making it a `ping`.
  */
 import { WRITE_CLOSED, WRITE_RETAINED, type Connection } from '../io/transport.ts';
-import { copyBytes } from '../protocol/output-bytes.ts';
+import { copyBytes } from '../base/bytes.ts';
 import { AT_OPCODE, Opcode } from '../protocol/shoal/frame.ts';
 
 const INITIAL_BYTES = 16 * 1024;

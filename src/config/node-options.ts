@@ -14,7 +14,7 @@ export interface NodeOptions {
   readonly password: string;
   /** Whether DEBUG is answered, and to whom. */
   readonly debugCommand: 'no' | 'local' | 'yes';
-  readonly transport: 'auto' | 'epoll' | 'bun' | 'node';
+  readonly transport: 'auto' | 'io_uring' | 'epoll' | 'bun' | 'node';
   /** Data threads; 0: one for each core. */
   readonly threadCount: number;
   /** Where the background drain runs: a thread of its own, or the data thread between batches. */

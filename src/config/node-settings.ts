@@ -26,7 +26,7 @@ export interface NodeSettings {
   /** Who may use the DEBUG command; `no` by default: nobody. */
   readonly 'debug-command'?: 'no' | 'local' | 'yes' | undefined;
   /** Network layer; `auto`, the default, takes the fastest that the runtime has. */
-  readonly transport?: 'auto' | 'epoll' | 'bun' | 'node' | undefined;
+  readonly transport?: 'auto' | 'io_uring' | 'epoll' | 'bun' | 'node' | undefined;
   /**
    * Threads that serve clients; 0: one for each core. 1, the default here, is the caller's own thread. More of them, and any with the
    * `epoll` transport, are threads of their own, for which the node needs Bun.

@@ -100,7 +100,7 @@ const TABLE = {
     kind: 'choice',
     group: 'Running',
     default: 'auto',
-    choices: ['auto', 'epoll', 'bun', 'node'],
+    choices: ['auto', 'io_uring', 'epoll', 'bun', 'node'],
     changeable: false,
     summary:
       "Network layer: the kernel's epoll (epoll; Linux, with Bun), Bun's own sockets (bun), or those of node:net (node).",

@@ -98,9 +98,28 @@ export abstract class StreamConnection implements Connection {
   write(bytes: Uint8Array, start: number, end: number): number {
     if (this.state !== OPEN) return WRITE_CLOSED;
     if (start === end) return 0;
-    const taken = this.offer(bytes, start, end);
-    this.owesDrain = taken === WRITE_RETAINED || (taken >= 0 && taken < end - start);
+    return this.wrote(this.offer(bytes, start, end), end - start);
+  }
+
+  /** Whether `write` may take something. */
+  protected get isOpen(): boolean {
+    return this.state === OPEN;
+  }
+
+  /** `taken` of `wanted` bytes were taken by a write, or what else `write` answers. */
+  protected wrote(taken: number, wanted: number): number {
+    this.owesDrain = taken === WRITE_RETAINED || (taken >= 0 && taken < wanted);
     return taken;
+  }
+
+  /** Bytes have come that will be `received` once other connections were given theirs. */
+  lookedAhead(bytes: Uint8Array, start: number, end: number): void {
+    if (this.state !== OPEN) return;
+    try {
+      this.group.handler.lookAhead?.(this, bytes, start, end);
+    } catch (thrown) {
+      this.fail(thrown);
+    }
   }
 
   pause(): void {

@@ -49,9 +49,16 @@ export interface Connection {
 }
 
 export interface ConnectionHandler {
+  /** Told of accepted connections that have something at the same time, by transports that see it. */
+  readonly group?: GroupHandler;
   onOpen(connection: Connection): void;
   /** `bytes[start..end)` arrived; they are valid until this call returns. */
   onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * `bytes[start..end)` are what the next `onData` of this connection will bring, once others were given theirs. For what can be prepared: the
+   * connection may be closed before. Not every transport calls it.
+   */
+  lookAhead?(connection: Connection, bytes: Uint8Array, start: number, end: number): void;
   /** The connection takes bytes again. */
   onDrain(connection: Connection): void;
   /**
@@ -59,6 +66,34 @@ export interface ConnectionHandler {
    * written is sent: after a write that was taken in part, `onDrain` still comes; while paused, it waits for `resume`.
    */
   onClose(connection: Connection, error: Error | null): void;
+}
+
+/** What is prepared, or done, for several connections together costs less than for each. */
+export interface GroupHandler {
+  /** `lookAhead` follows, of those whose bytes were received. */
+  beginGroup(): void;
+  /** `onData` follows, and whatever else happened to them. */
+  groupReceived(): void;
+  /** All were served. */
+  endGroup(): void;
+}
+
+/** Writes to several connections that are handed to the system together. Each connection is in it once at most. */
+export interface WriteBatch {
+  readonly count: number;
+  /** What is to be written to connection `i` of them is `bytes[starts[i]..ends[i])`. */
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  /** After `send`: what `Connection.write` would have returned for each. */
+  readonly taken: Int32Array;
+  /** Takes a copy of `source[start..end)`. False: there is no room for it. */
+  add(connection: Connection, source: Uint8Array, start: number, end: number): boolean;
+  /** Takes connection `i` out: nothing is written to it. */
+  drop(i: number): void;
+  /** Writes all. They stay, to be looked at, until `clear`. */
+  send(): void;
+  clear(): void;
 }
 
 /** Of a connection that this side opens. */
@@ -114,4 +149,6 @@ export interface Transport {
   listen(options: ListenOptions, handler: ConnectionHandler): Promise<Listener>;
   /** Opens a connection: `handler.onOpen` or `handler.onConnectFailed` follows, then a life as that of an accepted one. */
   connect(address: ConnectAddress, handler: ConnectHandler, options?: ConnectOptions): ConnectAttempt;
+  /** For writes to accepted connections; not every transport has it. */
+  newWriteBatch?(): WriteBatch;
 }

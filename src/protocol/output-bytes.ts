@@ -80,21 +80,4 @@ export class OutputBytes {
   }
 }
 
-/** For a few bytes a loop costs less than the call of `copy`. */
-export function copyBytes(
-  source: Uint8Array,
-  sourceStart: number,
-  target: Buffer,
-  targetStart: number,
-  length: number,
-): void {
-  if (length > SHORT_COPY_BYTES) {
-    copy.call(source, target, targetStart, sourceStart, sourceStart + length);
-    return;
-  }
-  for (let offset = 0; offset < length; offset += 1) target[targetStart + offset] = source[sourceStart + offset]!;
-}
-
-const copy = Buffer.prototype.copy;
-const SHORT_COPY_BYTES = 32;
 const NOTHING: Buffer = Buffer.alloc(0);

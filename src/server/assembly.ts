@@ -82,7 +82,8 @@ export function assembleDataThread(parts: AssemblyParts): Assembly {
   const gate = new NodeGate();
   const respWriter = new RespWriter(limits.outputBufferBytesMax);
   const shoalWriter = new ShoalWriter(limits.outputBufferBytesMax, errorMeaning);
-  const output = new SessionOutput(respWriter, limits, traffic, environment.clock, environment.log);
+  const writes = transport.newWriteBatch?.() ?? null;
+  const output = new SessionOutput(respWriter, limits, traffic, environment.clock, environment.log, writes);
   const table = new CommandTable(ALL_COMMANDS);
   const cluster = slots === null ? null : new ThreadCluster(slots, options.cluster.name);
   const persistence =

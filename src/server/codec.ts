@@ -19,6 +19,8 @@ export interface Codec {
    * PROTOCOL_ERROR (-1).
    */
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number;
+  /** The request at `bytes[start..end)`, if it is whole, will be decoded later: its key is noted among the store's keys ahead. */
+  lookAhead(session: Session, bytes: Uint8Array, start: number, end: number): void;
   /** Runs the request that was read last, and writes its reply. */
   execute(session: Session): Executed;
   /** Puts the request that was read last into `request`, as it goes to the node that has its keys in the cluster `clusterTag`. */

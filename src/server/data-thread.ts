@@ -15,7 +15,7 @@
  * here or below throws on what a peer sends, and what is thrown all the same closes that one connection.
  */
 import type { Connection, ConnectionHandler } from '../io/transport.ts';
-import { NEED_MORE, RespDecoder } from '../protocol/resp/decoder.ts';
+import { NEED_MORE } from '../protocol/resp/decoder.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
 import { REQUEST_MAGIC } from '../protocol/shoal/frame.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
@@ -34,8 +34,10 @@ import type { ReplyGate, ReplyGateHost } from './reply-gate/reply-gate.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import { RefusedConnections } from './refused-connections.ts';
 import { RespCodec } from './resp-codec.ts';
+import { Hold, type Session } from './session.ts';
+import { admit } from './session-admission.ts';
 import { clearSession } from './session-cleanup.ts';
-import { Hold, Session } from './session.ts';
+import { SessionGroup } from './session-group.ts';
 import type { SessionOutput } from './session-output.ts';
 import { ShoalCodec } from './shoal-codec.ts';
 import { ThreadControl } from './thread-control.ts';
@@ -57,6 +59,7 @@ export interface DataThreadParts {
 
 export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost {
   readonly control: ThreadControl;
+  readonly group: SessionGroup;
   private readonly context: MutableContext;
   private readonly resp: RespCodec;
   private readonly shoal: ShoalCodec;
@@ -68,7 +71,6 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   private readonly replies: ReplyGate;
   /** Called after each connection's end. */
   onConnectionGone: (() => void) | null = null;
-  /** Connections over the limit. */
   readonly refused = new RefusedConnections();
   private batchStartedAtMs = 0;
   private readonly paused = new PausedSessions();
@@ -83,6 +85,9 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.output.behind = forwarder;
     this.replies = replies;
     this.dispatcher = new Dispatcher(context, gate);
+    this.group = new SessionGroup(context.store, output, parts.environment.clock);
+    output.right = this.dispatcher.slots;
+    output.onUnsent = (session) => this.repliesSent(session);
     this.resp = new RespCodec(respWriter, this.dispatcher);
     this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context);
     const { dispatcher, paused } = this;
@@ -94,20 +99,15 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   }
 
   onOpen(connection: Connection): void {
-    const { clients, settings } = this.context.node;
-    const id = clients.admit(this.context.limits.connectionCountMax);
-    if (id === null) {
-      connection.context = null;
-      clients.rejectedCount += 1;
-      this.refused.turnAway(connection, this.environment.clock.monotonicMs());
-      return;
-    }
     const { clock } = this.environment;
-    const session = new Session(id, connection, this.resp, new RespDecoder(this.context.limits), clock.nowMs());
-    session.activeAtMs = clock.monotonicMs();
-    session.setAuthenticated(settings.password === '');
+    const session = admit(connection, this.resp, this.context, clock);
     connection.context = session;
-    clients.add(session);
+    if (session === null) this.refused.turnAway(connection, clock.monotonicMs());
+  }
+
+  lookAhead(connection: Connection, bytes: Uint8Array, start: number, end: number): void {
+    const session = connection.context as Session | null;
+    if (session !== null) this.group.lookAhead(session, bytes, start, end);
   }
 
   onData(connection: Connection, bytes: Uint8Array, start: number, end: number): void {
@@ -227,9 +227,8 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
 
   private beginBatch(session: Session): void {
     const { context, environment } = this;
-    const { clock } = environment;
-    context.nowMs = clock.nowMs();
-    this.batchStartedAtMs = clock.monotonicMs();
+    context.nowMs = environment.clock.nowMs();
+    this.batchStartedAtMs = environment.clock.monotonicMs();
     session.lastRequestAtMs = context.nowMs;
     session.activeAtMs = this.batchStartedAtMs;
     session.codec.begin(session);
@@ -238,7 +237,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     context.store.countsUse = !session.noTouch;
     if (this.dispatcher.slots !== null) this.dispatcher.slots.hasServed = false;
     context.store.enter();
-    // After entering: what an exclusive section of another thread told all threads comes before this batch.
+    // After entering: what an exclusive section of another thread told all comes before this batch.
     if (this.mail !== null && this.mail.hasMail) this.mail.readMail();
     // What came before the batch goes out before its replies.
     if (this.output.hasDeferred) this.output.flushDeferred(session);
@@ -249,6 +248,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.context.store.leave();
     const endedAtMs = this.environment.clock.monotonicMs();
     this.sendReplies(session, endedAtMs);
+    this.output.sendGatheredAt(endedAtMs);
     this.output.current = null;
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
     this.output.flushScheduled();
@@ -344,9 +344,8 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   private processInput(session: Session): void {
     const { input } = session;
     if (session.holds !== 0 || input.length === 0) return;
-    const { start } = input;
-    const end = this.process(session, input.bytes, start, input.end);
-    if (!session.closed) input.consume(end - start);
+    const end = this.process(session, input.bytes, input.start, input.end);
+    if (!session.closed) input.consume(end - input.start);
   }
 
   private refuseProtocol(session: Session, codec: Codec): void {

@@ -8,7 +8,7 @@
  *
  * It grows by doubling with bytes that arrived, never by a length that a peer states.
  */
-import { copyBytes } from '../protocol/output-bytes.ts';
+import { copyBytes } from '../base/bytes.ts';
 
 export class InputBuffer {
   bytes: Buffer = EMPTY;

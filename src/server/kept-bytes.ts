@@ -1,5 +1,5 @@
 /** Bytes that wait for something: a buffer that grows, and is used again where it stayed small. */
-import { copyBytes } from '../protocol/output-bytes.ts';
+import { copyBytes } from '../base/bytes.ts';
 
 const INITIAL_BYTES = 256;
 const KEPT_BYTES_MAX = 4096;

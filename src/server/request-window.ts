@@ -13,6 +13,7 @@
 import type { Command } from '../protocol/command.ts';
 import type { StoreApi } from '../store/api.ts';
 import { BATCH_FIRST, BATCH_PLACES } from '../store/keys-ahead.ts';
+import { NO_PLACE } from '../store/types.ts';
 import { KeyUse } from './command-table.ts';
 import { Gate, type Session } from './session.ts';
 
@@ -33,7 +34,7 @@ export abstract class RequestWindow<Request extends Command> {
 
   constructor(store: StoreApi, make: () => Request) {
     this.store = store;
-    this.requests = Array.from({ length: BATCH_PLACES }, make);
+    this.requests = Array.from({ length: WINDOW_PLACES }, make);
     this.current = this.requests[0]!;
   }
 
@@ -59,6 +60,15 @@ export abstract class RequestWindow<Request extends Command> {
     return taken;
   }
 
+  /**
+   * Notes the key of the first request in `bytes[start..end)`, which `take` will be given later, among the keys ahead. The session is between two requests.
+   * At most GROUP_PLACES times for a group.
+   */
+  lookAhead(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    if ((session.gates & UNPROVEN) !== 0) return;
+    if (this.readAhead(session, bytes, start, end, this.requests[LOOKED_AT]!) > 0) this.note(session, LOOKED_AT);
+  }
+
   /** Forgets what was decoded ahead. */
   protected forget(): void {
     this.count = 0;
@@ -78,7 +88,7 @@ export abstract class RequestWindow<Request extends Command> {
   protected abstract identify(request: Request, place: number): KeyUse;
 
   private fill(session: Session, bytes: Uint8Array, start: number, firstTaken: number, end: number): void {
-    const { keysAhead, keyBytesMax } = this.store;
+    const { keysAhead } = this.store;
     this.bytes = bytes;
     this.gates = session.gates;
     this.nextStart = start + firstTaken;
@@ -93,23 +103,28 @@ export abstract class RequestWindow<Request extends Command> {
     }
     keysAhead.begin(BATCH_FIRST);
     for (let place = 0; place < count; place += 1) {
-      const request = this.requests[place]!;
-      const use = this.identify(request, place);
-      if (use === KeyUse.none || request.length(KEY_ARGUMENT) > keyBytesMax) continue;
-      const { bytes: keyBytes, starts, lengths } = request;
-      request.keyPlace = keysAhead.note(
-        keyBytes,
-        starts[KEY_ARGUMENT]!,
-        lengths[KEY_ARGUMENT]!,
-        session.database,
-        use === KeyUse.value,
-      );
+      this.requests[place]!.keyPlace = this.note(session, place);
     }
     this.count = count;
     if (count > 1) keysAhead.fetch(BATCH_FIRST);
+  }
+
+  /** Finds out what the request in `place` is, and hashes its key into the next place of the keys ahead, which it returns; NO_PLACE where it has none. */
+  private note(session: Session, place: number): number {
+    const { keysAhead, keyBytesMax } = this.store;
+    const request = this.requests[place]!;
+    const use = this.identify(request, place);
+    if (use === KeyUse.none || request.length(KEY_ARGUMENT) > keyBytesMax) return NO_PLACE;
+    const { bytes, starts, lengths } = request;
+    const start = starts[KEY_ARGUMENT]!;
+    return keysAhead.note(bytes, start, lengths[KEY_ARGUMENT]!, session.database, use === KeyUse.value);
   }
 }
 
 /** Where the key stands in requests of both protocols. */
 const KEY_ARGUMENT = 1;
+/** Behind the places of a window: the request that is only looked at. */
+const LOOKED_AT: number = BATCH_PLACES;
+/** How many requests a codec may have to know at once. */
+export const WINDOW_PLACES: number = BATCH_PLACES + 1;
 const UNPROVEN: number = Gate.unauthenticated | Gate.ungreeted;

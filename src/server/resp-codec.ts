@@ -1,7 +1,6 @@
 /** RESP2, RESP3 and inline commands. */
 import { Command } from '../protocol/command.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
-import { BATCH_PLACES } from '../store/keys-ahead.ts';
 import type { Codec } from './codec.ts';
 import { type CommandEntry, type CommandTable, KeyUse } from './command-table.ts';
 import { ForwardForm } from '../protocol/shoal/forward.ts';
@@ -10,7 +9,7 @@ import type { Dispatcher } from './dispatch.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import { finishReply } from './reply-mode.ts';
-import { RequestWindow } from './request-window.ts';
+import { RequestWindow, WINDOW_PLACES } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
 
@@ -19,7 +18,7 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
   private readonly dispatcher: Dispatcher;
   private readonly table: CommandTable;
   /** The rows of the commands in the window; null where there is none. */
-  private readonly entries: (CommandEntry | null)[] = Array.from({ length: BATCH_PLACES }, () => null);
+  private readonly entries: (CommandEntry | null)[] = Array.from({ length: WINDOW_PLACES }, () => null);
 
   constructor(writer: RespWriter, dispatcher: Dispatcher) {
     super(dispatcher.store, () => new Command());

@@ -25,6 +25,7 @@ async function openOutput(outputBufferBytesMax: number) {
     writer,
     begin: ignore,
     decode: () => 0,
+    lookAhead: ignore,
     execute: () => Executed.done,
     answerBlocked: ignore,
     refuseProtocol: ignore,

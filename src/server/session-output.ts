@@ -7,11 +7,14 @@
  *
  * The end of a session's queue may have to wait for something else than the socket (reply-gate/held-replies.ts).
  *
+ * Between `gather` and `endGathering` replies of several sessions wait for each other, to be handed to the system in one call (`WriteBatch`). Whatever
+ * else is to be sent to one of these sessions sends them first.
+ *
  * A session's queue never passes `limits.outputBufferBytesMax`: one that would is dropped and the connection closed.
  * Closing happens in `flush*` and `close*` only, never inside `deliver`, which runs in the middle of a command.
  */
 import type { Limits } from '../config/node-options.ts';
-import { WRITE_CLOSED, WRITE_RETAINED } from '../io/transport.ts';
+import { WRITE_CLOSED, WRITE_RETAINED, type WriteBatch } from '../io/transport.ts';
 import type { OutputBytes } from '../protocol/output-bytes.ts';
 import type { Clock, Log } from './environment.ts';
 import type { Outbox } from './outbox.ts';
@@ -24,6 +27,15 @@ export interface BehindReplies {
   keepBehind(session: Session, bytes: Uint8Array, start: number, end: number): void;
 }
 
+/** Tells whether requests that were served may be answered, in a cluster. */
+export interface ServingRight {
+  /** Some request of the batch at hand was served by that right. */
+  readonly hasServed: boolean;
+  mayServe(monotonicMs: number): boolean;
+}
+
+/** Replies do not wait longer than this for those of others, a request that takes longer than all of them. */
+const GATHERING_MS_MAX = 0.1;
 /** Where at least so much is left of replies, a new buffer for the next ones costs less than a copy of these. */
 const ADOPTED_BYTES_MIN = 64 * 1024;
 
@@ -36,6 +48,18 @@ export class SessionOutput implements Outbox {
   writer: OutputBytes;
   /** Of a node in a cluster. */
   behind: BehindReplies | null = null;
+  /** Of a node in a cluster. */
+  right: ServingRight | null = null;
+  /** A session has replies left that its socket did not take, after they were gathered. */
+  onUnsent: (session: Session) => void = () => {};
+  /** Where replies are gathered; null where each is sent by itself. */
+  private readonly batch: WriteBatch | null;
+  private isGathering = false;
+  private gatheringSinceMs = 0;
+  /** The sessions whose replies are in `batch`, each at its place there. */
+  private readonly gathered: (Session | null)[];
+  /** 1 where the replies may leave only as long as the right to serve lasts. */
+  private readonly gatheredServed: Uint8Array;
   private readonly limits: Limits;
   private readonly traffic: Traffic;
   private readonly clock: Clock;
@@ -44,8 +68,19 @@ export class SessionOutput implements Outbox {
   private readonly deferred = new OutputBuffer();
   private scheduled: Session[] = [];
 
-  constructor(writer: OutputBytes, limits: Limits, traffic: Traffic, clock: Clock, log: Log) {
+  constructor(
+    writer: OutputBytes,
+    limits: Limits,
+    traffic: Traffic,
+    clock: Clock,
+    log: Log,
+    batch: WriteBatch | null = null,
+  ) {
     this.writer = writer;
+    this.batch = batch;
+    const places = batch === null ? 0 : batch.starts.length;
+    this.gathered = Array.from({ length: places }, () => null);
+    this.gatheredServed = new Uint8Array(places);
     this.limits = limits;
     this.traffic = traffic;
     this.clock = clock;
@@ -107,6 +142,7 @@ export class SessionOutput implements Outbox {
       writer.reset();
       return;
     }
+    if (session.isGathered) this.sendGathered();
     if (isAwaitingOthers(session)) {
       this.behind!.keepBehind(session, writer.bytes, 0, length);
       writer.reset();
@@ -116,6 +152,10 @@ export class SessionOutput implements Outbox {
       this.enqueue(session, writer.bytes, 0, length);
       writer.reset();
       this.flushQueue(session);
+      return;
+    }
+    if (this.isGathering && this.gatherReplies(session)) {
+      writer.reset();
       return;
     }
     const taken = session.connection.write(writer.bytes, 0, length);
@@ -135,6 +175,69 @@ export class SessionOutput implements Outbox {
       this.awaitDrain(session);
       this.closeIfOverflowed(session);
     }
+  }
+
+  /** The replies of the sessions to come leave together, as far as that can be. */
+  gather(monotonicMs: number): void {
+    this.isGathering = this.batch !== null;
+    this.gatheringSinceMs = monotonicMs;
+  }
+
+  /** Sends what was gathered if it has waited long enough. */
+  sendGatheredAt(monotonicMs: number): void {
+    if (!this.isGathering || monotonicMs - this.gatheringSinceMs < GATHERING_MS_MAX) return;
+    this.sendGathered();
+    this.gatheringSinceMs = monotonicMs;
+  }
+
+  endGathering(): void {
+    this.sendGathered();
+    this.isGathering = false;
+  }
+
+  /** Sends what was gathered, unless the right to answer it has ended meanwhile. */
+  sendGathered(): void {
+    const { batch, gathered, gatheredServed, right } = this;
+    if (batch === null || batch.count === 0) return;
+    const mayServe = right === null || right.mayServe(this.clock.monotonicMs());
+    let refused: Session[] | null = null;
+    let unsent: Session[] | null = null;
+    for (let i = 0; i < batch.count; i += 1) {
+      const session = gathered[i]!;
+      session.isGathered = false;
+      if (mayServe || gatheredServed[i] === 0) continue;
+      batch.drop(i);
+      (refused ??= []).push(session);
+    }
+    batch.send();
+    this.traffic.writeCount += batch.count;
+    for (let i = 0; i < batch.count; i += 1) {
+      const taken = batch.taken[i]!;
+      if (taken === WRITE_CLOSED) continue;
+      const session = gathered[i]!;
+      this.countSent(session, taken);
+      const start = batch.starts[i]! + taken;
+      if (start === batch.ends[i]!) continue;
+      this.enqueue(session, batch.bytes, start, batch.ends[i]!);
+      this.awaitDrain(session);
+      (unsent ??= []).push(session);
+    }
+    gathered.fill(null, 0, batch.count);
+    batch.clear();
+    // Others may be told of these, and more be sent, now that all is in order again.
+    for (const session of refused ?? []) session.connection.destroy();
+    for (const session of unsent ?? []) if (!this.closeIfOverflowed(session)) this.onUnsent(session);
+  }
+
+  /** Puts the writer's bytes among what is gathered. False: they must be sent by themselves. */
+  private gatherReplies(session: Session): boolean {
+    const { batch, right, writer } = this;
+    const place = batch!.count;
+    if (session.closing || !batch!.add(session.connection, writer.bytes, 0, writer.length)) return false;
+    this.gathered[place] = session;
+    this.gatheredServed[place] = right !== null && right.hasServed ? 1 : 0;
+    session.isGathered = true;
+    return true;
   }
 
   /** Sends what is queued for the sessions that got messages in this batch. */
@@ -159,6 +262,7 @@ export class SessionOutput implements Outbox {
 
   /** Sends what is queued for `session`, as far as its socket takes it, and closes it where that is due. */
   flushQueue(session: Session): void {
+    if (session.isGathered) this.sendGathered();
     if (session.closed || this.closeIfOverflowed(session)) return;
     const { output } = session;
     while (!session.awaitingDrain) {
@@ -225,6 +329,7 @@ export class SessionOutput implements Outbox {
   }
 
   private enqueue(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    if (session.isGathered) this.sendGathered();
     if (session.overflowed) return;
     if (session.unsentBytes + (end - start) > this.limits.outputBufferBytesMax) {
       this.overflow(session);

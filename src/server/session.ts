@@ -133,6 +133,8 @@ export class Session {
   retainedBytes = 0;
   /** The socket is full: nothing is written until `onDrain`. */
   awaitingDrain = false;
+  /** Replies to it wait to be sent together with those of others. */
+  isGathered = false;
   /** In the data thread's list of sessions with output to send. */
   flushScheduled = false;
   /** Monotonic ms of the last progress of output; meaningful while some is unsent. */

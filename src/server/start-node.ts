@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { NodeOptions } from '../config/node-options.ts';
 import { EpollReactor } from '../io/epoll/reactor.ts';
+import { SendRing } from '../io/epoll/send-ring.ts';
 import { currentRuntime } from '../io/select-transport.ts';
 import type { Transport } from '../io/transport.ts';
 import { warnOfDescriptorLimit } from './assembly.ts';
@@ -43,6 +44,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts = {}): Pr
     runtime,
     cores: availableParallelism(),
     hasEpoll: () => EpollReactor.isAvailable(),
+    hasRing: () => SendRing.isAvailable(),
   });
   const start: NodeStart = {
     options,

@@ -78,8 +78,14 @@ export class ThreadControl implements ConnectionControl {
 
   kill(session: Session): void {
     // The session whose command runs still reads its arguments, and gets its reply.
-    if (session === this.parts.output.current) this.closeAfterReply(session);
-    else session.connection.destroy();
+    const { output } = this.parts;
+    if (session === output.current) {
+      this.closeAfterReply(session);
+      return;
+    }
+    // What it was answered already it gets.
+    if (session.isGathered) output.sendGathered();
+    session.connection.destroy();
   }
 
   resumePaused(): void {

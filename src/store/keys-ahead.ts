@@ -29,7 +29,11 @@ export const BATCH_PLACES = 16;
 export const REQUEST_FIRST: number = BATCH_FIRST + BATCH_PLACES;
 export const REQUEST_PLACES = 16;
 
-const PLACES = REQUEST_FIRST + REQUEST_PLACES;
+/** The same for the first requests of several connections. */
+export const GROUP_FIRST: number = REQUEST_FIRST + REQUEST_PLACES;
+export const GROUP_PLACES = 16;
+
+const PLACES = GROUP_FIRST + GROUP_PLACES;
 const CACHE_LINE_WORDS = 16;
 /** What of an item is asked for; the rest of a longer one the processor finds by itself, because it is read in order. */
 const FETCHED_WORDS_MAX = 1024;
@@ -59,7 +63,7 @@ export class KeysAhead {
     this.hash = hash;
   }
 
-  /** Forgets the keys noted in the places from `first` on: BATCH_FIRST or REQUEST_FIRST. */
+  /** Forgets the keys noted in the places from `first` on: BATCH_FIRST, REQUEST_FIRST or GROUP_FIRST. */
   begin(first: number): void {
     this.end = first;
   }

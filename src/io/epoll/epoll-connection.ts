@@ -19,14 +19,20 @@ import {
   takeSocketError,
 } from './libc.ts';
 import type { DescriptorOwner, EpollReactor } from './reactor.ts';
+import type { SendRing } from './send-ring.ts';
 
 const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
+/** No number of bytes and of no error. */
+const NOT_RECEIVED = Number.MIN_SAFE_INTEGER;
 
 export class EpollConnection extends StreamConnection implements DescriptorOwner {
   private readonly libc: Libc = loadLibc();
   private readonly reactor: EpollReactor;
   private readonly descriptor: number;
   private interest = EPOLLIN;
+  /** What was received and not given yet, as `receiveInto` says; NOT_RECEIVED where nothing was. */
+  private ahead = NOT_RECEIVED;
+  private aheadStart = 0;
   /** The peer sent FIN: there is nothing more to read. */
   private inputEnded = false;
   private descriptorClosed = false;
@@ -51,17 +57,30 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
   protected override offer(bytes: Uint8Array, start: number, end: number): number {
     const wanted = end - start;
     const taken = this.libc.send(this.descriptor, addressOf(bytes) + start, wanted, SEND_FLAGS);
-    if (taken === wanted) return taken;
-    if (taken < 0) {
-      const number = errorNumber();
-      if (number !== EAGAIN && number !== EINTR) {
-        // Nobody else is told what it was: the kernel gives the error of a connection once.
-        this.reactor.afterThis(() => this.closeBy(systemError(number, 'send')));
-        return WRITE_CLOSED;
-      }
+    return taken === wanted ? taken : this.fellShort(taken < 0 ? -errorNumber() : taken);
+  }
+
+  /** Puts a write into `ring`. False where the connection is closed. */
+  putInto(ring: SendRing, address: number, length: number): boolean {
+    if (!this.isOpen) return false;
+    ring.put(this.descriptor, address, length);
+    return true;
+  }
+
+  /** What came of a write of `wanted` bytes that was put into a ring, as it says: what `write` would have returned. */
+  wroteByRing(result: number, wanted: number): number {
+    return this.wrote(result === wanted ? result : this.fellShort(result), wanted);
+  }
+
+  /** `result`: bytes that were taken, fewer than were to be, or the number of an error, negative. */
+  private fellShort(result: number): number {
+    if (result < 0 && result !== -EAGAIN && result !== -EINTR) {
+      // Nobody else is told what it was: the kernel gives the error of a connection once.
+      this.reactor.afterThis(() => this.closeBy(systemError(-result, 'send')));
+      return WRITE_CLOSED;
     }
     this.want(this.interest | EPOLLOUT);
-    return Math.max(0, taken);
+    return Math.max(0, result);
   }
 
   protected override stopReading(): void {
@@ -85,19 +104,48 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
     this.closeBy(null);
   }
 
+  receiveAhead(events: number): void {
+    const { reactor } = this;
+    if (events !== EPOLLIN || (this.interest & EPOLLIN) === 0 || this.receiveBuffer !== null) return;
+    if (!reactor.mayReceiveAhead) return;
+    const start = reactor.receivedEnd;
+    const result = this.receiveInto(reactor.receiveBuffer, start);
+    this.ahead = result;
+    if (result <= 0) return;
+    this.aheadStart = start;
+    reactor.receivedEnd = start + result;
+    this.lookedAhead(reactor.receiveBuffer, start, start + result);
+  }
+
   private receive(): void {
-    const { receiveBuffer } = this;
-    const buffer = receiveBuffer ?? this.reactor.receiveBuffer;
-    const length = this.libc.recv(this.descriptor, addressOf(buffer), buffer.length, MSG_DONTWAIT);
-    if (length > 0) {
-      this.received(buffer, 0, length);
-    } else if (length === 0) {
+    const { ahead, receiveBuffer, reactor } = this;
+    if (ahead !== NOT_RECEIVED) {
+      this.ahead = NOT_RECEIVED;
+      this.take(ahead, reactor.receiveBuffer, this.aheadStart);
+    } else if (receiveBuffer === null) {
+      // What was received ahead of others may stand before.
+      const start = reactor.receivedEnd;
+      this.take(this.receiveInto(reactor.receiveBuffer, start), reactor.receiveBuffer, start);
+    } else {
+      this.take(this.receiveInto(receiveBuffer, 0), receiveBuffer, 0);
+    }
+  }
+
+  /** Bytes that came, now in `buffer` from `start` on; 0 where the peer has ended; the number of an error, negative. */
+  private receiveInto(buffer: Uint8Array, start: number): number {
+    const result = this.libc.recv(this.descriptor, addressOf(buffer) + start, buffer.length - start, MSG_DONTWAIT);
+    return result < 0 ? -errorNumber() : result;
+  }
+
+  private take(result: number, buffer: Uint8Array, start: number): void {
+    if (result > 0) {
+      this.received(buffer, start, start + result);
+    } else if (result === 0) {
       this.inputEnded = true;
       this.want(this.interest & ~EPOLLIN);
       this.peerFinished();
-    } else {
-      const number = errorNumber();
-      if (number !== EAGAIN && number !== EINTR) this.closeBy(systemError(number, 'recv'));
+    } else if (result !== -EAGAIN && result !== -EINTR) {
+      this.closeBy(systemError(-result, 'recv'));
     }
   }
 

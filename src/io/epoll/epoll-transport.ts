@@ -17,9 +17,11 @@ import {
   type Listener,
   type ListenOptions,
   type Transport,
+  type WriteBatch,
 } from '../transport.ts';
 import { EpollAttempt } from './epoll-attempt.ts';
 import { EpollConnection } from './epoll-connection.ts';
+import { EpollWriteBatch } from './epoll-write-batch.ts';
 import {
   AF_INET6,
   EAGAIN,
@@ -47,6 +49,7 @@ import {
   TCP_NODELAY,
 } from './libc.ts';
 import type { DescriptorOwner, EpollReactor } from './reactor.ts';
+import type { SendRing } from './send-ring.ts';
 import { isNumericHost, SocketAddress } from './socket-address.ts';
 
 const BACKLOG = 511;
@@ -57,6 +60,8 @@ const ACCEPT_PAUSE_MS = 100;
 const EXHAUSTED: ReadonlySet<number> = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
 
 export interface EpollTransportOptions {
+  /** Sends to several connections; null or left out: each is sent to by itself. Its owner closes it, after the reactor has stopped. */
+  readonly ring?: SendRing | null;
   /** See {@link LINGER_MS_MAX_DEFAULT}. */
   readonly lingerMsMax?: number;
   /** Asked for each accepted descriptor: true where somebody else serves it from now on (`EpollListener.adopt`). */
@@ -71,13 +76,14 @@ export interface EpollListener extends Listener {
 }
 
 export class EpollTransport implements Transport {
-  readonly name = 'epoll';
+  readonly name: 'epoll' | 'io_uring';
   private readonly reactor: EpollReactor;
   private readonly options: EpollTransportOptions;
 
   constructor(reactor: EpollReactor, options: EpollTransportOptions = {}) {
     this.reactor = reactor;
     this.options = options;
+    this.name = this.ring === null ? 'epoll' : 'io_uring';
   }
 
   /** A name is looked up by the runtime, for which its event loop must turn: names are for before the reactor runs. */
@@ -90,6 +96,7 @@ export class EpollTransport implements Transport {
     } catch (cause) {
       throw listenFailed(host, port, cause);
     }
+    this.reactor.groups = handler.group ?? null;
     const listener = new ListeningSocket(this.reactor, this.options, host, handler);
     try {
       listener.start(numeric, port, options.portShared);
@@ -105,6 +112,14 @@ export class EpollTransport implements Transport {
     const attempt = new EpollAttempt(this.reactor, group, handler, address);
     attempt.start(options.timeoutMs ?? CONNECT_MS_MAX_DEFAULT);
     return attempt;
+  }
+
+  newWriteBatch(): WriteBatch {
+    return new EpollWriteBatch(this.ring);
+  }
+
+  private get ring(): SendRing | null {
+    return this.options.ring ?? null;
   }
 
   private get lingerMsMax(): number {

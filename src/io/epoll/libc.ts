@@ -36,6 +36,7 @@ export const EPOLLHUP = 16;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_MOD = 3;
 export const EINTR = 4;
+export const EIO = 5;
 export const EAGAIN = 11;
 export const ENFILE = 23;
 export const EMFILE = 24;
@@ -43,12 +44,19 @@ export const ENOBUFS = 105;
 export const ENOMEM = 12;
 export const EINPROGRESS = 115;
 
+const SYS_IO_URING_SETUP = 425;
+const SYS_IO_URING_ENTER = 426;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_POPULATE = 0x8001;
+
 /** Words of the kernel's `struct epoll_event`, which is packed on x86-64 only, and where the owner's two words begin. */
 export const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
 export const EVENT_DATA = process.arch === 'x64' ? 1 : 2;
 
 /** What the kernel says, in the words of every runtime. */
 const ERROR_NAMES: Readonly<Record<number, string>> = {
+  1: 'EPERM',
+  5: 'EIO',
   9: 'EBADF',
   12: 'ENOMEM',
   13: 'EACCES',
@@ -56,6 +64,7 @@ const ERROR_NAMES: Readonly<Record<number, string>> = {
   23: 'ENFILE',
   24: 'EMFILE',
   32: 'EPIPE',
+  38: 'ENOSYS',
   97: 'EAFNOSUPPORT',
   98: 'EADDRINUSE',
   99: 'EADDRNOTAVAIL',
@@ -90,6 +99,18 @@ export interface Libc {
   read(descriptor: number, bytes: number, length: number): number;
   write(descriptor: number, bytes: number, length: number): number;
   __errno_location(): number;
+  mmap(
+    address: number,
+    length: number,
+    protection: number,
+    flags: number,
+    descriptor: number,
+    offset: number,
+  ): number | null;
+  munmap(address: number, length: number): number;
+  io_uring_setup(entries: number, params: number): number;
+  /** Submits `submitted` entries and waits for `completed` of them. */
+  io_uring_enter(ring: number, submitted: number, completed: number, flags: number): number;
 }
 
 let loaded: { readonly libc: Libc; readonly foreign: typeof Foreign; readonly errorAddress: number } | null = null;
@@ -121,8 +142,17 @@ function load(): NonNullable<typeof loaded> {
     read: { args: [i, p, i], returns: i },
     write: { args: [i, p, i], returns: i },
     __errno_location: { args: [], returns: p },
+    mmap: { args: [p, 'u64', i, i, i, 'i64'], returns: p },
+    munmap: { args: [p, 'u64'], returns: i },
   });
-  const libc = symbols as unknown as Libc;
+  // Calls that the C library has no name for: one function with as many forms.
+  const setup = foreign.dlopen('libc.so.6', { syscall: { args: [i, i, p], returns: i } }).symbols.syscall;
+  const enter = foreign.dlopen('libc.so.6', { syscall: { args: [i, i, i, i, i, i, i], returns: i } }).symbols.syscall;
+  const libc = Object.assign(symbols as unknown as Libc, {
+    io_uring_setup: (entries: number, params: number) => setup(SYS_IO_URING_SETUP, entries, params as Foreign.Pointer),
+    io_uring_enter: (ring: number, submitted: number, completed: number, flags: number) =>
+      enter(SYS_IO_URING_ENTER, ring, submitted, completed, flags, 0, 0),
+  });
   loaded = { libc, foreign, errorAddress: libc.__errno_location() };
   return loaded;
 }
@@ -185,4 +215,22 @@ export function addressOf(view: ArrayBufferView): number {
   lastView = view;
   lastAddress = address;
   return address;
+}
+
+/** Memory that is shared with the kernel. */
+export interface SharedWords {
+  readonly words: Int32Array;
+  /** Gives it back: `words` must not be touched any more. */
+  unmap(): void;
+}
+
+/** Maps `length` bytes of `descriptor`, from `offset` on. Throws where the kernel refuses. */
+export function mapShared(descriptor: number, length: number, offset: number): SharedWords {
+  const { libc, foreign } = load();
+  const address = libc.mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset);
+  if (address === null || address < 0) throw systemError(errorNumber(), 'mmap');
+  return {
+    words: new Int32Array(foreign.toArrayBuffer(address as Foreign.Pointer, 0, length)),
+    unmap: () => void libc.munmap(address, length),
+  };
 }

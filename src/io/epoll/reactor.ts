@@ -28,6 +28,7 @@ import {
   SOCK_NONBLOCK,
   systemError,
 } from './libc.ts';
+import type { GroupHandler } from '../transport.ts';
 import { type ReactorTimer, ReactorTimers } from './reactor-timers.ts';
 
 /** Events taken in one turn; the rest come in the next. */
@@ -35,9 +36,16 @@ const EVENT_COUNT_MAX = 256;
 /** What one `recv` may bring. Smaller costs more calls for pipelines of large values; larger brought nothing. */
 const RECEIVE_BYTES = 256 * 1024;
 
+/** Served together. More brought nothing, and the first of them waits for the last. */
+const GROUP_SIZE = 16;
+/** Once so much was received ahead, the others of the group are received when it is their turn: it shall still be in the nearer caches. */
+const AHEAD_BYTES_MAX = 64 * 1024;
+
 export interface DescriptorOwner {
   /** The descriptor is ready: EPOLLIN, EPOLLOUT, EPOLLERR and EPOLLHUP bits. */
   ready(events: number): void;
+  /** The descriptor is among several that are ready, and `ready` will come: what can be received may be received now. */
+  receiveAhead?(events: number): void;
 }
 
 export class EpollReactor {
@@ -45,8 +53,12 @@ export class EpollReactor {
   onWake: () => void = () => {};
   /** For `wakeReactor`. */
   readonly wakeDescriptor: number;
-  /** What all connections of this thread receive into, one after the other. */
+  /** Told of connections that are ready in the same turn: that of the listener. Where there is none, each is served by itself. */
+  groups: GroupHandler | null = null;
+  /** What all connections of this thread receive into. */
   readonly receiveBuffer = byteBuffer(RECEIVE_BYTES);
+  /** Where in it what was received ahead, and not yet given to all, ends. */
+  receivedEnd = 0;
   private readonly libc: Libc;
   private readonly epoll: number;
   private readonly owners: (DescriptorOwner | null)[] = [];
@@ -97,18 +109,34 @@ export class EpollReactor {
 
   /** One round: waits `timeoutMs` at most (-1: until something is ready) and does what is due. */
   turn(timeoutMs: number): void {
-    const { events, owners, generations } = this;
+    const { events } = this;
     const waitMs = this.later.length > 0 ? 0 : timeoutMs;
     const count = this.libc.epoll_wait(this.epoll, addressOf(events), EVENT_COUNT_MAX, waitMs);
     if (count < 0) {
       const number = errorNumber();
       if (number !== EINTR) throw systemError(number, 'epoll_wait');
     }
-    for (let word = 0; word < count * EVENT_WORDS; word += EVENT_WORDS) {
-      const descriptor = events[word + EVENT_DATA]!;
-      if (generations[descriptor] === events[word + EVENT_DATA + 1]!) owners[descriptor]?.ready(events[word]!);
+    const { groups } = this;
+    const size = groups === null ? 1 : GROUP_SIZE;
+    for (let first = 0; first < count; first += size) {
+      const end = Math.min(count, first + size);
+      if (groups === null || end - first === 1) {
+        this.tellReady(first, end);
+        continue;
+      }
+      groups.beginGroup();
+      for (let event = first; event < end; event += 1) this.ownerOf(event)?.receiveAhead?.(this.eventsOf(event));
+      groups.groupReceived();
+      this.tellReady(first, end);
+      this.receivedEnd = 0;
+      groups.endGroup();
     }
     this.finishTurn();
+  }
+
+  /** Whether there is room for what a connection that is ready may bring, and for others behind it. */
+  get mayReceiveAhead(): boolean {
+    return this.receivedEnd < AHEAD_BYTES_MAX;
   }
 
   /** Ends `run` after the current turn. */
@@ -171,6 +199,21 @@ export class EpollReactor {
     // 32 bits, as the event carries it back.
     this.generations[descriptor] = (this.generations[descriptor]! + 1) | 0;
     this.libc.close(descriptor);
+  }
+
+  private tellReady(first: number, end: number): void {
+    for (let event = first; event < end; event += 1) this.ownerOf(event)?.ready(this.eventsOf(event));
+  }
+
+  private eventsOf(event: number): number {
+    return this.events[event * EVENT_WORDS]!;
+  }
+
+  /** Who owns the descriptor that the event is of; null where that is closed. */
+  private ownerOf(event: number): DescriptorOwner | null {
+    const data = event * EVENT_WORDS + EVENT_DATA;
+    const descriptor = this.events[data]!;
+    return this.generations[descriptor] === this.events[data + 1]! ? this.owners[descriptor]! : null;
   }
 
   private change(operation: number, descriptor: number, interest: number): number {

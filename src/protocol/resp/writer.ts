@@ -8,7 +8,8 @@
  */
 import { NO_ROOM } from '../../base/value-sink.ts';
 import { INTEGER_BYTES_MAX, writeInteger } from '../numbers.ts';
-import { copyBytes, OutputBytes } from '../output-bytes.ts';
+import { copyBytes } from '../../base/bytes.ts';
+import { OutputBytes } from '../output-bytes.ts';
 import type { Reply } from '../reply.ts';
 import { formatDouble } from './double.ts';
 import {

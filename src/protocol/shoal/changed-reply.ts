@@ -1,5 +1,5 @@
 /** Another answer in the place of a reply frame that was written already: to the same request, in the same version. */
-import { copyBytes } from '../output-bytes.ts';
+import { copyBytes } from '../../base/bytes.ts';
 import { readU16, writeInt64, writeU16, writeU32 } from './bytes.ts';
 import {
   AT_FIELDS_BYTES,

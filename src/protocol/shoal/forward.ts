@@ -14,7 +14,7 @@
  * refusal: `refusals` is how many it has seen on this connection. So what is sent again comes before what was sent behind it.
  */
 import { Command } from '../command.ts';
-import { copyBytes } from '../output-bytes.ts';
+import { copyBytes } from '../../base/bytes.ts';
 import { readU16, readU32, writeU32 } from './bytes.ts';
 import {
   AT_OPCODE,

@@ -9,7 +9,8 @@
  * the ordinary writer of that protocol, which gets the buffer in between, and what it wrote becomes the frame's value.
  */
 import { NO_ROOM } from '../../base/value-sink.ts';
-import { copyBytes, OutputBytes } from '../output-bytes.ts';
+import { copyBytes } from '../../base/bytes.ts';
+import { OutputBytes } from '../output-bytes.ts';
 import { RespWriter } from '../resp/writer.ts';
 import { readU16, writeInt64, writeU16, writeU32 } from './bytes.ts';
 import {

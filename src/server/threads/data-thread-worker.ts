@@ -26,16 +26,17 @@ const shared = new SharedState(start.shared);
 const mailbox = new Mailbox(shared, thread, start.ports, wakeReactor);
 const system = systemEnvironment();
 const host =
-  start.transport === 'epoll'
-    ? new EpollHost({
+  start.transport === 'bun'
+    ? new EventLoopHost(system.timers, (onMail) => mailbox.listen(onMail))
+    : new EpollHost({
+        transport: start.transport,
         shared,
         thread,
         threadCount,
         handOver: (to, descriptor) => mailbox.post(to, { kind: 'connection', descriptor }),
         onExhausted: (error) =>
           report({ kind: 'log', level: 'warn', message: `connections wait to be accepted: ${error.message}` }),
-      })
-    : new EventLoopHost(system.timers, (onMail) => mailbox.listen(onMail));
+      });
 const environment: NodeEnvironment = {
   ...system,
   timers: host.timers,
@@ -64,7 +65,7 @@ const {
   tracking: new TrackingMemory(start.tracking, threadCount),
   askToStop: start.isProcess ? (last) => report({ kind: 'stopAsked', last }) : null,
 });
-if (start.transport === 'epoll') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);
+if (start.transport !== 'bun') dataThread.onConnectionGone = () => shared.unplaceConnection(thread);
 threads.serve({
   answering: { node: services, control: dataThread.control },
   adopt: (descriptor) => host.adopt(descriptor),

@@ -5,9 +5,9 @@ import type { NodeOptions } from '../../config/node-options.ts';
 import { type Machine, placeThreads } from './placement.ts';
 
 const MIB = 1024 * 1024;
-const LINUX_BUN: Machine = { runtime: 'bun', cores: 8, hasEpoll: () => true };
-const OTHER_BUN: Machine = { runtime: 'bun', cores: 8, hasEpoll: () => false };
-const NODE: Machine = { runtime: 'node', cores: 8, hasEpoll: () => false };
+const LINUX_BUN: Machine = { runtime: 'bun', cores: 8, hasEpoll: () => true, hasRing: () => false };
+const OTHER_BUN: Machine = { runtime: 'bun', cores: 8, hasEpoll: () => false, hasRing: () => false };
+const NODE: Machine = { runtime: 'node', cores: 8, hasEpoll: () => false, hasRing: () => false };
 
 function options(changes: Partial<NodeOptions>): NodeOptions {
   return { ...defaultOptions(), ...changes };

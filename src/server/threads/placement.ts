@@ -10,6 +10,8 @@ export interface Machine {
   readonly cores: number;
   /** Whether epoll can be used from this runtime; tried only where it would be chosen. */
   readonly hasEpoll: () => boolean;
+  /** The same for io_uring. */
+  readonly hasRing: () => boolean;
 }
 
 export type Placement = OwnThreads | CallersThread;
@@ -17,7 +19,7 @@ export type Placement = OwnThreads | CallersThread;
 /** Data threads are threads of their own. */
 export interface OwnThreads {
   readonly ownThreads: true;
-  readonly transport: 'epoll' | 'bun';
+  readonly transport: 'epoll' | 'io_uring' | 'bun';
   readonly threadCount: number;
 }
 
@@ -58,12 +60,19 @@ function chooseTransport(options: NodeOptions, wantsOwnThreads: boolean, machine
   if (transport === 'auto') {
     if (machine.runtime === 'node') return 'node';
     const ownThreads = wantsOwnThreads || threadCount !== 1;
-    return ownThreads && machine.hasEpoll() ? 'epoll' : 'bun';
+    if (!ownThreads || !machine.hasEpoll()) return 'bun';
+    return machine.hasRing() ? 'io_uring' : 'epoll';
   }
-  if (transport === 'epoll' && !machine.hasEpoll()) {
+  if ((transport === 'epoll' || transport === 'io_uring') && !machine.hasEpoll()) {
     throw new ShoalError(
       'InvalidOption',
-      'transport "epoll" needs Linux and the Bun runtime; use "auto", or start shoal with Bun on Linux',
+      `transport "${transport}" needs Linux and the Bun runtime; use "auto", or start shoal with Bun on Linux`,
+    );
+  }
+  if (transport === 'io_uring' && !machine.hasRing()) {
+    throw new ShoalError(
+      'InvalidOption',
+      'transport "io_uring" needs Linux 6.1, and a system that allows io_uring to this process (containers often do not); use "auto" or "epoll"',
     );
   }
   if (transport === 'bun' && machine.runtime === 'node') {

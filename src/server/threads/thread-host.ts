@@ -1,9 +1,10 @@
 /**
- * What carries a data thread: its transport, its timers, and how it hears of mail. With epoll the thread is the reactor's, which blocks
- * in its wait and is woken by an eventfd; with `Bun.listen` it is the event loop's.
+ * What carries a data thread: its transport, its timers, and how it hears of mail. With epoll, alone or beside io_uring, the thread is the reactor's, which
+ * blocks in its wait and is woken by an eventfd; with `Bun.listen` it is the event loop's.
  */
 import { EpollReactor } from '../../io/epoll/reactor.ts';
 import { EpollTransport, type EpollListener } from '../../io/epoll/epoll-transport.ts';
+import { SendRing } from '../../io/epoll/send-ring.ts';
 import { BunTransport } from '../../io/bun-transport.ts';
 import type { ConnectionHandler, Listener, ListenOptions, Transport } from '../../io/transport.ts';
 import type { Timers } from '../environment.ts';
@@ -24,6 +25,7 @@ export interface ThreadHost {
 }
 
 export interface Placing {
+  readonly transport: 'epoll' | 'io_uring';
   readonly shared: SharedState;
   readonly thread: number;
   readonly threadCount: number;
@@ -40,13 +42,16 @@ export class EpollHost implements ThreadHost {
   readonly wakeDescriptor: number;
   private readonly reactor = new EpollReactor();
   readonly transport: EpollTransport;
+  private readonly ring: SendRing | null;
   private readonly forgetWakeDescriptor: () => void;
   private listener: EpollListener | null = null;
 
-  constructor({ shared, thread, threadCount, handOver, onExhausted }: Placing) {
+  constructor({ transport, shared, thread, threadCount, handOver, onExhausted }: Placing) {
     const { reactor } = this;
+    this.ring = transport === 'io_uring' ? new SendRing() : null;
     this.forgetWakeDescriptor = () => shared.clearWakeDescriptor(thread);
     this.transport = new EpollTransport(reactor, {
+      ring: this.ring,
       onExhausted,
       route(descriptor) {
         const chosen = shared.placeConnection(thread, threadCount);
@@ -74,6 +79,7 @@ export class EpollHost implements ThreadHost {
     this.reactor.run();
     this.forgetWakeDescriptor();
     this.reactor.close();
+    this.ring?.close();
     return Promise.resolve();
   }
 

@@ -6,12 +6,13 @@ import type { LastWill } from '../../persistence/persistence-state.ts';
 import type { StoreHandle } from '../../store/memory.ts';
 import type { LogLevel } from '../environment.ts';
 import type { NodeIdentity } from '../node-services.ts';
+import type { OwnThreads } from './placement.ts';
 
 /** A data thread's `workerData`. */
 export interface ThreadStart {
   readonly thread: number;
   readonly threadCount: number;
-  readonly transport: 'epoll' | 'bun';
+  readonly transport: OwnThreads['transport'];
   readonly options: NodeOptions;
   readonly identity: NodeIdentity;
   readonly itemVersionSeed: readonly [number, number];

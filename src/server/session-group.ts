@@ -1,0 +1,45 @@
+/**
+ * Sessions whose requests came at the same time: the items of their first requests are fetched from memory together
+ * (src/store/keys-ahead.ts), and their replies leave together (`SessionOutput.gather`).
+ */
+import type { GroupHandler } from '../io/transport.ts';
+import type { StoreApi } from '../store/api.ts';
+import { GROUP_FIRST, GROUP_PLACES } from '../store/keys-ahead.ts';
+import type { Clock } from './environment.ts';
+import type { Session } from './session.ts';
+import type { SessionOutput } from './session-output.ts';
+
+export class SessionGroup implements GroupHandler {
+  private readonly store: StoreApi;
+  private readonly output: SessionOutput;
+  private readonly clock: Clock;
+  private lookedAtCount = 0;
+
+  constructor(store: StoreApi, output: SessionOutput, clock: Clock) {
+    this.store = store;
+    this.output = output;
+    this.clock = clock;
+  }
+
+  beginGroup(): void {
+    this.lookedAtCount = 0;
+    this.store.keysAhead.begin(GROUP_FIRST);
+    this.output.gather(this.clock.monotonicMs());
+  }
+
+  /** `bytes[start..end)` came for the session, and will be processed after those of others. */
+  lookAhead(session: Session, bytes: Uint8Array, start: number, end: number): void {
+    const isBetweenRequests = session.input.length === 0 && session.receivedBytes > 0;
+    if (!isBetweenRequests || session.holds !== 0 || session.closing || this.lookedAtCount === GROUP_PLACES) return;
+    this.lookedAtCount += 1;
+    session.codec.lookAhead(session, bytes, start, end);
+  }
+
+  groupReceived(): void {
+    if (this.lookedAtCount > 1) this.store.keysAhead.fetch(GROUP_FIRST);
+  }
+
+  endGroup(): void {
+    this.output.endGathering();
+  }
+}
