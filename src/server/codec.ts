@@ -19,7 +19,12 @@ export interface Codec {
    * PROTOCOL_ERROR (-1).
    */
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number;
-  /** The request at `bytes[start..end)`, if it is whole, will be decoded later: its key is noted among the store's keys ahead. */
+  /** Sessions of this group are looked at next. */
+  beginGroup(): void;
+  /**
+   * `bytes[start..end)`, which begin a request, are to be decoded later in this group: the key of the first, if it is whole, is noted among the store's keys
+   * ahead.
+   */
   lookAhead(session: Session, bytes: Uint8Array, start: number, end: number): void;
   /** Runs the request that was read last, and writes its reply. */
   execute(session: Session): Executed;

@@ -19,6 +19,7 @@ import { NEED_MORE } from '../protocol/resp/decoder.ts';
 import type { RespWriter } from '../protocol/resp/writer.ts';
 import { REQUEST_MAGIC } from '../protocol/shoal/frame.ts';
 import type { ShoalWriter } from '../protocol/shoal/writer.ts';
+import { BatchClock } from './batch-clock.ts';
 import type { Codec } from './codec.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Executed } from './executed.ts';
@@ -72,7 +73,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   /** Called after each connection's end. */
   onConnectionGone: (() => void) | null = null;
   readonly refused = new RefusedConnections();
-  private batchStartedAtMs = 0;
+  private readonly times: BatchClock;
   private readonly paused = new PausedSessions();
 
   constructor(parts: DataThreadParts) {
@@ -82,14 +83,13 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.environment = parts.environment;
     this.mail = parts.mail;
     this.forwarder = forwarder;
-    this.output.behind = forwarder;
     this.replies = replies;
     this.dispatcher = new Dispatcher(context, gate);
-    this.group = new SessionGroup(context.store, output, parts.environment.clock);
-    output.right = this.dispatcher.slots;
-    output.onUnsent = (session) => this.repliesSent(session);
+    output.serve(forwarder, this.dispatcher.slots, (session) => this.repliesSent(session));
     this.resp = new RespCodec(respWriter, this.dispatcher);
     this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context);
+    this.times = new BatchClock(parts.environment.clock);
+    this.group = new SessionGroup(context.store, output, this.times, [this.resp, this.shoal]);
     const { dispatcher, paused } = this;
     const writers = [respWriter, shoalWriter];
     this.control = new ThreadControl({ context, gate, dispatcher, output, replies, paused, forwarder, writers });
@@ -226,11 +226,11 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   }
 
   private beginBatch(session: Session): void {
-    const { context, environment } = this;
-    context.nowMs = environment.clock.nowMs();
-    this.batchStartedAtMs = environment.clock.monotonicMs();
-    session.lastRequestAtMs = context.nowMs;
-    session.activeAtMs = this.batchStartedAtMs;
+    const { context, times } = this;
+    times.begin();
+    context.nowMs = times.nowMs;
+    session.lastRequestAtMs = times.nowMs;
+    session.activeAtMs = times.startedAtMs;
     session.codec.begin(session);
     this.output.writer = session.codec.writer;
     this.output.current = session;
@@ -246,13 +246,13 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
 
   private endBatch(session: Session): void {
     this.context.store.leave();
-    const endedAtMs = this.environment.clock.monotonicMs();
+    const endedAtMs = this.times.end();
     this.sendReplies(session, endedAtMs);
     this.output.sendGatheredAt(endedAtMs);
     this.output.current = null;
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
     this.output.flushScheduled();
-    this.context.node.statistics.settle(endedAtMs - this.batchStartedAtMs);
+    this.context.node.statistics.settle(endedAtMs - this.times.startedAtMs);
     this.forwarder?.endBatch();
     if (this.paused.isDue) this.releasePaused();
     if (this.replies.isDue) this.replies.look();

@@ -9,10 +9,12 @@
  * between two requests when the window is thrown away, which it is at each batch, and when a request changed what the session
  * is (AUTH, RESET, MULTI): what was decoded for another state is decoded again. A peer that has not authenticated or greeted
  * gets nothing ahead.
+ *
+ * Where several sessions have something, the first request of each is looked at before any of them runs, so that the items of all of them are on their way.
  */
 import type { Command } from '../protocol/command.ts';
 import type { StoreApi } from '../store/api.ts';
-import { BATCH_FIRST, BATCH_PLACES } from '../store/keys-ahead.ts';
+import { BATCH_FIRST, BATCH_PLACES, GROUP_PLACES } from '../store/keys-ahead.ts';
 import { NO_PLACE } from '../store/types.ts';
 import { KeyUse } from './command-table.ts';
 import { Gate, type Session } from './session.ts';
@@ -24,17 +26,23 @@ export abstract class RequestWindow<Request extends Command> {
   protected place = 0;
   /** The request that `take` read last. */
   protected current: Request;
-  private readonly takenBytes = new Int32Array(BATCH_PLACES);
+  private readonly takenBytes = new Int32Array(REQUEST_PLACES);
   /** How many requests stand in the window, the current one included. */
   private count = 0;
   private bytes: Uint8Array | null = null;
   /** Where the request after the current one begins. */
   private nextStart = 0;
   private gates = 0;
+  /** Whose requests were looked at in this group and are not taken yet; what follows is of each. */
+  private readonly lookedAt: (Session | null)[] = Array.from({ length: GROUP_PLACES }, () => null);
+  private lookedAtCount = 0;
+  private lookedAtBytes: Uint8Array | null = null;
+  private readonly lookedAtStarts = new Int32Array(GROUP_PLACES);
+  private readonly lookedAtGates = new Int32Array(GROUP_PLACES);
 
   constructor(store: StoreApi, make: () => Request) {
     this.store = store;
-    this.requests = Array.from({ length: WINDOW_PLACES }, make);
+    this.requests = Array.from({ length: REQUEST_PLACES }, make);
     this.current = this.requests[0]!;
   }
 
@@ -48,9 +56,16 @@ export abstract class RequestWindow<Request extends Command> {
       this.nextStart = start + taken;
       return taken;
     }
+    this.count = 0;
+    const index = session.lookedAt;
+    if (this.lookedAt[index] === session && this.isLookedAt(index, session, bytes, start)) {
+      this.lookedAt[index] = null;
+      this.place = GROUP_PLACE + index;
+      this.current = this.requests[this.place]!;
+      return this.takenBytes[this.place]!;
+    }
     const request = this.requests[0]!;
     this.place = 0;
-    this.count = 0;
     this.current = request;
     const taken = this.read(session, bytes, start, end, request);
     if (taken > 0) {
@@ -60,13 +75,32 @@ export abstract class RequestWindow<Request extends Command> {
     return taken;
   }
 
+  /** What was looked at is forgotten: there is a new group. */
+  beginGroup(): void {
+    this.lookedAt.fill(null, 0, this.lookedAtCount);
+    this.lookedAtCount = 0;
+  }
+
   /**
-   * Notes the key of the first request in `bytes[start..end)`, which `take` will be given later, among the keys ahead. The session is between two requests.
-   * At most GROUP_PLACES times for a group.
+   * As `Codec.lookAhead`. A request that came alone is taken as it was decoded here; of several, the first is decoded again, with those behind it.
+   * At most GROUP_PLACES times in a group.
    */
   lookAhead(session: Session, bytes: Uint8Array, start: number, end: number): void {
     if ((session.gates & UNPROVEN) !== 0) return;
-    if (this.readAhead(session, bytes, start, end, this.requests[LOOKED_AT]!) > 0) this.note(session, LOOKED_AT);
+    const index = this.lookedAtCount;
+    const place = GROUP_PLACE + index;
+    const request = this.requests[place]!;
+    const taken = this.readAhead(session, bytes, start, end, request);
+    if (taken === 0) return;
+    request.keyPlace = this.note(session, place);
+    if (start + taken < end) return;
+    this.lookedAtCount = index + 1;
+    this.lookedAt[index] = session;
+    this.lookedAtBytes = bytes;
+    this.lookedAtStarts[index] = start;
+    this.lookedAtGates[index] = session.gates;
+    this.takenBytes[place] = taken;
+    session.lookedAt = index;
   }
 
   /** Forgets what was decoded ahead. */
@@ -109,6 +143,11 @@ export abstract class RequestWindow<Request extends Command> {
     if (count > 1) keysAhead.fetch(BATCH_FIRST);
   }
 
+  private isLookedAt(index: number, session: Session, bytes: Uint8Array, start: number): boolean {
+    const isSame = bytes === this.lookedAtBytes && start === this.lookedAtStarts[index];
+    return isSame && session.gates === this.lookedAtGates[index];
+  }
+
   /** Finds out what the request in `place` is, and hashes its key into the next place of the keys ahead, which it returns; NO_PLACE where it has none. */
   private note(session: Session, place: number): number {
     const { keysAhead, keyBytesMax } = this.store;
@@ -123,8 +162,8 @@ export abstract class RequestWindow<Request extends Command> {
 
 /** Where the key stands in requests of both protocols. */
 const KEY_ARGUMENT = 1;
-/** Behind the places of a window: the request that is only looked at. */
-const LOOKED_AT: number = BATCH_PLACES;
+/** Requests of other sessions stand behind those of the window. */
+const GROUP_PLACE: number = BATCH_PLACES;
 /** How many requests a codec may have to know at once. */
-export const WINDOW_PLACES: number = BATCH_PLACES + 1;
+export const REQUEST_PLACES: number = GROUP_PLACE + GROUP_PLACES;
 const UNPROVEN: number = Gate.unauthenticated | Gate.ungreeted;

@@ -9,7 +9,7 @@ import type { Dispatcher } from './dispatch.ts';
 import type { ForwardedRequest } from './forwarding/forwarded-request.ts';
 import type { BlockedCommand, WaitState } from './reply-gate/reply-wait.ts';
 import { finishReply } from './reply-mode.ts';
-import { RequestWindow, WINDOW_PLACES } from './request-window.ts';
+import { RequestWindow, REQUEST_PLACES } from './request-window.ts';
 import { Gate } from './session.ts';
 import type { Session } from './session.ts';
 
@@ -18,7 +18,7 @@ export class RespCodec extends RequestWindow<Command> implements Codec {
   private readonly dispatcher: Dispatcher;
   private readonly table: CommandTable;
   /** The rows of the commands in the window; null where there is none. */
-  private readonly entries: (CommandEntry | null)[] = Array.from({ length: WINDOW_PLACES }, () => null);
+  private readonly entries: (CommandEntry | null)[] = Array.from({ length: REQUEST_PLACES }, () => null);
 
   constructor(writer: RespWriter, dispatcher: Dispatcher) {
     super(dispatcher.store, () => new Command());

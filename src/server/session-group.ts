@@ -5,26 +5,31 @@
 import type { GroupHandler } from '../io/transport.ts';
 import type { StoreApi } from '../store/api.ts';
 import { GROUP_FIRST, GROUP_PLACES } from '../store/keys-ahead.ts';
-import type { Clock } from './environment.ts';
+import type { BatchClock } from './batch-clock.ts';
+import type { Codec } from './codec.ts';
 import type { Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
 
 export class SessionGroup implements GroupHandler {
   private readonly store: StoreApi;
   private readonly output: SessionOutput;
-  private readonly clock: Clock;
+  private readonly times: BatchClock;
+  private readonly codecs: readonly Codec[];
   private lookedAtCount = 0;
 
-  constructor(store: StoreApi, output: SessionOutput, clock: Clock) {
+  constructor(store: StoreApi, output: SessionOutput, times: BatchClock, codecs: readonly Codec[]) {
     this.store = store;
     this.output = output;
-    this.clock = clock;
+    this.times = times;
+    this.codecs = codecs;
   }
 
   beginGroup(): void {
+    this.times.beginGroup();
+    this.output.gather(this.times.startedAtMs);
     this.lookedAtCount = 0;
+    for (const codec of this.codecs) codec.beginGroup();
     this.store.keysAhead.begin(GROUP_FIRST);
-    this.output.gather(this.clock.monotonicMs());
   }
 
   /** `bytes[start..end)` came for the session, and will be processed after those of others. */
@@ -41,5 +46,6 @@ export class SessionGroup implements GroupHandler {
 
   endGroup(): void {
     this.output.endGathering();
+    this.times.endGroup();
   }
 }

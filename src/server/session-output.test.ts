@@ -25,6 +25,7 @@ async function openOutput(outputBufferBytesMax: number) {
     writer,
     begin: ignore,
     decode: () => 0,
+    beginGroup: ignore,
     lookAhead: ignore,
     execute: () => Executed.done,
     answerBlocked: ignore,

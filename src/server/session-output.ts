@@ -46,12 +46,10 @@ export class SessionOutput implements Outbox {
   scheduledBytes = 0;
   /** The writer of the session whose batch is running: that of its protocol. */
   writer: OutputBytes;
-  /** Of a node in a cluster. */
-  behind: BehindReplies | null = null;
-  /** Of a node in a cluster. */
-  right: ServingRight | null = null;
-  /** A session has replies left that its socket did not take, after they were gathered. */
-  onUnsent: (session: Session) => void = () => {};
+  /** Of a node in a cluster, this and the next. */
+  private behind: BehindReplies | null = null;
+  private right: ServingRight | null = null;
+  private onUnsent: (session: Session) => void = () => {};
   /** Where replies are gathered; null where each is sent by itself. */
   private readonly batch: WriteBatch | null;
   private isGathering = false;
@@ -85,6 +83,13 @@ export class SessionOutput implements Outbox {
     this.traffic = traffic;
     this.clock = clock;
     this.log = log;
+  }
+
+  /** To be called once, before the first batch. `onUnsent`: a session has replies left that its socket did not take after they were gathered. */
+  serve(behind: BehindReplies | null, right: ServingRight | null, onUnsent: (session: Session) => void): void {
+    this.behind = behind;
+    this.right = right;
+    this.onUnsent = onUnsent;
   }
 
   /** Whether messages for the current session wait for `flushDeferred`. */

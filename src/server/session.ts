@@ -133,6 +133,8 @@ export class Session {
   retainedBytes = 0;
   /** The socket is full: nothing is written until `onDrain`. */
   awaitingDrain = false;
+  /** Where its codec keeps the request of this session that it looked at. */
+  lookedAt = 0;
   /** Replies to it wait to be sent together with those of others. */
   isGathered = false;
   /** In the data thread's list of sessions with output to send. */

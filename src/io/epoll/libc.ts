@@ -230,7 +230,7 @@ export function mapShared(descriptor: number, length: number, offset: number): S
   const address = libc.mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset);
   if (address === null || address < 0) throw systemError(errorNumber(), 'mmap');
   return {
-    words: new Int32Array(foreign.toArrayBuffer(address as Foreign.Pointer, 0, length)),
+    words: new Int32Array(foreign.toArrayBuffer(address, 0, length)),
     unmap: () => void libc.munmap(address, length),
   };
 }
