@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { FakeTransport } from '../../test/support/fake-transport.ts';
+import { type FakeConnection, FakeTransport, FakeWriteBatch } from '../../test/support/fake-transport.ts';
 import { ManualEnvironment } from '../../test/support/manual-environment.ts';
 import { defaultOptions } from '../config/options.ts';
 import { RespDecoder } from '../protocol/resp/decoder.ts';
@@ -13,7 +13,7 @@ import { Traffic } from './traffic.ts';
 const ignore = (): void => undefined;
 
 /** The way out to one connection, with a writer of its own. */
-async function openOutput(outputBufferBytesMax: number) {
+async function openOutput(outputBufferBytesMax: number, batch: FakeWriteBatch | null = null) {
   const transport = new FakeTransport();
   const handler = { onOpen: ignore, onData: ignore, onDrain: ignore, onClose: ignore };
   await transport.listen({ host: '127.0.0.1', port: 0 }, handler);
@@ -35,8 +35,9 @@ async function openOutput(outputBufferBytesMax: number) {
     ackWaitMs: 0,
     refuseConnection: ignore,
   };
-  const output = new SessionOutput(writer, limits, new Traffic(), clock, log);
-  return { connection, writer, output, session: new Session(1, connection, codec, new RespDecoder(limits), 0) };
+  const output = new SessionOutput(writer, limits, new Traffic(), clock, log, batch);
+  const open = (id: number, from: FakeConnection): Session => new Session(id, from, codec, new RespDecoder(limits), 0);
+  return { connection, writer, output, session: open(1, connection), another: () => open(2, transport.open()) };
 }
 
 test('what a full socket leaves of a large reply is kept in the buffer that it was written to', async () => {
@@ -69,4 +70,21 @@ test('messages to the session whose command runs are kept up to the output limit
   output.flushDeferred(session);
   output.flushScheduled();
   expect([connection.state, connection.take()]).toEqual(['destroyed', '']);
+});
+
+test('replies that were gathered by a right that has ended do not leave, and their connections are closed', async () => {
+  const { connection, writer, output, session, another } = await openOutput(100_000, new FakeWriteBatch());
+  const right = { hasServed: true, lasts: true, mayServe: () => right.lasts };
+  output.serve(null, right, ignore);
+  const other = another();
+  output.gather(0);
+  writer.simple('OK');
+  output.flushReplies(session);
+  right.hasServed = false;
+  writer.simple('PONG');
+  output.flushReplies(other);
+  right.lasts = false;
+  output.endGathering();
+  expect([connection.take(), connection.state]).toEqual(['', 'destroyed']);
+  expect((other.connection as FakeConnection).take()).toBe('+PONG\r\n');
 });

@@ -230,8 +230,10 @@ export class SessionOutput implements Outbox {
     gathered.fill(null, 0, batch.count);
     batch.clear();
     // Others may be told of these, and more be sent, now that all is in order again.
-    for (const session of refused ?? []) session.connection.destroy();
-    for (const session of unsent ?? []) if (!this.closeIfOverflowed(session)) this.onUnsent(session);
+    refused?.forEach((session) => session.connection.destroy());
+    unsent?.forEach((session) => {
+      if (!this.closeIfOverflowed(session)) this.onUnsent(session);
+    });
   }
 
   /** Puts the writer's bytes among what is gathered. False: they must be sent by themselves. */

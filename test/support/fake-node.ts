@@ -9,6 +9,10 @@ export interface FakeNode extends AsyncDisposable {
   readonly environment: ManualEnvironment;
   readonly store: StoreHandle;
   open(): FakeConnection;
+  /** See FakeTransport. */
+  receiveTogether(arrivals: readonly (readonly [FakeConnection, string])[]): void;
+  /** How many sessions' replies left together, each time that some did. */
+  readonly gatheredCounts: readonly number[];
 }
 
 export async function startFakeNode(
@@ -17,10 +21,14 @@ export async function startFakeNode(
 ): Promise<FakeNode> {
   const transport = new FakeTransport();
   const node = await startNode(nodeOptions(overrides), { transport, environment });
+  const gatheredCounts: number[] = [];
+  transport.batch!.onSend = (count) => gatheredCounts.push(count);
   return {
     environment,
     store: node.store,
     open: () => transport.open(),
+    receiveTogether: (arrivals) => transport.receiveTogether(arrivals),
+    gatheredCounts,
     [Symbol.asyncDispose]: () => node.stop(),
   };
 }

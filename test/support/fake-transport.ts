@@ -9,11 +9,15 @@ import type {
   Listener,
   ListenOptions,
   Transport,
+  WriteBatch,
 } from '../../src/io/transport.ts';
+import { copyBytes } from '../../src/base/bytes.ts';
 import { WRITE_CLOSED, WRITE_RETAINED } from '../../src/io/transport.ts';
 
 export class FakeTransport implements Transport {
   readonly name = 'fake';
+  /** That which was made last. */
+  batch: FakeWriteBatch | null = null;
   private handler: ConnectionHandler | null = null;
   private nextPort = 50_000;
 
@@ -24,6 +28,33 @@ export class FakeTransport implements Transport {
 
   connect(): ConnectAttempt {
     throw new Error('a fake transport leads nowhere');
+  }
+
+  newWriteBatch(): FakeWriteBatch {
+    this.batch = new FakeWriteBatch();
+    return this.batch;
+  }
+
+  /**
+   * Hands each connection its bytes, all of which came before any was handed over. The buffer is overwritten afterwards. A connection that is closed meanwhile
+   * gets nothing.
+   */
+  receiveTogether(arrivals: readonly (readonly [FakeConnection, string])[]): void {
+    const { group } = this.handler!;
+    const all = Buffer.from(arrivals.map(([, text]) => text).join(''), 'latin1');
+    const each = (give: (connection: FakeConnection, start: number, end: number) => void): void => {
+      let start = 0;
+      for (const [connection, text] of arrivals) {
+        if (connection.state === 'open') give(connection, start, start + text.length);
+        start += text.length;
+      }
+    };
+    group?.beginGroup();
+    each((connection, start, end) => this.handler!.lookAhead?.(connection, all, start, end));
+    group?.groupReceived();
+    each((connection, start, end) => this.handler!.onData(connection, all, start, end));
+    group?.endGroup();
+    all.fill(0x21);
   }
 
   /** A new connection, as if a peer had connected. */
@@ -115,5 +146,46 @@ export class FakeConnection implements Connection {
   /** The peer closes. */
   close(): void {
     this.destroy();
+  }
+}
+
+/** Writes to one connection after the other. */
+export class FakeWriteBatch implements WriteBatch {
+  count = 0;
+  readonly bytes = Buffer.alloc(64 * 1024);
+  readonly starts = new Int32Array(16);
+  readonly ends = new Int32Array(16);
+  readonly taken = new Int32Array(16);
+  /** Told how many are written to at once. */
+  onSend: ((count: number) => void) | null = null;
+  private readonly connections: (Connection | null)[] = [];
+  private end = 0;
+
+  add(connection: Connection, source: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (this.count === this.starts.length || this.end + length > this.bytes.length) return false;
+    copyBytes(source, start, this.bytes, this.end, length);
+    this.connections[this.count] = connection;
+    this.starts[this.count] = this.end;
+    this.end += length;
+    this.ends[this.count] = this.end;
+    this.count += 1;
+    return true;
+  }
+
+  drop(i: number): void {
+    this.connections[i] = null;
+  }
+
+  send(): void {
+    this.onSend?.(this.count);
+    for (let i = 0; i < this.count; i += 1) {
+      this.taken[i] = this.connections[i]?.write(this.bytes, this.starts[i]!, this.ends[i]!) ?? WRITE_CLOSED;
+    }
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.end = 0;
   }
 }

@@ -23,6 +23,8 @@ export class SocketlessThread {
   readonly store: Store;
   private readonly handler: ConnectionHandler;
   private readonly received = Buffer.alloc(RECEIVE_BYTES);
+  /** Where in it the chunks of a group end. */
+  private readonly ends = new Int32Array(64);
 
   /** `follower`: `silent` is one of the change log who asked for all changes, as the streams to replicas do, and never reads, so that what recording costs is seen alone; `caches`: a client that tracks, and holds a key that nobody changes. */
   constructor(
@@ -81,6 +83,24 @@ export class SocketlessThread {
   receive(connection: SinkConnection, requests: Buffer): void {
     requests.copy(this.received, 0, 0, requests.length);
     this.handler.onData(connection, this.received, 0, requests.length);
+  }
+
+  /** Hands each connection its chunk as one of a group. */
+  receiveTogether(connections: readonly SinkConnection[], requests: readonly Buffer[]): void {
+    const { group } = this.handler;
+    let end = 0;
+    group!.beginGroup();
+    for (let i = 0; i < connections.length; i += 1) {
+      const start = end;
+      end += requests[i]!.copy(this.received, start);
+      this.ends[i] = end;
+      this.handler.lookAhead!(connections[i]!, this.received, start, end);
+    }
+    group!.groupReceived();
+    for (let i = 0; i < connections.length; i += 1) {
+      this.handler.onData(connections[i]!, this.received, i === 0 ? 0 : this.ends[i - 1]!, this.ends[i]!);
+    }
+    group!.endGroup();
   }
 
   /** As `receive`, and a copy of what was answered, as latin1 text. */
