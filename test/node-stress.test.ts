@@ -5,12 +5,12 @@
  */
 import { describe, expect, test } from 'bun:test';
 import { seededRandom } from '../src/base/random.ts';
-import { EpollReactor } from '../src/io/epoll/reactor.ts';
 import { auditStore } from '../src/store/audit.ts';
 import { Store } from '../src/store/store.ts';
 import { type NodeOverrides, startNode } from './support/node.ts';
 import { RespClient } from './support/resp-client.ts';
 import { checkStressValue, stressValue } from './support/store-stress-worker.ts';
+import { THREAD_TRANSPORTS } from './support/thread-transports.ts';
 
 const KIB = 1024;
 const CONNECTIONS = 24;
@@ -117,14 +117,10 @@ function keyName(owner: number, key: number): string {
 }
 
 const PLACES: readonly NodeOverrides[] = [
-  { transport: 'bun', threadCount: 1 },
-  { transport: 'bun', threadCount: 4 },
-  ...(EpollReactor.isAvailable()
-    ? ([
-        { transport: 'epoll', threadCount: 1 },
-        { transport: 'epoll', threadCount: 4 },
-      ] as const)
-    : []),
+  ...THREAD_TRANSPORTS.flatMap((transport) => [
+    { transport, threadCount: 1 },
+    { transport, threadCount: 4 },
+  ]),
 ];
 
 describe.each(PLACES)('$threadCount threads over $transport', (place) => {

@@ -29,7 +29,7 @@ export interface NodeSettings {
   readonly transport?: 'auto' | 'io_uring' | 'epoll' | 'bun' | 'node' | undefined;
   /**
    * Threads that serve clients; 0: one for each core. 1, the default here, is the caller's own thread. More of them, and any with the
-   * `epoll` transport, are threads of their own, for which the node needs Bun.
+   * `epoll` and `io_uring` transports, are threads of their own, for which the node needs Bun.
    */
   readonly threads?: number | undefined;
   /** Where expired and dead data is cleared: between requests (`inline`, the default here), or in a `thread` of its own. */

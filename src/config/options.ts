@@ -103,7 +103,7 @@ const TABLE = {
     choices: ['auto', 'io_uring', 'epoll', 'bun', 'node'],
     changeable: false,
     summary:
-      "Network layer: the kernel's epoll (epoll; Linux, with Bun), Bun's own sockets (bun), or those of node:net (node).",
+      "Network layer: the kernel's epoll (epoll; Linux, with Bun), with io_uring to send beside it (io_uring; Linux 6.1, where it is allowed), Bun's own sockets (bun), or those of node:net (node).",
     reason: 'Auto takes the fastest that there is.',
   },
   threadCount: {

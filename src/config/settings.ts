@@ -51,10 +51,13 @@ export function readSettings(settings: NodeSettings): ReadSettings {
     merged.problems.push('nowMs: a janitor in a thread of its own cannot follow this clock; use the inline one');
   }
   const options = merged.finish();
-  if (settings.nowMs !== undefined && (options.threadCount !== 1 || options.transport === 'epoll')) {
+  if (
+    settings.nowMs !== undefined &&
+    (options.threadCount !== 1 || options.transport === 'epoll' || options.transport === 'io_uring')
+  ) {
     throw new ShoalError(
       'InvalidOption',
-      "nowMs: threads of the node's own cannot follow this clock; use one, without epoll",
+      "nowMs: threads of the node's own cannot follow this clock; use one, without epoll and io_uring",
     );
   }
   if (settings.nowMs !== undefined && effectiveMode(options.persistence) !== 'off') {

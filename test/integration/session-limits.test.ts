@@ -1,11 +1,11 @@
 /** Each limit of a connection over a real socket: what it answers, that memory stays bounded, and that the next connection is served. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Limits } from '../../src/config/node-options.ts';
-import { EpollReactor } from '../../src/io/epoll/reactor.ts';
 import type { RunningNode } from '../../src/server/running-node.ts';
 import { ManualEnvironment } from '../support/manual-environment.ts';
 import { type NodeOverrides, startNode } from '../support/node.ts';
 import { RespClient } from '../support/resp-client.ts';
+import { THREAD_TRANSPORTS } from '../support/thread-transports.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -100,7 +100,7 @@ describe('what one command may be', () => {
 const PLACES: readonly NodeOverrides[] = [
   { transport: 'bun', threadCount: 1 },
   { transport: 'node', threadCount: 1 },
-  ...(EpollReactor.isAvailable() ? [{ transport: 'epoll', threadCount: 2 } as const] : []),
+  ...THREAD_TRANSPORTS.filter((transport) => transport !== 'bun').map((transport) => ({ transport, threadCount: 2 })),
 ];
 
 describe.each(PLACES)('what one connection may hold, over the $transport transport', (place) => {

@@ -6,11 +6,10 @@ import { describe, expect, test } from 'bun:test';
 import { EpollReactor } from '../../src/io/epoll/reactor.ts';
 import { type NodeOverrides, startNode } from '../support/node.ts';
 import { RespClient } from '../support/resp-client.ts';
+import { THREAD_TRANSPORTS } from '../support/thread-transports.ts';
 import { startThreaded, THREADS } from '../support/threaded-node.ts';
 
-const transports = EpollReactor.isAvailable() ? (['epoll', 'bun'] as const) : (['bun'] as const);
-
-describe.each(transports)('%s', (transport) => {
+describe.each(THREAD_TRANSPORTS)('%s', (transport) => {
   const start = (overrides: NodeOverrides = {}) => startThreaded({ transport, ...overrides });
 
   test('every thread serves, all on the same data', async () => {

@@ -1,12 +1,11 @@
 /** Clients that cache, on a node with several data threads: whichever thread writes, whichever serves them, and whichever serves the client that hears for them. */
 import { describe, expect, test } from 'bun:test';
-import { EpollReactor } from '../../src/io/epoll/reactor.ts';
 import { frame } from '../support/fake-node.ts';
 import type { NodeOverrides } from '../support/node.ts';
 import type { RespClient } from '../support/resp-client.ts';
+import { THREAD_TRANSPORTS } from '../support/thread-transports.ts';
 import { startThreaded } from '../support/threaded-node.ts';
 
-const transports = EpollReactor.isAvailable() ? (['epoll', 'bun'] as const) : (['bun'] as const);
 const EVERYTHING = '>2\r\n$10\r\ninvalidate\r\n_\r\n';
 
 function invalidate(...keys: readonly string[]): string {
@@ -22,7 +21,7 @@ async function idOf(client: RespClient): Promise<string> {
   return (await client.call('CLIENT', 'ID')).slice(1, -2);
 }
 
-describe.each(transports)('%s', (transport) => {
+describe.each(THREAD_TRANSPORTS)('%s', (transport) => {
   const start = (overrides: NodeOverrides = {}) => startThreaded({ transport, ...overrides });
 
   test('each thread tells its own clients of what any thread changes, before it answers anything else', async () => {

@@ -6,6 +6,7 @@ import { type Machine, placeThreads } from './placement.ts';
 
 const MIB = 1024 * 1024;
 const LINUX_BUN: Machine = { runtime: 'bun', cores: 8, hasEpoll: () => true, hasRing: () => false };
+const RING_BUN: Machine = { ...LINUX_BUN, hasRing: () => true };
 const OTHER_BUN: Machine = { runtime: 'bun', cores: 8, hasEpoll: () => false, hasRing: () => false };
 const NODE: Machine = { runtime: 'node', cores: 8, hasEpoll: () => false, hasRing: () => false };
 
@@ -30,6 +31,12 @@ describe('a process that is nothing but a node', () => {
       transport: 'epoll',
       threadCount: 8,
     });
+  });
+
+  test('takes io_uring with it where the system allows that', () => {
+    expect(placeThreads(options({}), true, RING_BUN)).toMatchObject({ transport: 'io_uring', threadCount: 8 });
+    const plain = options({ transport: 'epoll' });
+    expect(placeThreads(plain, true, RING_BUN)).toMatchObject({ transport: 'epoll', threadCount: 8 });
   });
 
   test('has a thread of its own for one data thread too', () => {
@@ -77,6 +84,8 @@ test('who keeps data on disk needs room for one more', () => {
 
 test('what the machine does not have is refused with what to do', () => {
   expect(refusal({ transport: 'epoll' }, OTHER_BUN)).toContain('needs Linux and the Bun runtime; use "auto"');
+  expect(refusal({ transport: 'io_uring' }, OTHER_BUN)).toContain('needs Linux and the Bun runtime; use "auto"');
+  expect(refusal({ transport: 'io_uring' }, LINUX_BUN)).toContain('use "auto" or "epoll"');
   expect(refusal({ transport: 'bun' }, NODE)).toContain('use "node" or "auto"');
   expect(refusal({ threadCount: 2 }, NODE)).toContain('node:net serves from one thread');
   expect(refusal({ threadCount: 2, transport: 'node' }, LINUX_BUN)).toContain('node:net serves from one thread');
