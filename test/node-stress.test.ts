@@ -116,12 +116,10 @@ function keyName(owner: number, key: number): string {
   return `${owner}:${key}`;
 }
 
-const PLACES: readonly NodeOverrides[] = [
-  ...THREAD_TRANSPORTS.flatMap((transport) => [
-    { transport, threadCount: 1 },
-    { transport, threadCount: 4 },
-  ]),
-];
+const PLACES: readonly NodeOverrides[] = THREAD_TRANSPORTS.flatMap((transport) => [
+  { transport, threadCount: 1 },
+  { transport, threadCount: 4 },
+]);
 
 describe.each(PLACES)('$threadCount threads over $transport', (place) => {
   test.each([

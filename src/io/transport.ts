@@ -87,7 +87,7 @@ export interface WriteBatch {
   readonly ends: Int32Array;
   /** After `send`: what `Connection.write` would have returned for each. */
   readonly taken: Int32Array;
-  /** Takes a copy of `source[start..end)`. False: there is no room for it. */
+  /** Takes a copy of `source[start..end)`. False: there is no room for it, or it is empty. */
   add(connection: Connection, source: Uint8Array, start: number, end: number): boolean;
   /** Takes connection `i` out: nothing is written to it. */
   drop(i: number): void;

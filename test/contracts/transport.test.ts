@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { BunTransport } from '../../src/io/bun-transport.ts';
 import { EpollTransport } from '../../src/io/epoll/epoll-transport.ts';
 import { EpollReactor } from '../../src/io/epoll/reactor.ts';
+import { SendRing } from '../../src/io/epoll/send-ring.ts';
 import { NodeTransport } from '../../src/io/node-transport.ts';
 import { defineCasesElsewhere } from '../support/node-cases.ts';
 import { PumpedReactor } from '../support/pumped-reactor.ts';
@@ -28,6 +29,23 @@ describe.skipIf(!EpollReactor.isAvailable())('epoll', () => {
     (options) => {
       pumped ??= new PumpedReactor();
       return new EpollTransport(pumped.reactor, options);
+    },
+    (name, body) => test(name, body, CASE_MS_MAX),
+  );
+});
+
+describe.skipIf(!EpollReactor.isAvailable() || !SendRing.isAvailable())('io_uring', () => {
+  let pumped: PumpedReactor | null = null;
+  let ring: SendRing | null = null;
+  afterAll(() => {
+    pumped?.[Symbol.dispose]();
+    ring?.close();
+  });
+  defineTransportContract(
+    (options) => {
+      pumped ??= new PumpedReactor();
+      ring ??= new SendRing();
+      return new EpollTransport(pumped.reactor, { ...options, ring });
     },
     (name, body) => test(name, body, CASE_MS_MAX),
   );

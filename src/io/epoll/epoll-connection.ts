@@ -18,7 +18,7 @@ import {
   systemError,
   takeSocketError,
 } from './libc.ts';
-import type { DescriptorOwner, EpollReactor } from './reactor.ts';
+import { type DescriptorOwner, type EpollReactor, RECEIVE_BYTES } from './reactor.ts';
 import type { SendRing } from './send-ring.ts';
 
 const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -50,7 +50,9 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
       this.drained();
       if (this.descriptorClosed) return;
     }
-    if ((events & EPOLLIN) !== 0 && (this.interest & EPOLLIN) !== 0) this.receive();
+    // What was received is given, though somebody may have paused the connection since.
+    const receives = (this.interest & EPOLLIN) !== 0 || this.ahead !== NOT_RECEIVED;
+    if ((events & EPOLLIN) !== 0 && receives) this.receive();
     else if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.closeBy(this.pendingError());
   }
 
@@ -133,7 +135,8 @@ export class EpollConnection extends StreamConnection implements DescriptorOwner
 
   /** Bytes that came, now in `buffer` from `start` on; 0 where the peer has ended; the number of an error, negative. */
   private receiveInto(buffer: Uint8Array, start: number): number {
-    const result = this.libc.recv(this.descriptor, addressOf(buffer) + start, buffer.length - start, MSG_DONTWAIT);
+    const length = Math.min(RECEIVE_BYTES, buffer.length - start);
+    const result = this.libc.recv(this.descriptor, addressOf(buffer) + start, length, MSG_DONTWAIT);
     return result < 0 ? -errorNumber() : result;
   }
 

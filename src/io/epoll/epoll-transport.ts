@@ -96,7 +96,7 @@ export class EpollTransport implements Transport {
     } catch (cause) {
       throw listenFailed(host, port, cause);
     }
-    this.reactor.groups = handler.group ?? null;
+    if (handler.group !== undefined) this.reactor.groups = handler.group;
     const listener = new ListeningSocket(this.reactor, this.options, host, handler);
     try {
       listener.start(numeric, port, options.portShared);

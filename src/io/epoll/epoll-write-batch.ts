@@ -29,7 +29,8 @@ export class EpollWriteBatch implements WriteBatch {
   add(connection: Connection, source: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
     const { count } = this;
-    if (length > WRITE_BYTES_MAX || count === RING_SENDS_MAX || this.end + length > BATCH_BYTES) return false;
+    const fits = length > 0 && length <= WRITE_BYTES_MAX && count < RING_SENDS_MAX;
+    if (!fits || this.end + length > BATCH_BYTES) return false;
     if (!(connection instanceof EpollConnection)) return false;
     copyBytes(source, start, this.bytes, this.end, length);
     this.connections[count] = connection;

@@ -106,7 +106,7 @@ export interface Libc {
     flags: number,
     descriptor: number,
     offset: number,
-  ): number | null;
+  ): number | bigint | null;
   munmap(address: number, length: number): number;
   io_uring_setup(entries: number, params: number): number;
   /** Submits `submitted` entries and waits for `completed` of them. */
@@ -227,8 +227,9 @@ export interface SharedWords {
 /** Maps `length` bytes of `descriptor`, from `offset` on. Throws where the kernel refuses. */
 export function mapShared(descriptor: number, length: number, offset: number): SharedWords {
   const { libc, foreign } = load();
-  const address = libc.mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset);
-  if (address === null || address < 0) throw systemError(errorNumber(), 'mmap');
+  const address = Number(libc.mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset));
+  // The address that says that it failed is all ones, which is no number.
+  if (address === 0 || !Number.isSafeInteger(address)) throw systemError(errorNumber(), 'mmap');
   return {
     words: new Int32Array(foreign.toArrayBuffer(address, 0, length)),
     unmap: () => void libc.munmap(address, length),

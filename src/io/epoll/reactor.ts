@@ -34,12 +34,14 @@ import { type ReactorTimer, ReactorTimers } from './reactor-timers.ts';
 /** Events taken in one turn; the rest come in the next. */
 const EVENT_COUNT_MAX = 256;
 /** What one `recv` may bring. Smaller costs more calls for pipelines of large values; larger brought nothing. */
-const RECEIVE_BYTES = 256 * 1024;
+export const RECEIVE_BYTES: number = 256 * 1024;
 
 /** Served together. More brought nothing, and the first of them waits for the last. */
 const GROUP_SIZE = 16;
 /** Once so much was received ahead, the others of the group are received when it is their turn: it shall still be in the nearer caches. */
-const AHEAD_BYTES_MAX = 64 * 1024;
+const AHEAD_BYTES_MAX = 16 * 1024;
+/** The last that is received ahead may bring all that one receives, and so may who comes after it. */
+const BUFFER_BYTES = AHEAD_BYTES_MAX + 2 * RECEIVE_BYTES;
 
 export interface DescriptorOwner {
   /** The descriptor is ready: EPOLLIN, EPOLLOUT, EPOLLERR and EPOLLHUP bits. */
@@ -56,7 +58,7 @@ export class EpollReactor {
   /** Told of connections that are ready in the same turn: that of the listener. Where there is none, each is served by itself. */
   groups: GroupHandler | null = null;
   /** What all connections of this thread receive into. */
-  readonly receiveBuffer = byteBuffer(RECEIVE_BYTES);
+  readonly receiveBuffer = byteBuffer(BUFFER_BYTES);
   /** Where in it what was received ahead, and not yet given to all, ends. */
   receivedEnd = 0;
   private readonly libc: Libc;
