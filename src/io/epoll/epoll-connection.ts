@@ -22,8 +22,8 @@ import { type DescriptorOwner, type EpollReactor, RECEIVE_BYTES } from './reacto
 import type { SendRing } from './send-ring.ts';
 
 const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
-/** No number of bytes and of no error. */
-const NOT_RECEIVED = Number.MIN_SAFE_INTEGER;
+/** No number of bytes, nor of an error. */
+const NOT_RECEIVED = -(2 ** 30);
 
 export class EpollConnection extends StreamConnection implements DescriptorOwner {
   private readonly libc: Libc = loadLibc();

@@ -34,8 +34,8 @@ const host =
         thread,
         threadCount,
         handOver: (to, descriptor) => mailbox.post(to, { kind: 'connection', descriptor }),
-        onExhausted: (error) =>
-          report({ kind: 'log', level: 'warn', message: `connections wait to be accepted: ${error.message}` }),
+        onExhausted: (error) => warn(`connections wait to be accepted: ${error.message}`),
+        onRingRefused: (error) => warn(`data thread ${thread} sends without io_uring: ${error.message}`),
       });
 const environment: NodeEnvironment = {
   ...system,
@@ -111,6 +111,10 @@ async function listen(): Promise<Listener | null> {
 async function stop(): Promise<void> {
   await listener?.close();
   host.stop();
+}
+
+function warn(message: string): void {
+  report({ kind: 'log', level: 'warn', message });
 }
 
 function report(message: ThreadReport): void {

@@ -33,6 +33,8 @@ export interface Placing {
   readonly handOver: (to: number, descriptor: number) => void;
   /** Nothing can be accepted for a while, for want of descriptors or memory. */
   readonly onExhausted: (error: Error) => void;
+  /** The system had io_uring for the process, and has none for this thread, which does without. */
+  readonly onRingRefused: (error: Error) => void;
 }
 
 /** The kernel spreads connections over the threads' listeners by chance; they are evened out as they come. */
@@ -46,9 +48,10 @@ export class EpollHost implements ThreadHost {
   private readonly forgetWakeDescriptor: () => void;
   private listener: EpollListener | null = null;
 
-  constructor({ transport, shared, thread, threadCount, handOver, onExhausted }: Placing) {
+  constructor(placing: Placing) {
     const { reactor } = this;
-    this.ring = transport === 'io_uring' ? new SendRing() : null;
+    const { shared, thread, threadCount, handOver, onExhausted } = placing;
+    this.ring = placing.transport === 'io_uring' ? openRing(placing) : null;
     this.forgetWakeDescriptor = () => shared.clearWakeDescriptor(thread);
     this.transport = new EpollTransport(reactor, {
       ring: this.ring,
@@ -85,6 +88,15 @@ export class EpollHost implements ThreadHost {
 
   stop(): void {
     this.reactor.stop();
+  }
+}
+
+function openRing({ onRingRefused }: Placing): SendRing | null {
+  try {
+    return new SendRing();
+  } catch (error) {
+    onRingRefused(error as Error);
+    return null;
   }
 }
 
