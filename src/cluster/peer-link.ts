@@ -190,7 +190,7 @@ export class PeerLink implements ConnectHandler {
     } else {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, end);
       const taken = this.take(buffer, start, end);
-      if (this.connection === connection) received.append(buffer, start + taken, end);
+      if (this.connection === connection && start + taken < end) received.append(buffer, start + taken, end);
     }
     this.usedAtMs = this.options.monotonicMs();
     this.options.onSettled(this);

@@ -1,10 +1,10 @@
 /**
- * When batches begin and end. Of sessions that are served as a group each begins where the one before it ended, and what time of day it is is asked once:
- * reading a clock three times costs as much as finding an item.
+ * When batches begin and end. Monotonic time is read at both; what time of day it is, sessions that are served as a group ask together, as long as
+ * that was a moment ago: an item's life is counted in whole ms.
  */
 import type { Clock } from './environment.ts';
 
-/** After so long in a group the clocks are read again. */
+/** How old the time of day may be in a group. */
 const SAME_MS_MAX = 0.1;
 
 export class BatchClock {
@@ -13,39 +13,33 @@ export class BatchClock {
   /** Monotonic ms. */
   startedAtMs = 0;
   private readonly clock: Clock;
-  private endedAtMs = 0;
-  /** Monotonic ms of when the times of this group were read; infinite: there is none. */
-  private readAtMs = Number.POSITIVE_INFINITY;
+  private inGroup = false;
+  /** Monotonic ms of when `nowMs` was read in this group. */
+  private readAtMs = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
   }
 
   beginGroup(): void {
-    this.read();
-    this.endedAtMs = this.startedAtMs;
-    this.readAtMs = this.startedAtMs;
+    this.inGroup = true;
+    this.readAtMs = Number.NEGATIVE_INFINITY;
   }
 
   endGroup(): void {
-    this.readAtMs = Number.POSITIVE_INFINITY;
+    this.inGroup = false;
   }
 
   begin(): void {
-    const sinceReadMs = this.endedAtMs - this.readAtMs;
-    if (sinceReadMs >= 0 && sinceReadMs < SAME_MS_MAX) this.startedAtMs = this.endedAtMs;
-    else this.read();
+    const { clock } = this;
+    this.startedAtMs = clock.monotonicMs();
+    if (this.inGroup && this.startedAtMs - this.readAtMs < SAME_MS_MAX) return;
+    this.nowMs = clock.nowMs();
+    this.readAtMs = this.startedAtMs;
   }
 
   /** Monotonic ms. */
   end(): number {
-    this.endedAtMs = this.clock.monotonicMs();
-    return this.endedAtMs;
-  }
-
-  private read(): void {
-    this.nowMs = this.clock.nowMs();
-    this.startedAtMs = this.clock.monotonicMs();
-    if (this.readAtMs !== Number.POSITIVE_INFINITY) this.readAtMs = this.startedAtMs;
+    return this.clock.monotonicMs();
   }
 }

@@ -19,13 +19,13 @@ export interface Codec {
    * PROTOCOL_ERROR (-1).
    */
   decode(session: Session, bytes: Uint8Array, start: number, end: number): number;
-  /** Sessions of this group are looked at next. */
-  beginGroup(): void;
   /**
    * `bytes[start..end)`, which begin a request, are to be decoded later in this group: the key of the first, if it is whole, is noted among the store's keys
    * ahead.
    */
   lookAhead(session: Session, bytes: Uint8Array, start: number, end: number): void;
+  /** All that was looked at has been decoded, or never will be. */
+  endGroup(): void;
   /** Runs the request that was read last, and writes its reply. */
   execute(session: Session): Executed;
   /** Puts the request that was read last into `request`, as it goes to the node that has its keys in the cluster `clusterTag`. */

@@ -37,6 +37,8 @@ export const Trait = {
   changesConnection: 4096,
   /** May be answered later than it runs. */
   mayBlock: 8192,
+  /** May take longer than looking at some keys does: what others were answered is sent before. */
+  slow: 16384,
 } as const;
 
 /** What a command does with argument 1: it is no key, or the key of an item of which it wants the value or only the rest. */
@@ -210,6 +212,7 @@ function traitsOf(spec: CommandSpec, container: CommandEntry | null): number {
   if (top === 'exec') traits |= Trait.exec;
   if (spec.changesConnection === true) traits |= Trait.changesConnection;
   if (spec.mayBlock === true) traits |= Trait.mayBlock;
+  if (spec.firstKey === 0 && (!flags.has('fast') || flags.has('pubsub'))) traits |= Trait.slow;
   if (top === 'debug' || container?.name === 'debug') traits |= Trait.guarded;
   return traits;
 }

@@ -6,10 +6,9 @@
  *        ▼                                                         ▼
  *     session.input                                           session.output
  *
- * A batch is all that one `onData` brings: the store is entered once, the clock is read twice, the socket is written to
- * once (and whenever FLUSH_BYTES of replies have come together). A session whose peer does not read is held: its requests wait,
- * unread or in `session.input`, until the socket drains. So a peer that pipelines reads of large values costs
- * `limits.outputPauseBytes` and one reply.
+ * A batch is all that one `onData` brings: the store is entered once, and all replies leave in one write, or with those of other
+ * sessions; some leave before, whenever FLUSH_BYTES of them have come together. A session whose peer does not read is held: its requests
+ * wait, unread or in `session.input`, until the socket drains. So reads of large values in a pipeline cost `limits.outputPauseBytes` and one reply.
  *
  * Invariants: the writer is empty between batches; a held session's connection is paused; nothing in
  * here or below throws on what a peer sends, and what is thrown all the same closes that one connection.
@@ -85,7 +84,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     this.forwarder = forwarder;
     this.replies = replies;
     this.dispatcher = new Dispatcher(context, gate);
-    output.serve(forwarder, this.dispatcher.slots, (session) => this.repliesSent(session));
+    output.serve(forwarder, this.dispatcher.slots);
     this.resp = new RespCodec(respWriter, this.dispatcher);
     this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context);
     this.times = new BatchClock(parts.environment.clock);
@@ -115,6 +114,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     if (session === null || session.closing || session.closed) return;
     const { traffic } = this.context.node;
     const length = end - start;
+    this.group.makeWay(length);
     if (session.receivedBytes === 0 && bytes[start] === REQUEST_MAGIC) session.speakShoal(this.shoal);
     session.receivedBytes += length;
     traffic.receivedBytes += length;
@@ -307,7 +307,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
   }
 
   /**
-   * Sends what the batch has answered so far, unless the right to answer it has ended meanwhile: another node may have what was written
+   * Sends, or has gathered to be sent, what the batch has answered so far, unless the right to answer it has ended meanwhile: another node may have what was written
    * here, so the client must not be told that it was done. `monotonicMs`: null for the clock's, where it matters.
    */
   private sendReplies(session: Session, monotonicMs: number | null): void {

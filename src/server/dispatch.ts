@@ -156,6 +156,7 @@ export class Dispatcher {
   ): void {
     const { context } = this;
     const mark = writer.length;
+    if ((entry.traits & Trait.slow) !== 0) context.control.sendGathered();
     handler(context, request, writer);
     const { statistics } = context.node;
     statistics.record(entry.index);

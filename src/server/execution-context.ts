@@ -53,6 +53,8 @@ export interface ConnectionControl {
   unblock(session: Session, reason: UnblockReason): boolean;
   /** See `Forwarder.askOwners`. */
   askOwners(session: Session, replicaCount: number, waitMs: number): OwnerAnswers | null;
+  /** Sends what other sessions were answered and waits to be sent together. */
+  sendGathered(): void;
   /** Ends the session once its replies are sent; its further requests are not read. */
   closeAfterReply(session: Session): void;
   /** Closes another session at once. */

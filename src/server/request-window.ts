@@ -75,8 +75,8 @@ export abstract class RequestWindow<Request extends Command> {
     return taken;
   }
 
-  /** What was looked at is forgotten: there is a new group. */
-  beginGroup(): void {
+  /** Forgets what was looked at and not taken. */
+  endGroup(): void {
     this.lookedAt.fill(null, 0, this.lookedAtCount);
     this.lookedAtCount = 0;
   }

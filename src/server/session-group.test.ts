@@ -49,7 +49,23 @@ describe('replies', () => {
     expect(first[0] + slow.take()).toBe(`$1000\r\n${'x'.repeat(1000)}\r\n+PONG\r\n`);
   });
 
-  test('do not wait for a request of another session that takes its time', async () => {
+  test.each([
+    ['a command that may take its time', 'KEYS *\r\n'],
+    ['a command that goes to all who subscribe', frame('PUBLISH', 'news', 'hello')],
+    ['a pipeline', 'PING\r\n'.repeat(1000)],
+    ['an exclusive section', frame('MULTI') + frame('EXEC')],
+  ])('do not wait for %s', async (_name, request) => {
+    await using node = await startFakeNode();
+    const connections = openAll(node, 3);
+    const texts = ['PING\r\n', 'PING\r\n', request];
+    exchangeTogether(
+      node,
+      connections.map((connection, i) => [connection, texts[i]!] as const),
+    );
+    expect(node.gatheredCounts).toEqual([2, 1]);
+  });
+
+  test('wait for no further session once they have waited for long', async () => {
     const environment = new ManualEnvironment();
     let ms = 0;
     environment.clock.monotonicMs = () => (ms += 1);
@@ -61,7 +77,7 @@ describe('replies', () => {
         connections.map((connection) => [connection, 'PING\r\n'] as const),
       ),
     ).toEqual(Array(3).fill('+PONG\r\n'));
-    expect(node.gatheredCounts).toEqual([1, 1, 1]);
+    expect(node.gatheredCounts).toEqual([2, 1]);
   });
 
   test('of a session that leaves are sent before its connection ends', async () => {

@@ -10,6 +10,9 @@ import type { Codec } from './codec.ts';
 import type { Session } from './session.ts';
 import type { SessionOutput } from './session-output.ts';
 
+/** More than a request or two, or a value that is long to copy. */
+const QUICK_BYTES_MAX = 4 * 1024;
+
 export class SessionGroup implements GroupHandler {
   private readonly store: StoreApi;
   private readonly output: SessionOutput;
@@ -26,9 +29,8 @@ export class SessionGroup implements GroupHandler {
 
   beginGroup(): void {
     this.times.beginGroup();
-    this.output.gather(this.times.startedAtMs);
+    this.output.gather();
     this.lookedAtCount = 0;
-    for (const codec of this.codecs) codec.beginGroup();
     this.store.keysAhead.begin(GROUP_FIRST);
   }
 
@@ -40,6 +42,11 @@ export class SessionGroup implements GroupHandler {
     session.codec.lookAhead(session, bytes, start, end);
   }
 
+  /** `length` bytes are about to be processed: replies to others do not wait for what may be many requests. */
+  makeWay(length: number): void {
+    if (length > QUICK_BYTES_MAX) this.output.sendGathered();
+  }
+
   groupReceived(): void {
     if (this.lookedAtCount > 1) this.store.keysAhead.fetch(GROUP_FIRST);
   }
@@ -47,5 +54,6 @@ export class SessionGroup implements GroupHandler {
   endGroup(): void {
     this.output.endGathering();
     this.times.endGroup();
+    for (const codec of this.codecs) codec.endGroup();
   }
 }

@@ -25,8 +25,8 @@ async function openOutput(outputBufferBytesMax: number, batch: FakeWriteBatch | 
     writer,
     begin: ignore,
     decode: () => 0,
-    beginGroup: ignore,
     lookAhead: ignore,
+    endGroup: ignore,
     execute: () => Executed.done,
     answerBlocked: ignore,
     refuseProtocol: ignore,
@@ -75,15 +75,19 @@ test('messages to the session whose command runs are kept up to the output limit
 test('replies that were gathered by a right that has ended do not leave, and their connections are closed', async () => {
   const { connection, writer, output, session, another } = await openOutput(100_000, new FakeWriteBatch());
   const right = { hasServed: true, lasts: true, mayServe: () => right.lasts };
-  output.serve(null, right, ignore);
+  output.serve(null, right);
   const other = another();
-  output.gather(0);
+  output.gather();
   writer.simple('OK');
   output.flushReplies(session);
   right.hasServed = false;
   writer.simple('PONG');
   output.flushReplies(other);
   right.lasts = false;
+  // In the middle of somebody's command nothing is closed.
+  output.sendGathered();
+  output.deliver(session, Buffer.from('news'), 0, 4);
+  expect(connection.state).toBe('open');
   output.endGathering();
   expect([connection.take(), connection.state]).toEqual(['', 'destroyed']);
   expect((other.connection as FakeConnection).take()).toBe('+PONG\r\n');

@@ -34,7 +34,7 @@ export interface ServingRight {
   mayServe(monotonicMs: number): boolean;
 }
 
-/** Replies do not wait longer than this for those of others, a request that takes longer than all of them. */
+/** After so long replies wait for no further batch. */
 const GATHERING_MS_MAX = 0.1;
 /** Where at least so much is left of replies, a new buffer for the next ones costs less than a copy of these. */
 const ADOPTED_BYTES_MIN = 64 * 1024;
@@ -49,7 +49,6 @@ export class SessionOutput implements Outbox {
   /** Of a node in a cluster, this and the next. */
   private behind: BehindReplies | null = null;
   private right: ServingRight | null = null;
-  private onUnsent: (session: Session) => void = () => {};
   /** Where replies are gathered; null where each is sent by itself. */
   private readonly batch: WriteBatch | null;
   private isGathering = false;
@@ -85,11 +84,10 @@ export class SessionOutput implements Outbox {
     this.log = log;
   }
 
-  /** To be called once, before the first batch. `onUnsent`: a session has replies left that its socket did not take after they were gathered. */
-  serve(behind: BehindReplies | null, right: ServingRight | null, onUnsent: (session: Session) => void): void {
+  /** To be called once, before the first batch. */
+  serve(behind: BehindReplies | null, right: ServingRight | null): void {
     this.behind = behind;
     this.right = right;
-    this.onUnsent = onUnsent;
   }
 
   /** Whether messages for the current session wait for `flushDeferred`. */
@@ -98,7 +96,7 @@ export class SessionOutput implements Outbox {
   }
 
   deliver(session: Session, bytes: Uint8Array, start: number, end: number): void {
-    if (session.closed || session.closing || session.overflowed) return;
+    if (session.closed || session.closing || session.overflowed || session.isRefused) return;
     if (session === this.current) {
       const waiting = session.unsentBytes + this.writer.length + this.deferred.length;
       if (waiting + (end - start) > this.limits.outputBufferBytesMax) this.overflow(session);
@@ -183,36 +181,38 @@ export class SessionOutput implements Outbox {
   }
 
   /** The replies of the sessions to come leave together, as far as that can be. */
-  gather(monotonicMs: number): void {
+  gather(): void {
     this.isGathering = this.batch !== null;
-    this.gatheringSinceMs = monotonicMs;
   }
 
-  /** Sends what was gathered if it has waited long enough. */
+  /** A batch has ended: sends what was gathered if it has waited long enough. */
   sendGatheredAt(monotonicMs: number): void {
-    if (!this.isGathering || monotonicMs - this.gatheringSinceMs < GATHERING_MS_MAX) return;
-    this.sendGathered();
-    this.gatheringSinceMs = monotonicMs;
+    if (this.batch === null || this.batch.count === 0) return;
+    if (this.batch.count === 1) this.gatheringSinceMs = monotonicMs;
+    else if (monotonicMs - this.gatheringSinceMs >= GATHERING_MS_MAX) this.sendGathered();
   }
 
   endGathering(): void {
     this.sendGathered();
     this.isGathering = false;
+    this.flushScheduled();
   }
 
-  /** Sends what was gathered, unless the right to answer it has ended meanwhile. */
+  /**
+   * Sends what was gathered, unless the right to answer it has ended meanwhile: then `flushScheduled` closes the connection. Closes nothing itself, as it may be
+   * called in the middle of a command.
+   */
   sendGathered(): void {
     const { batch, gathered, gatheredServed, right } = this;
     if (batch === null || batch.count === 0) return;
     const mayServe = right === null || right.mayServe(this.clock.monotonicMs());
-    let refused: Session[] | null = null;
-    let unsent: Session[] | null = null;
     for (let i = 0; i < batch.count; i += 1) {
       const session = gathered[i]!;
       session.isGathered = false;
       if (mayServe || gatheredServed[i] === 0) continue;
       batch.drop(i);
-      (refused ??= []).push(session);
+      session.isRefused = true;
+      this.schedule(session);
     }
     batch.send();
     this.traffic.writeCount += batch.count;
@@ -225,15 +225,9 @@ export class SessionOutput implements Outbox {
       if (start === batch.ends[i]!) continue;
       this.enqueue(session, batch.bytes, start, batch.ends[i]!);
       this.awaitDrain(session);
-      (unsent ??= []).push(session);
     }
     gathered.fill(null, 0, batch.count);
     batch.clear();
-    // Others may be told of these, and more be sent, now that all is in order again.
-    refused?.forEach((session) => session.connection.destroy());
-    unsent?.forEach((session) => {
-      if (!this.closeIfOverflowed(session)) this.onUnsent(session);
-    });
   }
 
   /** Puts the writer's bytes among what is gathered. False: they must be sent by themselves. */
@@ -270,6 +264,7 @@ export class SessionOutput implements Outbox {
   /** Sends what is queued for `session`, as far as its socket takes it, and closes it where that is due. */
   flushQueue(session: Session): void {
     if (session.isGathered) this.sendGathered();
+    if (session.isRefused) session.connection.destroy();
     if (session.closed || this.closeIfOverflowed(session)) return;
     const { output } = session;
     while (!session.awaitingDrain) {
@@ -337,7 +332,7 @@ export class SessionOutput implements Outbox {
 
   private enqueue(session: Session, bytes: Uint8Array, start: number, end: number): void {
     if (session.isGathered) this.sendGathered();
-    if (session.overflowed) return;
+    if (session.overflowed || session.isRefused) return;
     if (session.unsentBytes + (end - start) > this.limits.outputBufferBytesMax) {
       this.overflow(session);
       return;

@@ -137,6 +137,8 @@ export class Session {
   lookedAt = 0;
   /** Replies to it wait to be sent together with those of others. */
   isGathered = false;
+  /** What it was to be answered it must not be: to be closed at once. */
+  isRefused = false;
   /** In the data thread's list of sessions with output to send. */
   flushScheduled = false;
   /** Monotonic ms of the last progress of output; meaningful while some is unsent. */

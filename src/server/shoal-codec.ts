@@ -130,6 +130,8 @@ export class ShoalCodec extends RequestWindow<Operation> implements Codec {
   }
 
   protected readAhead(_session: Session, bytes: Uint8Array, start: number, end: number, operation: Operation): number {
+    // Of others nothing is read ahead.
+    this.decoder.greeted = true;
     return Math.max(0, this.decoder.decode(bytes, start, end, operation));
   }
 

@@ -68,6 +68,10 @@ export class ThreadControl implements ConnectionControl {
     return true;
   }
 
+  sendGathered(): void {
+    this.parts.output.sendGathered();
+  }
+
   closeAfterReply(session: Session): void {
     if (session.closing) return;
     session.closing = true;

@@ -75,7 +75,10 @@ export class EpollWriteBatch implements WriteBatch {
       putOnes[putCount] = i;
       putCount += 1;
     }
-    ring.submit();
+    if (!ring.submit()) {
+      this.sendEach();
+      return;
+    }
     for (let put = 0; put < putCount; put += 1) {
       const i = putOnes[put]!;
       this.taken[i] = connections[i]!.wroteByRing(ring.results[put]!, ends[i]! - starts[i]!);

@@ -41,6 +41,7 @@ const PARAMS_WORDS = 30;
 const ENTRY_COUNT = 0;
 const COMPLETION_COUNT = 1;
 const FLAGS = 2;
+const SQ_HEAD_AT = 10;
 const SQ_TAIL_AT = 11;
 const SQ_ARRAY_AT = 16;
 const CQ_HEAD_AT = 20;
@@ -74,6 +75,7 @@ export class SendRing {
   private readonly entryMask: number;
   private readonly completionMask: number;
   /** Where in `rings` these stand. */
+  private readonly sqHead: number;
   private readonly sqTail: number;
   private readonly cqHead: number;
   private readonly cqTail: number;
@@ -113,6 +115,7 @@ export class SendRing {
     const placeOf = (word: number): number => params[word]! / WORD_BYTES;
     this.entryMask = entryCount - 1;
     this.completionMask = completionCount - 1;
+    this.sqHead = placeOf(SQ_HEAD_AT);
     this.sqTail = placeOf(SQ_TAIL_AT);
     this.cqHead = placeOf(CQ_HEAD_AT);
     this.cqTail = placeOf(CQ_TAIL_AT);
@@ -137,11 +140,15 @@ export class SendRing {
     this.count += 1;
   }
 
-  /** Sends what was put. Afterwards `results` has one for each; where the kernel gave none it is EIO, and the ring is broken from then on. */
-  submit(): void {
+  /**
+   * Sends what was put; then `results` has one for each. False: the kernel took none of it, and nothing was sent. Where it took some and gives no result, that is
+   * EIO, and the ring is broken from then on.
+   */
+  submit(): boolean {
     const { count } = this;
+    const { words } = this.rings;
     this.count = 0;
-    this.rings.words[this.sqTail] = this.tail;
+    words[this.sqTail] = this.tail;
     let submitted = 0;
     let completed = 0;
     while (completed < count) {
@@ -156,9 +163,14 @@ export class SendRing {
       completed += came;
       submitted += Math.max(0, taken);
       if (taken > 0 || came > 0 || wasInterrupted) continue;
-      this.isBroken = true;
-      return;
+      const before = (this.tail - count) | 0;
+      this.isBroken = words[this.sqHead] !== before;
+      if (this.isBroken) return true;
+      this.tail = before;
+      words[this.sqTail] = before;
+      return false;
     }
+    return true;
   }
 
   /** Nothing may be called afterwards. */

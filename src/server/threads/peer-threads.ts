@@ -42,7 +42,10 @@ export class PeerThreads implements Threads {
     this.count = count;
     this.mailbox = mailbox;
     this.section = section;
-    section.whileKeptOut = () => this.readMail();
+    section.whileKeptOut = () => {
+      this.target?.answering.control.sendGathered();
+      this.readMail();
+    };
   }
 
   /** Who gets the mail; until then it waits. */
@@ -93,6 +96,7 @@ export class PeerThreads implements Threads {
   readMail(): void {
     if (!this.mailbox.hasMail) return;
     const target = this.expectTarget();
+    target.answering.control.sendGathered();
     for (const mail of this.mailbox.take()) this.read(mail, target);
   }
 
