@@ -87,7 +87,7 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
     output.serve(forwarder, this.dispatcher.slots);
     this.resp = new RespCodec(respWriter, this.dispatcher);
     this.shoal = new ShoalCodec(shoalWriter, this.dispatcher, context);
-    this.times = new BatchClock(parts.environment.clock);
+    this.times = new BatchClock(parts.environment.clock, context.node.statistics);
     this.group = new SessionGroup(context.store, output, this.times, [this.resp, this.shoal]);
     const { dispatcher, paused } = this;
     const writers = [respWriter, shoalWriter];
@@ -246,13 +246,11 @@ export class DataThread implements ConnectionHandler, ForwardHost, ReplyGateHost
 
   private endBatch(session: Session): void {
     this.context.store.leave();
-    const endedAtMs = this.times.end();
-    this.sendReplies(session, endedAtMs);
-    this.output.sendGatheredAt(endedAtMs);
+    this.sendReplies(session, this.times.end());
+    this.output.sendGatheredAt(this.times.startedAtMs);
     this.output.current = null;
     if ((session.holds & Hold.output) === 0) this.holdIfUnread(session);
     this.output.flushScheduled();
-    this.context.node.statistics.settle(endedAtMs - this.times.startedAtMs);
     this.forwarder?.endBatch();
     if (this.paused.isDue) this.releasePaused();
     if (this.replies.isDue) this.replies.look();
