@@ -87,6 +87,8 @@ test('replies that were gathered by a right that has ended do not leave, and the
   // In the middle of somebody's command nothing is closed.
   output.sendGathered();
   output.deliver(session, Buffer.from('news'), 0, 4);
+  writer.simple('MORE');
+  output.flushReplies(session);
   expect(connection.state).toBe('open');
   output.endGathering();
   expect([connection.take(), connection.state]).toEqual(['', 'destroyed']);

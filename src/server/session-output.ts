@@ -141,11 +141,11 @@ export class SessionOutput implements Outbox {
     const { writer } = this;
     const { length } = writer;
     if (length === 0) return;
-    if (session.closed) {
+    if (session.isGathered) this.sendGathered();
+    if (session.closed || session.isRefused) {
       writer.reset();
       return;
     }
-    if (session.isGathered) this.sendGathered();
     if (isAwaitingOthers(session)) {
       this.behind!.keepBehind(session, writer.bytes, 0, length);
       writer.reset();
