@@ -13,7 +13,7 @@ import {
   type Libc,
   loadLibc,
   MSG_DONTWAIT,
-  MSG_NOSIGNAL,
+  SEND_FLAGS,
   SHUT_WR,
   systemError,
   takeSocketError,
@@ -21,7 +21,6 @@ import {
 import { type DescriptorOwner, type EpollReactor, RECEIVE_BYTES } from './reactor.ts';
 import type { SendRing } from './send-ring.ts';
 
-const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 /** No number of bytes, nor of an error. */
 const NOT_RECEIVED = -(2 ** 30);
 

@@ -28,6 +28,8 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+/** Of every send to a connection: it waits for nothing, and a peer that has gone is an error, not a signal. */
+export const SEND_FLAGS: number = MSG_DONTWAIT | MSG_NOSIGNAL;
 export const SHUT_WR = 1;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;

@@ -16,8 +16,7 @@ import {
   type Libc,
   loadLibc,
   mapShared,
-  MSG_DONTWAIT,
-  MSG_NOSIGNAL,
+  SEND_FLAGS,
   type SharedWords,
   systemError,
 } from './libc.ts';
@@ -54,7 +53,7 @@ const OPCODE = 0;
 const DESCRIPTOR = 1;
 const ADDRESS = 4;
 const LENGTH = 6;
-const SEND_FLAGS = 7;
+const CALL_FLAGS = 7;
 const USER_DATA = 8;
 /** Words of `struct io_uring_cqe`, which begins with the entry's user data. */
 const COMPLETION_WORDS = 4;
@@ -134,7 +133,7 @@ export class SendRing {
     words[entry + ADDRESS] = address | 0;
     words[entry + ADDRESS + 1] = Math.floor(address / TWO_TO_32);
     words[entry + LENGTH] = length;
-    words[entry + SEND_FLAGS] = MSG_DONTWAIT | MSG_NOSIGNAL;
+    words[entry + CALL_FLAGS] = SEND_FLAGS;
     words[entry + USER_DATA] = this.count;
     this.results[this.count] = -EIO;
     this.count += 1;
