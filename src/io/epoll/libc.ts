@@ -21,6 +21,7 @@ export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 export const SO_KEEPALIVE = 9;
 export const SO_REUSEPORT = 15;
+export const SO_INCOMING_CPU = 49;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
@@ -177,11 +178,22 @@ export function systemError(number: number, call: string): Error & { readonly co
 
 /** The error that waits at a socket, 0 where there is none; asking takes it away. */
 export function takeSocketError(descriptor: number): number {
+  const { error, value } = readSocketOption(descriptor, SO_ERROR);
+  return error === 0 ? value : error;
+}
+
+/** The number of the core on which the kernel has received for the socket; -1 where it does not say. */
+export function incomingCore(descriptor: number): number {
+  const result = readSocketOption(descriptor, SO_INCOMING_CPU);
+  return result.error === 0 ? result.value : -1;
+}
+
+function readSocketOption(descriptor: number, name: number): { readonly error: number; readonly value: number } {
   const value = int32Buffer(1);
   const length = int32Buffer(1);
   length[0] = value.byteLength;
-  const result = load().libc.getsockopt(descriptor, SOL_SOCKET, SO_ERROR, addressOf(value), addressOf(length));
-  return result < 0 ? errorNumber() : value[0]!;
+  const result = load().libc.getsockopt(descriptor, SOL_SOCKET, name, addressOf(value), addressOf(length));
+  return { error: result < 0 ? errorNumber() : 0, value: value[0]! };
 }
 
 /** Sets an option that is a number. */

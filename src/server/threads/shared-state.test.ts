@@ -16,12 +16,28 @@ test('connections are admitted up to the limit of the node', () => {
   expect(one.admitConnection(2)).toBe(true);
 });
 
-test('connections go to the thread that has fewest, and stay where they are among equals', () => {
+function placed(state: SharedState, nearest: number, threadCount: number, count: number): number[] {
+  const counts = Array.from({ length: threadCount }, () => 0);
+  for (let i = 0; i < count; i += 1) counts[state.placeConnection(nearest, threadCount)]! += 1;
+  return counts;
+}
+
+test('few connections are spread over all threads, the nearest first', () => {
   const state = SharedState.create(3);
   expect(Array.from({ length: 7 }, () => state.placeConnection(1, 3))).toEqual([1, 0, 2, 1, 0, 2, 1]);
   state.unplaceConnection(2);
   state.unplaceConnection(2);
   expect([state.placeConnection(1, 3), state.placeConnection(1, 3)]).toEqual([2, 2]);
+});
+
+test('of many the nearest thread takes some more than the others', () => {
+  expect(placed(SharedState.create(2), 1, 2, 200)).toEqual([91, 109]);
+  expect(placed(SharedState.create(4), 0, 4, 64)).toEqual([19, 15, 15, 15]);
+});
+
+test('connections that are near to each thread alike all go to the nearest', () => {
+  const state = SharedState.create(4);
+  for (let i = 0; i < 400; i += 1) expect(state.placeConnection((i * 7) % 4, 4)).toBe((i * 7) % 4);
 });
 
 test('a thread has no descriptor to wake it by until it says so', () => {

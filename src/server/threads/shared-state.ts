@@ -109,16 +109,19 @@ export class SharedState {
     return Atomics.exchange(this.words, wordOf(thread, AWAITS_PROGRESS), 0) !== 0;
   }
 
-  /** Chooses the thread with the fewest connections, `own` among equals, and counts one more for it. */
-  placeConnection(own: number, threadCount: number): number {
-    let chosen = own;
-    let fewest = this.placedCount(own);
+  /**
+   * Chooses the thread that serves a connection, and counts one more for it: `nearest`, unless that has more than its share already, and then the one that has
+   * fewest.
+   */
+  placeConnection(nearest: number, threadCount: number): number {
+    let chosen = nearest;
+    let total = 1;
     for (let thread = 0; thread < threadCount; thread += 1) {
       const count = this.placedCount(thread);
-      if (count >= fewest) continue;
-      chosen = thread;
-      fewest = count;
+      total += count;
+      if (count < this.placedCount(chosen)) chosen = thread;
     }
+    if (this.placedCount(nearest) < shareOf(total / threadCount)) chosen = nearest;
     Atomics.add(this.words, wordOf(chosen, PLACED_COUNT), 1);
     return chosen;
   }
@@ -135,4 +138,9 @@ export class SharedState {
 
 function wordOf(thread: number, word: number): number {
   return NODE_WORDS + thread * THREAD_WORDS + word;
+}
+
+/** Connections that a thread may have where there are `average` for each: as many more as chance would bring it, but none more where there are few. */
+function shareOf(average: number): number {
+  return Math.ceil(average) + Math.max(0, Math.floor(Math.sqrt(average)) - 1);
 }

@@ -4,6 +4,7 @@
  */
 import { EpollReactor } from '../../io/epoll/reactor.ts';
 import { EpollTransport, type EpollListener } from '../../io/epoll/epoll-transport.ts';
+import { incomingCore } from '../../io/epoll/libc.ts';
 import { SendRing } from '../../io/epoll/send-ring.ts';
 import { BunTransport } from '../../io/bun-transport.ts';
 import type { ConnectionHandler, Listener, ListenOptions, Transport } from '../../io/transport.ts';
@@ -37,7 +38,10 @@ export interface Placing {
   readonly onRingRefused: (error: Error) => void;
 }
 
-/** The kernel spreads connections over the threads' listeners by chance; they are evened out as they come. */
+/**
+ * The kernel spreads connections over the threads' listeners by chance. They are evened out as they come, and those whose packets come in on the same core
+ * are given to the same thread, which then runs there too: waking it, and what it shares with the kernel, stays within one core.
+ */
 export class EpollHost implements ThreadHost {
   readonly name: string;
   readonly timers: Timers;
@@ -57,7 +61,8 @@ export class EpollHost implements ThreadHost {
       ring: this.ring,
       onExhausted,
       route(descriptor) {
-        const chosen = shared.placeConnection(thread, threadCount);
+        const core = incomingCore(descriptor);
+        const chosen = shared.placeConnection(core < 0 ? thread : core % threadCount, threadCount);
         if (chosen === thread) return false;
         handOver(chosen, descriptor);
         return true;
