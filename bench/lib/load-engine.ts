@@ -13,6 +13,7 @@ import { byteBuffer } from '../../src/io/epoll/libc.ts';
 import { Arrivals } from './arrivals.ts';
 import { ConnectionQueue } from './connection-queue.ts';
 import { LoadSockets, WOULD_BLOCK } from './load-sockets.ts';
+import { Outbox } from './outbox.ts';
 import { areGoodReplies, KeySequence, makeLayouts, writeKey, type Layout } from './request-layouts.ts';
 import type { ItemShape, WireProtocol } from './wire.ts';
 
@@ -47,7 +48,7 @@ export interface RunFigures {
   /** Requests that were answered well, misses among them. */
   readonly operations: number;
   readonly wallNs: number;
-  /** Closed loop: from sending a batch to its last reply. Open loop: from when it was due. */
+  /** Closed loop: from when a batch was made to its last reply. Open loop: from when it was due. */
   readonly latencyNs: HistogramParts;
   readonly misses: number;
   readonly errors: number;
@@ -79,6 +80,8 @@ export class LoadEngine {
   /** Replies so far of a batch that is compared byte by byte. */
   private readonly collected: (Buffer | null)[];
   private readonly idle: ConnectionQueue;
+  /** Null: batches are sent one by one. */
+  private readonly outbox = Outbox.open();
   private latencyNs = new Histogram();
   private operations = 0;
   private misses = 0;
@@ -116,6 +119,7 @@ export class LoadEngine {
   close(): void {
     for (const descriptor of this.descriptors) this.sockets.close(descriptor);
     this.sockets.destroy();
+    this.outbox?.close();
   }
 
   /** Writes the keys `from` up to `to` once each. Throws where a write fails. */
@@ -186,6 +190,7 @@ export class LoadEngine {
     for (; this.idle.count > 0 && arrivals.nextDueNs <= nowNs; count += 1) {
       this.startNext(this.idle.shift(), arrivals.take(nowNs));
     }
+    this.flush();
     return count;
   }
 
@@ -197,6 +202,7 @@ export class LoadEngine {
       if (sendNext(connection, Bun.nanoseconds())) inFlight += 1;
       else this.idle.push(connection);
     }
+    this.flush();
     while (inFlight > 0) {
       const count = this.sockets.wait(SILENCE_MS);
       if (count === 0) throw this.silence();
@@ -207,6 +213,7 @@ export class LoadEngine {
         this.idle.push(connection);
         inFlight -= 1;
       }
+      this.flush();
     }
   }
 
@@ -264,9 +271,27 @@ export class LoadEngine {
     this.batches += 1;
     this.collected[connection] = this.batches % VERIFY_EVERY === 0 ? Buffer.allocUnsafe(layout.replyBytes) : null;
     const { bytes } = layout;
+    const { outbox } = this;
+    if (outbox?.put(connection, this.descriptors[connection]!, bytes) === true) {
+      if (outbox.isFull) this.flush();
+      return;
+    }
     const sent = this.trySend(connection, bytes, 0);
-    if (sent === bytes.length) return;
-    // The layout is written anew for the next batch, so what is left of this one is kept apart.
+    if (sent < bytes.length) this.keepRest(connection, bytes, sent);
+  }
+
+  /** Sends the batches that were put aside to be sent together. */
+  private flush(): void {
+    const { outbox } = this;
+    if (outbox === null) return;
+    const count = outbox.send();
+    for (let i = 0; i < count; i += 1) {
+      if (!outbox.isWhole(i)) this.keepRest(outbox.connections[i]!, outbox.batch(i), outbox.sent[i]!);
+    }
+  }
+
+  /** Of a batch of which the kernel took `sent` bytes. Its memory is written anew for the next one. */
+  private keepRest(connection: number, bytes: Uint8Array, sent: number): void {
     const rest = byteBuffer(bytes.length);
     rest.set(bytes);
     this.unsentOf[connection] = rest;

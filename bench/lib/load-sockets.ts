@@ -40,6 +40,8 @@ const GREETING_BYTES_MAX = 4096;
 
 /** What `send` and `receive` give where nothing can be done now. */
 export const WOULD_BLOCK = -1;
+/** What `wait` gives where it ended before its time, with nothing: for a signal, or for the kernel's own work. */
+const INTERRUPTED = -1;
 
 export class LoadSockets {
   /** What the last `receive` brought. */
@@ -111,7 +113,7 @@ export class LoadSockets {
   wait(timeoutMs: number): number {
     const count = this.libc.epoll_wait(this.epoll, addressOf(this.events), EVENTS_MAX, timeoutMs);
     if (count >= 0) return count;
-    if (errorNumber() === EINTR) return 0;
+    if (errorNumber() === EINTR) return INTERRUPTED;
     throw systemError(errorNumber(), 'epoll_wait');
   }
 
