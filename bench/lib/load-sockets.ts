@@ -25,18 +25,20 @@ import {
   MSG_NOSIGNAL,
   SOCK_CLOEXEC,
   SOCK_STREAM,
+  SOL_SOCKET,
   systemError,
   TCP_NODELAY,
 } from '../../src/io/epoll/libc.ts';
 import { SocketAddress } from '../../src/io/epoll/socket-address.ts';
-import { AT_VALUE_LENGTH, HEADER_BYTES } from '../../src/protocol/shoal/frame.ts';
-import { shoalGreeting } from '../../src/load/shoal-requests.ts';
+import { type Greeting, greetingOf } from './greeting.ts';
 import type { WireProtocol } from './wire.ts';
 
 const EVENTS_MAX = 256;
 /** More than any reply to a batch, so that one call takes what is there. */
 const RECEIVE_BYTES = 512 * 1024;
-const GREETING_BYTES_MAX = 4096;
+/** How long a greeting may take. */
+const ANSWER_SECONDS_MAX = 20;
+const SO_RCVTIMEO = 20;
 
 /** What `send` and `receive` give where nothing can be done now. */
 export const WOULD_BLOCK = -1;
@@ -49,7 +51,7 @@ export class LoadSockets {
   private readonly libc = loadLibc();
   private readonly connectSocket: (descriptor: number, address: number, length: number) => number;
   private readonly port: number;
-  private readonly greeting: Buffer | null;
+  private readonly greeting: Greeting;
   private readonly epoll: number;
   private readonly events = int32Buffer(EVENTS_MAX * EVENT_WORDS);
   private readonly control = int32Buffer(EVENT_WORDS);
@@ -59,11 +61,11 @@ export class LoadSockets {
     const { symbols } = dlopen('libc.so.6', { connect: { args: ['i32', 'ptr', 'i32'], returns: 'i32' } });
     this.connectSocket = symbols.connect;
     this.port = port;
-    this.greeting = protocol === 'shoal' ? shoalGreeting({ user: 'default', password: '' }).bytes : null;
+    this.greeting = greetingOf(protocol);
     this.epoll = this.succeeded(this.libc.epoll_create1(0), 'epoll_create1');
   }
 
-  /** Opens a connection, greets the server where the protocol asks for it, and watches it under `index`. Returns the descriptor. */
+  /** Opens a connection, greets the server, and watches it under `index`. Returns the descriptor. */
   open(index: number): number {
     const descriptor = this.succeeded(this.libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
     const loopback = new SocketAddress().set('127.0.0.1', this.port);
@@ -74,7 +76,7 @@ export class LoadSockets {
     const on = int32Buffer(1);
     on[0] = 1;
     this.succeeded(this.libc.setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, addressOf(on), 4), 'setsockopt');
-    if (this.greeting !== null) this.greet(descriptor, this.greeting);
+    this.greet(descriptor);
     this.control[0] = EPOLLIN;
     this.control[EVENT_DATA] = index;
     this.succeeded(this.libc.epoll_ctl(this.epoll, EPOLL_CTL_ADD, descriptor, addressOf(this.control)), 'epoll_ctl');
@@ -141,23 +143,27 @@ export class LoadSockets {
     return result;
   }
 
-  private greet(descriptor: number, greeting: Buffer): void {
-    const bytes = byteBuffer(greeting.length);
-    bytes.set(greeting);
-    this.succeeded(this.libc.send(descriptor, addressOf(bytes), bytes.length, MSG_NOSIGNAL), 'send');
-    const reply = byteBuffer(GREETING_BYTES_MAX);
-    const view = new DataView(reply.buffer);
+  private greet(descriptor: number): void {
+    const { greeting, libc, received } = this;
+    const timeout = int32Buffer(4);
+    timeout[0] = ANSWER_SECONDS_MAX;
+    this.succeeded(
+      libc.setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, addressOf(timeout), timeout.byteLength),
+      'setsockopt',
+    );
+    const bytes = byteBuffer(greeting.bytes.length);
+    bytes.set(greeting.bytes);
+    this.succeeded(libc.send(descriptor, addressOf(bytes), bytes.length, MSG_NOSIGNAL), 'send');
     let length = 0;
-    let wanted = HEADER_BYTES;
-    while (length < wanted) {
-      const more = this.succeeded(
-        this.libc.recv(descriptor, addressOf(reply) + length, GREETING_BYTES_MAX - length, 0),
-        'recv',
-      );
-      if (more === 0) throw new Error('the server closed the connection instead of greeting');
+    for (;;) {
+      const more = libc.recv(descriptor, addressOf(received) + length, RECEIVE_BYTES - length, 0);
+      const number = more < 0 ? errorNumber() : 0;
+      if (number === EINTR) continue;
+      if (number === EAGAIN) throw new Error(`greeted, the server answered nothing for ${ANSWER_SECONDS_MAX} s`);
+      if (number !== 0) throw systemError(number, 'recv');
+      if (more === 0) throw new Error('greeted, the server closed the connection');
       length += more;
-      if (length >= HEADER_BYTES) wanted = HEADER_BYTES + view.getUint32(AT_VALUE_LENGTH, true);
-      if (wanted > GREETING_BYTES_MAX) throw new Error(`a greeting of ${wanted} bytes: is this a Shoal node?`);
+      if (greeting.isAnswered(received.subarray(0, length))) return;
     }
   }
 }
