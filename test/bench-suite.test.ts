@@ -66,6 +66,14 @@ async function listen(treat: (socket: Socket, index: number) => void): Promise<T
   };
 }
 
+/** Answers the greeting, and treats each request after it. */
+function onceGreeted(socket: Socket, treat: () => void): void {
+  socket.once('data', () => {
+    socket.write('+PONG\r\n');
+    socket.on('data', treat);
+  });
+}
+
 onLinux('the load generator', () => {
   const generators = new Generators([]);
   afterAll(() => generators.stop());
@@ -140,8 +148,8 @@ onLinux('the load generator', () => {
     await withLoad(optionsFor(node.port), (load) => load.fill());
     // The first connection is answered with an error, the second is closed; behind each other one there is the node.
     await using server = await listen((socket, index) => {
-      if (index === 0) socket.once('data', () => socket.write('-ERR busy\r\n'));
-      else if (index === 1) socket.once('data', () => socket.end());
+      if (index === 0) onceGreeted(socket, () => socket.write('-ERR busy\r\n'));
+      else if (index === 1) onceGreeted(socket, () => socket.end());
       else socket.pipe(server.keep(connect(node.port, HOST))).pipe(socket);
     });
     const options = optionsFor(server.port, { readShare: 1, connections: 1 });
@@ -156,7 +164,7 @@ onLinux('the load generator', () => {
 
   test('a value of another key is found, since some are compared byte by byte', async () => {
     await using server = await listen((socket) => {
-      socket.on('data', () => socket.write(`$64\r\n${'x'.repeat(64)}\r\n`));
+      onceGreeted(socket, () => socket.write(`$64\r\n${'x'.repeat(64)}\r\n`));
     });
     const options = optionsFor(server.port, { readShare: 1, connections: 1 });
     await withLoad(options, async (load) => {
@@ -164,6 +172,18 @@ onLinux('the load generator', () => {
       for (let run = 0; run < RUNS_MAX && figures.errors === 0; run += 1) figures = await load.runClosed(0.05);
       expect(figures.firstError).toStartWith('a wrong reply: "$64');
     });
+  });
+
+  test('a server that refuses a connection is told with its words', async () => {
+    const words = '-ERR max number of clients reached\r\n';
+    await using refusing = await listen((socket) => socket.write(words));
+    expect(await failureOf(generators.open(optionsFor(refusing.port)))).toBe(
+      `greeted, the server answered ${JSON.stringify(words)}`,
+    );
+    await using closing = await listen((socket) => socket.once('data', () => socket.end()));
+    expect(await failureOf(generators.open(optionsFor(closing.port)))).toBe(
+      'greeted, the server closed the connection',
+    );
   });
 
   test('a server that is not there is told', async () => {
