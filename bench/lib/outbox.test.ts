@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { byteBuffer } from '../../src/io/epoll/libc.ts';
 import { SendRing } from '../../src/io/epoll/send-ring.ts';
-import { EpollWorld } from '../../test/support/epoll-world.ts';
+import { EpollWorld, TCP_CLOSE } from '../../test/support/epoll-world.ts';
 import { Outbox, OUTBOX_BATCH_BYTES_MAX } from './outbox.ts';
 
 /** More than the kernel keeps for a peer that does not read. */
@@ -67,7 +67,7 @@ test.skipIf(!SendRing.isAvailable())(
         if (outbox.sent[0] === 0) break;
       }
       world.peers[1]!.reset();
-      world.untilState(1, 7);
+      world.untilState(1, TCP_CLOSE);
       put(outbox, world, 0, 'full');
       put(outbox, world, 1, 'lost');
       put(outbox, world, 2, 'well');
