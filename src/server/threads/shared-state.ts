@@ -114,21 +114,33 @@ export class SharedState {
    * fewest.
    */
   placeConnection(nearest: number, threadCount: number): number {
-    let chosen = nearest;
-    let total = 1;
-    for (let thread = 0; thread < threadCount; thread += 1) {
-      const count = this.placedCount(thread);
-      total += count;
-      if (count < this.placedCount(chosen)) chosen = thread;
+    for (;;) {
+      const chosen = this.chooseThread(nearest, threadCount);
+      // Who counted another one for it meanwhile may have been the last that it should have.
+      if (this.countPlaced(chosen.thread, chosen.count)) return chosen.thread;
     }
-    if (this.placedCount(nearest) < shareOf(total / threadCount)) chosen = nearest;
-    Atomics.add(this.words, wordOf(chosen, PLACED_COUNT), 1);
-    return chosen;
   }
 
   /** A connection that was placed on `thread` is gone. */
   unplaceConnection(thread: number): void {
     Atomics.sub(this.words, wordOf(thread, PLACED_COUNT), 1);
+  }
+
+  private chooseThread(nearest: number, threadCount: number): { readonly thread: number; readonly count: number } {
+    const near = { thread: nearest, count: this.placedCount(nearest) };
+    let fewest = near;
+    let total = 1;
+    for (let thread = 0; thread < threadCount; thread += 1) {
+      const count = thread === nearest ? near.count : this.placedCount(thread);
+      total += count;
+      if (count < fewest.count) fewest = { thread, count };
+    }
+    return near.count < shareOf(total / threadCount) ? near : fewest;
+  }
+
+  /** Counts one more connection of `thread`, unless it has not `count` any more. */
+  private countPlaced(thread: number, count: number): boolean {
+    return Atomics.compareExchange(this.words, wordOf(thread, PLACED_COUNT), count, count + 1) === count;
   }
 
   private placedCount(thread: number): number {
