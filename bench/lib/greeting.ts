@@ -1,6 +1,6 @@
 /** The first words on a connection, as clients have them, in each protocol: they show that the server has taken it, and not only the kernel. */
 import { AT_VALUE_LENGTH, HEADER_BYTES } from '../../src/protocol/shoal/frame.ts';
-import { shoalGreeting } from '../../src/load/shoal-requests.ts';
+import { PROTOCOLS } from '../../src/load/wire.ts';
 import type { WireProtocol } from './wire.ts';
 
 export interface Greeting {
@@ -11,14 +11,15 @@ export interface Greeting {
 
 const REPLY_BYTES_MAX = 4096;
 
-const GREETINGS: Readonly<Record<WireProtocol, () => Greeting>> = {
-  resp: () => ({ bytes: Buffer.from('*1\r\n$4\r\nPING\r\n'), isAnswered: (reply) => isLine(reply, '+PONG') }),
-  memcached: () => ({ bytes: Buffer.from('version\r\n'), isAnswered: (reply) => isLine(reply, 'VERSION') }),
-  shoal: () => ({ bytes: shoalGreeting({ user: 'default', password: '' }).bytes, isAnswered: isFrame }),
+const IS_ANSWERED: Readonly<Record<WireProtocol, Greeting['isAnswered']>> = {
+  resp: (reply) => isLine(reply, '+PONG'),
+  memcached: (reply) => isLine(reply, 'VERSION'),
+  shoal: isFrame,
 };
 
 export function greetingOf(protocol: WireProtocol): Greeting {
-  return GREETINGS[protocol]();
+  const { bytes } = PROTOCOLS[protocol].greeting({ user: 'default', password: '' });
+  return { bytes, isAnswered: IS_ANSWERED[protocol] };
 }
 
 function isLine(reply: Buffer, beginning: string): boolean {
